@@ -1,0 +1,27 @@
+// Time is an argument: core reads no clock. A loop reads both clocks once per turn and passes the pair on.
+#pragma once
+#include <chrono>
+
+namespace fireline {
+
+using Duration = std::chrono::nanoseconds;
+
+// CLOCK_BOOTTIME: counts time in suspend, never runs backwards. It has no now() on purpose.
+struct BootClock {
+  using duration = Duration;
+  using rep = duration::rep;
+  using period = duration::period;
+  using time_point = std::chrono::time_point<BootClock>;
+  static constexpr bool is_steady = true;
+};
+using Instant = BootClock::time_point;
+
+// CLOCK_REALTIME: for deadlines that arrive as Unix time. It may jump.
+using UnixTime = std::chrono::sys_time<Duration>;
+
+struct Now {
+  Instant boot;
+  UnixTime wall;
+};
+
+}  // namespace fireline
