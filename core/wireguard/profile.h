@@ -19,6 +19,11 @@ enum class LoadRule : std::uint8_t {
   per_window,   // under load from message number handshakes_per_second + 1 of each second
 };
 
+enum class CookieRule : std::uint8_t {
+  secret,  // a new secret every 120 s; cookie over source address and port (paper, kernel)
+  period,  // one secret; cookie over the number of the 128-second period and the source address, without the port
+};
+
 struct Profile {
   Duration rekey_attempt_time;     // give up a handshake after this long
   Duration stop_using_after;       // as initiator: no new data on a session this old
@@ -33,6 +38,7 @@ struct Profile {
   TimestampSource timestamp;
   LoadRule load_rule;
   std::uint16_t handshakes_per_second;  // LoadRule::per_window: per device; queue_depth: per source address, burst 5
+  CookieRule cookie;
 };
 
 using namespace std::chrono_literals;
@@ -51,6 +57,7 @@ inline constexpr Profile kPaperProfile{
     .timestamp = TimestampSource::whitened,
     .load_rule = LoadRule::queue_depth,
     .handshakes_per_second = 20,
+    .cookie = CookieRule::secret,
 };
 
 inline constexpr Profile kFirezoneProfile{
@@ -67,6 +74,7 @@ inline constexpr Profile kFirezoneProfile{
     .timestamp = TimestampSource::node_start,
     .load_rule = LoadRule::per_window,
     .handshakes_per_second = 100,
+    .cookie = CookieRule::period,
 };
 
 }  // namespace fireline::wireguard
