@@ -27,7 +27,7 @@ class Key {
 
   [[nodiscard]] std::span<const std::byte, kKeyBytes> bytes() const noexcept { return bytes_; }
   [[nodiscard]] std::span<std::byte, kKeyBytes> mutable_bytes() noexcept { return bytes_; }
-  [[nodiscard]] bool is_zero() const noexcept;  // constant time
+  [[nodiscard]] bool is_zero() const noexcept;                  // constant time
   friend bool operator==(const Key& a, const Key& b) noexcept;  // constant time
 
   // 64 lower-case hex digits, as the WireGuard configuration protocol writes keys.

@@ -1,0 +1,84 @@
+#include "core/crypto/keys.h"
+
+#include <algorithm>
+
+#include "core/crypto/sodium.h"
+
+namespace fireline::crypto {
+namespace {
+
+constexpr std::size_t kHexDigits = 2 * kKeyBytes;
+
+// sodium's conversions take the same time for every key; digits of both cases, nothing to skip, nothing missing.
+bool read_hex(std::string_view hex, std::span<std::byte, kKeyBytes> out) noexcept {
+  if (hex.size() != kHexDigits) return false;
+  std::size_t read = 0;
+  return sodium_hex2bin(sodium_bytes(out.data()), out.size(), hex.data(), hex.size(), nullptr, &read, nullptr) == 0 &&
+         read == kKeyBytes;
+}
+
+std::string write_hex(std::span<const std::byte, kKeyBytes> bytes) {
+  std::string hex(kHexDigits + 1, '\0');
+  sodium_bin2hex(hex.data(), hex.size(), sodium_bytes(bytes.data()), bytes.size());
+  hex.pop_back();  // sodium's terminating zero
+  return hex;
+}
+
+}  // namespace
+
+Key::Key(std::span<const std::byte, kKeyBytes> bytes) noexcept {
+  std::ranges::copy(bytes, bytes_.begin());
+}
+
+Key::Key(Key&& other) noexcept : bytes_(other.bytes_) {
+  sodium_memzero(other.bytes_.data(), kKeyBytes);
+}
+
+Key& Key::operator=(Key&& other) noexcept {
+  if (this != &other) {
+    bytes_ = other.bytes_;
+    sodium_memzero(other.bytes_.data(), kKeyBytes);
+  }
+  return *this;
+}
+
+Key::~Key() {
+  sodium_memzero(bytes_.data(), kKeyBytes);
+}
+
+bool Key::is_zero() const noexcept {
+  return sodium_is_zero(sodium_bytes(bytes_.data()), kKeyBytes) == 1;
+}
+
+bool operator==(const Key& a, const Key& b) noexcept {
+  return sodium_memcmp(a.bytes_.data(), b.bytes_.data(), kKeyBytes) == 0;
+}
+
+std::optional<Key> Key::from_hex(std::string_view hex) noexcept {
+  std::optional<Key> key{std::in_place};
+  if (!read_hex(hex, key->mutable_bytes())) key.reset();
+  return key;
+}
+
+std::string Key::to_hex() const {
+  return write_hex(bytes_);
+}
+
+std::optional<PublicKey> PublicKey::from_hex(std::string_view hex) noexcept {
+  PublicKey key;
+  if (!read_hex(hex, key.bytes)) return std::nullopt;
+  return key;
+}
+
+std::string PublicKey::to_hex() const {
+  return write_hex(bytes);
+}
+
+std::string PublicKey::to_base64() const {
+  std::string text(sodium_base64_ENCODED_LEN(kKeyBytes, sodium_base64_VARIANT_ORIGINAL), '\0');
+  sodium_bin2base64(text.data(), text.size(), sodium_bytes(bytes.data()), kKeyBytes, sodium_base64_VARIANT_ORIGINAL);
+  text.pop_back();  // sodium's terminating zero
+  return text;
+}
+
+}  // namespace fireline::crypto
