@@ -19,10 +19,11 @@ enum class Segmentation : std::uint8_t { none, tcp4, tcp6, udp };
 
 struct Offload {
   Segmentation segmentation = Segmentation::none;
-  bool needs_checksum = false;      // transport checksum field holds the pseudo-header sum only
-  std::uint16_t segment_bytes = 0;  // payload bytes of one segment; 0 without segmentation
+  bool needs_checksum = false;        // transport checksum field holds the pseudo-header sum only
+  std::uint16_t segment_bytes = 0;    // payload bytes of one segment; 0 without segmentation
   std::uint16_t checksum_start = 0;   // offset into the packet; valid with needs_checksum
   std::uint16_t checksum_offset = 0;  // offset of the field behind checksum_start
+  bool tcp_ecn = false;               // VIRTIO_NET_HDR_GSO_ECN: of the segments only the first carries CWR; TCP alone
 };
 
 // A packet read from the TUN: one IP packet, or a TSO/USO super-packet of up to 65,535 bytes.
@@ -96,7 +97,7 @@ struct UdpTrain {
   LocalAddress local;
 };
 
-inline constexpr std::size_t kTrainSegments = 64;  // kernels before 6.9 refuse more with EINVAL
+inline constexpr std::size_t kTrainSegments = 64;    // kernels before 6.9 refuse more with EINVAL
 inline constexpr std::size_t kTrainBytesV4 = 65507;  // 65,535 - 20 - 8
 inline constexpr std::size_t kTrainBytesV6 = 65487;  // kept under 65,535 with the 40-byte header as well
 
