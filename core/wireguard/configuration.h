@@ -21,7 +21,7 @@ struct AllowedIpUpdate {
 struct PeerUpdate {
   crypto::PublicKey public_key;
   bool remove = false;
-  bool update_only = false;  // no new peer: ignore the whole update when the key is unknown
+  bool update_only = false;                  // no new peer: ignore the whole update when the key is unknown
   std::optional<crypto::Key> preshared_key;  // all zeros: none
   std::optional<Endpoint> endpoint;
   std::optional<std::uint16_t> persistent_keepalive_seconds;  // 0: off
@@ -30,7 +30,7 @@ struct PeerUpdate {
 };
 
 struct DeviceUpdate {
-  std::optional<crypto::Key> private_key;  // all zeros: none
+  std::optional<crypto::Key> private_key;    // all zeros: none
   std::optional<std::uint16_t> listen_port;  // 0: any; applied by the sockets, not by the engine
   std::optional<std::uint32_t> fwmark;       // 0: off; applied by the sockets, not by the engine
   bool replace_peers = false;
