@@ -47,8 +47,10 @@ function(fireline_program name)
   endif()
 endfunction()
 
-# fireline_test(NAME LABEL [libraries…]): a GoogleTest program of every *.cpp in the current folder; each test is one
-# ctest entry with that label.
+# fireline_test(NAME LABEL [libraries…]): a GoogleTest program of every *.cpp in the current folder, and its ctest entry.
+# Sanitizer trees named in FIRELINE_SANITIZED_TREES (asan=FOLDER;tsan=FOLDER, as tools/test sets it) add one entry each,
+# which runs the same program as built there, so that one ctest run holds all of them.
+add_custom_target(fireline_tests)
 function(fireline_test name label)
   file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.cpp)
   if(NOT sources)
@@ -59,6 +61,19 @@ function(fireline_test name label)
   target_compile_definitions(${name} PRIVATE FIRELINE_SOURCE_DIR="${CMAKE_SOURCE_DIR}")
   set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
   # One ctest entry per program: starting a process for each of a thousand cases would cost more than the cases.
-  add_test(NAME ${name} COMMAND ${name})
+  fireline_test_entries(${name} ${label})
+endfunction()
+
+# fireline_test_entries(TARGET LABEL [arguments…]): the ctest entries of a program that lies in the tree's tests/ folder.
+function(fireline_test_entries name label)
+  add_dependencies(fireline_tests ${name})
+  add_test(NAME ${name} COMMAND ${name} ${ARGN})
   set_tests_properties(${name} PROPERTIES LABELS ${label} SKIP_RETURN_CODE 77 TIMEOUT 300)
+  foreach(tree ${FIRELINE_SANITIZED_TREES})
+    string(REGEX MATCH "^([a-z]+)=(.+)$" _ ${tree})
+    set(entry ${CMAKE_MATCH_1}_${name})
+    add_test(NAME ${entry} COMMAND ${CMAKE_MATCH_2}/tests/${name} ${ARGN})
+    set_tests_properties(${entry} PROPERTIES LABELS ${CMAKE_MATCH_1} SKIP_RETURN_CODE 77 TIMEOUT 600)
+    set_tests_properties(${entry} PROPERTIES ENVIRONMENT "UBSAN_OPTIONS=print_stacktrace=1;TSAN_OPTIONS=halt_on_error=1")
+  endforeach()
 endfunction()
