@@ -58,7 +58,7 @@ class CookieChecker {
 
  private:
   [[nodiscard]] Cookie cookie_of(Instant now, const Endpoint& source) noexcept;
-  void rotate_secret(Instant now) noexcept;
+  void renew_secret(Instant now) noexcept;
 
   crypto::Key mac1_key_;
   crypto::Key cookie_key_;

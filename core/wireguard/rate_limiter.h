@@ -11,6 +11,7 @@
 #pragma once
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include "core/base/endpoint.h"
@@ -39,10 +40,8 @@ class LoadDetector {
 
   LoadRule rule_;
   std::uint16_t per_window_;
-  std::uint64_t count_ = 0;  // messages of this window
-  bool started_ = false;     // window_since_ and loaded_since_ hold a time
-  Instant window_since_;
-  Instant loaded_since_;
+  std::uint64_t count_ = 0;       // messages of this window
+  std::optional<Instant> since_;  // per_window: start of the window; queue_depth: the last sign of load
 };
 
 // A token bucket per source: an IPv4 address or an IPv6 /64, because a host of the latter owns all of it.
@@ -52,7 +51,7 @@ class LoadDetector {
 // memory is bounded, and so is the work that any number of sources can cause: kSources times the rate.
 class SourceLimiter {
  public:
-  static constexpr std::size_t kWays = 8;        // places among which a source can be found: one or two cache lines
+  static constexpr std::size_t kWays = 8;        // places among which a source is searched: four cache lines
   static constexpr std::size_t kSources = 4096;  // 128 KiB; at 20 a second more than the X25519 of one core can serve
   static constexpr unsigned kBurst = 5;          // the kernel's: messages at once from a source that was quiet
 
