@@ -82,7 +82,7 @@ class Coalescer {
     std::uint16_t segment_bytes = 0;
     std::uint16_t ip_header_bytes = 0;
     std::uint16_t header_bytes = 0;
-    std::uint16_t window = 0;  // TCP, of the last packet, memory order
+    std::uint16_t window = 0;  // TCP, of the last packet
     Transport transport = Transport::tcp;
     bool push = false;
     bool verified = false;  // the first packet's checksums were found right
@@ -98,16 +98,24 @@ class Coalescer {
   };
   using Set = std::array<Way, kCoalescerWays>;
 
+  // unrelated: no order to keep with any item. unknown_flow: may belong to any of them.
   enum class Kind : std::uint8_t { unrelated, unknown_flow, flow };
   [[nodiscard]] Kind classify(Bytes packet, Candidate& candidate) const noexcept;
+  [[nodiscard]] static bool read_ipv4(Bytes packet, Candidate& candidate) noexcept;
+  [[nodiscard]] static bool read_ipv6(Bytes packet, Candidate& candidate) noexcept;
+  [[nodiscard]] static bool read_tcp(Candidate& candidate) noexcept;
+  [[nodiscard]] static bool read_udp(Candidate& candidate) noexcept;
+  [[nodiscard]] Set& set_of(const Candidate& candidate) noexcept;
   [[nodiscard]] Way* find(const Candidate& candidate) noexcept;
-  [[nodiscard]] bool same_flow(const Item& item, const Candidate& candidate) const noexcept;
-  [[nodiscard]] bool may_join(const Item& item, const Candidate& candidate) const noexcept;
+  [[nodiscard]] static bool same_flow(const Item& item, const Candidate& candidate) noexcept;
+  [[nodiscard]] static bool may_join(const Item& item, const Candidate& candidate) noexcept;
   void join(Item& item, const Candidate& candidate);
-  void open(const Candidate& candidate, Way* way) noexcept;
+  // A new item at `way` (the flow's own, or null), or a closed one where nothing may join.
+  void start_item(const Candidate& candidate, Way* way, bool verified);
   void append_alone(Bytes packet);
   void close_all() noexcept;
-  void emit(const Item& item, TunWriteBatch& output) const;
+  void complete(const Item& item, TunWrite& write, TunWriteBatch& output) const;
+  [[nodiscard]] static std::uint8_t protocol_of(Transport transport) noexcept;
 
   CoalescerOptions options_;
   std::array<Set, kCoalescerSets> sets_;

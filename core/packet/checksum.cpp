@@ -1,0 +1,178 @@
+#include "core/packet/checksum.h"
+
+#include <atomic>
+#include <cstring>
+
+namespace fireline::packet {
+namespace {
+
+// Each kernel keeps two sums per lane: `all` of the 64-bit words modulo 2^64, and `high` of their upper halves. The sum
+// of the lower halves is then all - (high << 32), exactly, because none of the two can reach 2^64 below 32 GiB. This
+// costs three operations per vector, and has no carry to hand on.
+struct Kernel {
+  Sum (*sum)(std::byte* to, const std::byte* from, std::size_t count) noexcept;
+  Sum (*copy_and_sum)(std::byte* to, const std::byte* from, std::size_t count) noexcept;
+  const char* name;
+};
+
+// Below this a call through the kernel's pointer costs more than it gains. Most headers are shorter.
+constexpr std::size_t kKernelBytes = 64;
+
+template <class T>
+T load(const std::byte* from) noexcept {
+  T value;
+  std::memcpy(&value, from, sizeof(T));
+  return value;
+}
+
+// The next word of type T, copied where the kernel copies.
+template <bool kCopy, class T>
+inline T take(std::byte* to, const std::byte* from) noexcept {
+  const T value = load<T>(from);
+  if constexpr (kCopy) std::memcpy(to, &value, sizeof(T));
+  return value;
+}
+
+template <bool kCopy>
+inline Sum run_portable(std::byte* to, const std::byte* from, std::size_t count) noexcept {
+  std::uint64_t all = 0;
+  std::uint64_t high = 0;
+  std::size_t at = 0;
+  const auto place = [&]() { return kCopy ? to + at : nullptr; };
+  for (; at + 8 <= count; at += 8) {
+    const auto word = take<kCopy, std::uint64_t>(place(), from + at);
+    all += word;
+    high += word >> 32;
+  }
+  Sum total = (all - (high << 32)) + high;
+  if ((count & 4u) != 0) {
+    total += take<kCopy, std::uint32_t>(place(), from + at);
+    at += 4;
+  }
+  if ((count & 2u) != 0) {
+    total += take<kCopy, std::uint16_t>(place(), from + at);
+    at += 2;
+  }
+  if ((count & 1u) != 0) {
+    const auto last = take<kCopy, std::uint8_t>(place(), from + at);
+    total += std::endian::native == std::endian::little ? last : std::uint64_t{last} << 8;
+  }
+  return total;
+}
+
+template <bool kCopy>
+Sum portable(std::byte* to, const std::byte* from, std::size_t count) noexcept {
+  return run_portable<kCopy>(to, from, count);
+}
+
+constexpr Kernel kPortable = {portable<false>, portable<true>, "portable"};
+
+#if defined(__x86_64__)
+using Words4 = std::uint64_t __attribute__((vector_size(32)));
+using Words8 = std::uint64_t __attribute__((vector_size(64)));
+
+template <bool kCopy>
+__attribute__((target("avx2"))) Sum avx2(std::byte* to, const std::byte* from, std::size_t count) noexcept {
+  Words4 all[2] = {};
+  Words4 high[2] = {};
+  std::size_t at = 0;
+  for (; at + 64 <= count; at += 64) {
+    Words4 words[2];
+    std::memcpy(words, from + at, sizeof(words));
+    if constexpr (kCopy) std::memcpy(to + at, words, sizeof(words));
+    all[0] += words[0];
+    high[0] += words[0] >> 32;
+    all[1] += words[1];
+    high[1] += words[1] >> 32;
+  }
+  const Words4 high_sum = high[0] + high[1];
+  const Words4 total = (all[0] + all[1] - (high_sum << 32)) + high_sum;
+  return total[0] + total[1] + total[2] + total[3] +
+         run_portable<kCopy>(kCopy ? to + at : nullptr, from + at, count - at);
+}
+
+template <bool kCopy>
+__attribute__((target("avx512f,avx512bw"))) Sum avx512(std::byte* to, const std::byte* from,
+                                                       std::size_t count) noexcept {
+  Words8 all[2] = {};
+  Words8 high[2] = {};
+  std::size_t at = 0;
+  for (; at + 128 <= count; at += 128) {
+    Words8 words[2];
+    std::memcpy(words, from + at, sizeof(words));
+    if constexpr (kCopy) std::memcpy(to + at, words, sizeof(words));
+    all[0] += words[0];
+    high[0] += words[0] >> 32;
+    all[1] += words[1];
+    high[1] += words[1] >> 32;
+  }
+  if (at + 64 <= count) {
+    Words8 words;
+    std::memcpy(&words, from + at, sizeof(words));
+    if constexpr (kCopy) std::memcpy(to + at, &words, sizeof(words));
+    all[0] += words;
+    high[0] += words >> 32;
+    at += 64;
+  }
+  const Words8 high_sum = high[0] + high[1];
+  const Words8 total = (all[0] + all[1] - (high_sum << 32)) + high_sum;
+  const Sum sum = total[0] + total[1] + total[2] + total[3] + total[4] + total[5] + total[6] + total[7];
+  return sum + run_portable<kCopy>(kCopy ? to + at : nullptr, from + at, count - at);
+}
+
+constexpr Kernel kAvx2 = {avx2<false>, avx2<true>, "avx2"};
+constexpr Kernel kAvx512 = {avx512<false>, avx512<true>, "avx512"};
+#endif
+
+const Kernel* best_kernel() noexcept {
+#if defined(__x86_64__)
+  __builtin_cpu_init();
+  if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw")) return &kAvx512;
+  if (__builtin_cpu_supports("avx2")) return &kAvx2;
+#endif
+  return &kPortable;
+}
+
+// Chosen at first use: callers in other static initialisers are served as well, and every thread stores the same.
+constinit std::atomic<const Kernel*> chosen_kernel = nullptr;
+
+const Kernel& kernel() noexcept {
+  const Kernel* chosen = chosen_kernel.load(std::memory_order_relaxed);
+  if (chosen == nullptr) [[unlikely]] {
+    chosen = best_kernel();
+    chosen_kernel.store(chosen, std::memory_order_relaxed);
+  }
+  return *chosen;
+}
+
+}  // namespace
+
+Sum sum(ConstBytes bytes, Sum initial) noexcept {
+  if (bytes.size() < kKernelBytes) return add(initial, run_portable<false>(nullptr, bytes.data(), bytes.size()));
+  return add(initial, kernel().sum(nullptr, bytes.data(), bytes.size()));
+}
+
+Sum copy_and_sum(std::byte* to, const std::byte* from, std::size_t count, Sum initial) noexcept {
+  if (count < kKernelBytes) return add(initial, run_portable<true>(to, from, count));
+  return add(initial, kernel().copy_and_sum(to, from, count));
+}
+
+Sum pseudo_header_sum(ConstBytes source, ConstBytes destination, std::uint8_t protocol,
+                      std::uint32_t transport_bytes) noexcept {
+  Sum total = sum(source, sum(destination));
+  total = add(total, word_sum(protocol));
+  total = add(total, word_sum(static_cast<std::uint16_t>(transport_bytes >> 16)));
+  return add(total, word_sum(static_cast<std::uint16_t>(transport_bytes)));
+}
+
+bool complete_checksum(Bytes packet, std::size_t start, std::size_t offset) noexcept {
+  if (start > packet.size() || offset + 2 > packet.size() - start) return false;
+  store_be16(packet, start + offset, udp_checksum_of(sum(packet.subspan(start))));
+  return true;
+}
+
+const char* checksum_backend() noexcept {
+  return kernel().name;
+}
+
+}  // namespace fireline::packet

@@ -1,0 +1,113 @@
+#include "core/packet/ip_packet.h"
+
+#include "core/packet/checksum.h"
+
+namespace fireline::packet {
+namespace {
+
+// IANA protocol numbers of what stands before a transport header.
+constexpr std::uint8_t kHopByHop = 0;
+constexpr std::uint8_t kRouting = 43;
+constexpr std::uint8_t kFragment = 44;
+constexpr std::uint8_t kAuthentication = 51;
+constexpr std::uint8_t kDestinationOptions = 60;
+constexpr std::uint8_t kMobility = 135;
+constexpr std::uint8_t kHostIdentity = 139;
+constexpr std::uint8_t kShim6 = 140;
+
+constexpr std::size_t kExtensionBytes = 8;  // the shortest; each begins with "next header" and a length
+
+constexpr bool is_extension(std::uint8_t protocol, bool is_v4) noexcept {
+  switch (protocol) {
+    case kAuthentication:
+      return true;
+    case kHopByHop:
+    case kRouting:
+    case kFragment:
+    case kDestinationOptions:
+    case kMobility:
+    case kHostIdentity:
+    case kShim6:
+      return !is_v4;
+    default:
+      return false;
+  }
+}
+
+}  // namespace
+
+Result<IpPacket, PacketError> IpPacket::parse(ConstBytes bytes) noexcept {
+  const auto header = IpHeader::parse(bytes);
+  if (!header) return err(header.error());
+  IpPacket packet(*header);
+  const ConstBytes whole = packet.bytes();
+  if (packet.is_v4()) {
+    const std::uint16_t fragment = load_be16(whole, 6);
+    packet.header_bytes_ = std::size_t{load_u8(whole, 0) & 0x0Fu} * 4;
+    packet.protocol_ = load_u8(whole, 9);
+    packet.fragment_ = (fragment & 0x3FFFu) != 0;  // MF and offset
+    packet.later_fragment_ = (fragment & 0x1FFFu) != 0;
+  } else {
+    packet.header_bytes_ = kIpv6HeaderBytes;
+    packet.protocol_ = load_u8(whole, 6);
+  }
+  if (!packet.skip_extensions()) return err(PacketError::bad_extension);
+  packet.all_header_bytes_ = packet.header_bytes_;
+  packet.read_transport();
+  return packet;
+}
+
+bool IpPacket::skip_extensions() noexcept {
+  const ConstBytes whole = bytes();
+  for (std::size_t count = 0; is_extension(protocol_, is_v4()); ++count) {
+    // What follows in a later fragment is data, not a header.
+    if (later_fragment_) return true;
+    if (count == kExtensionHeadersMax) return false;
+    const std::size_t left = whole.size() - header_bytes_;
+    if (left < kExtensionBytes) return false;
+    const std::uint8_t next = load_u8(whole, header_bytes_);
+    const std::size_t length = load_u8(whole, header_bytes_ + 1);
+    std::size_t extension_bytes = kExtensionBytes + length * 8;
+    if (protocol_ == kFragment) {
+      const std::uint16_t fragment = load_be16(whole, header_bytes_ + 2);
+      fragment_ = (fragment & 0xFFF9u) != 0;  // offset and "more"
+      later_fragment_ = (fragment & 0xFFF8u) != 0;
+      extension_bytes = kExtensionBytes;
+    } else if (protocol_ == kAuthentication) {
+      extension_bytes = (length + 2) * 4;
+    }
+    if (extension_bytes > left) return false;
+    header_bytes_ += extension_bytes;
+    protocol_ = next;
+  }
+  return true;
+}
+
+void IpPacket::read_transport() noexcept {
+  const ConstBytes segment = transport();
+  std::size_t transport_header_bytes = 0;
+  switch (protocol_) {
+    case kProtocolTcp:
+      if (fragment_ || segment.size() < kTcpHeaderBytes) return;
+      transport_header_bytes = std::size_t{load_u8(segment, 12)} / 16 * 4;
+      if (transport_header_bytes < kTcpHeaderBytes || transport_header_bytes > segment.size()) return;
+      break;
+    case kProtocolUdp:
+      if (fragment_ || segment.size() < kUdpHeaderBytes || load_be16(segment, 4) != segment.size()) return;
+      transport_header_bytes = kUdpHeaderBytes;
+      break;
+    case kProtocolIcmp:
+    case kProtocolIcmp6:
+      transport_valid_ = !fragment_ && is_v4() == (protocol_ == kProtocolIcmp) && segment.size() >= kIcmpHeaderBytes;
+      return;
+    default:
+      transport_valid_ = true;
+      return;
+  }
+  transport_valid_ = true;
+  all_header_bytes_ += transport_header_bytes;
+  source_port_ = load_be16(segment, 0);
+  destination_port_ = load_be16(segment, 2);
+}
+
+}  // namespace fireline::packet
