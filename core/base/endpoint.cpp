@@ -85,7 +85,9 @@ bool Prefix::contains(const IpAddress& address) const noexcept {
   return masked && masked->address_ == address_;
 }
 
-std::string Prefix::to_string() const { return address_.to_string() + "/" + std::to_string(length_); }
+std::string Prefix::to_string() const {
+  return address_.to_string() + "/" + std::to_string(length_);
+}
 
 std::optional<Endpoint> Endpoint::parse(std::string_view text) noexcept {
   const auto colon = text.rfind(':');
