@@ -63,6 +63,7 @@ class GsoPolicy {
 
   [[nodiscard]] static Path path_of(const packet::UdpTrain& train) noexcept;
   void forget(Instant now) noexcept;
+  void publish() noexcept;
 
   std::array<Entry, kGsoRefusingPaths - 1> refusing_{};
   std::size_t refusing_count_ = 0;

@@ -4,43 +4,19 @@
 // Receiving takes one GRO datagram per call into a large buffer. What is no longer than kCopyBreakBytes is copied
 // behind the small ones before it, so that a small datagram does not pin 64 KiB; order is kept. Each datagram has at
 // least 16 writable bytes before and behind it (a datagram cut out of a GRO train has its neighbours there).
-// Sending makes one call per train, or one per chunk of kTrainSegments; io/gso_policy.h remembers who refuses that.
+// Sending: io/datagram_sender.h.
 #pragma once
 #include <cstdint>
 #include <memory>
 #include <optional>
 
 #include "core/base/result.h"
-#include "io/file_descriptor.h"
-#include "io/gso_policy.h"
+#include "io/datagram_sender.h"
 #include "io/syscalls.h"
+#include "io/udp_bind.h"
 #include "io/udp_port.h"
 
 namespace fireline::io {
-
-// 10 Gbit/s for 10 ms of stalled reader and 1 ms of stalled wire, rounded up to powers of two. The kernel is asked
-// for less, by halves, until it accepts.
-inline constexpr std::size_t kUdpReceiveBufferBytes = std::size_t{16} << 20;
-inline constexpr std::size_t kUdpSendBufferBytes = std::size_t{2} << 20;
-inline constexpr std::size_t kUdpBufferBytesMin = std::size_t{64} << 10;
-
-enum class PathMtu : std::uint8_t {
-  kernel_default,  // the kernel fragments what exceeds a path's known MTU, as WireGuard expects
-  probe,           // DF always set, never fragmented (IP_PMTUDISC_PROBE, IPV6_DONTFRAG): who measures the path itself
-};
-
-struct UdpOptions {
-  Family family = Family::v4;
-  std::uint16_t port = 0;  // 0: the kernel chooses
-  // Unspecified: every local address. Of the same family otherwise.
-  std::optional<IpAddress> address;
-  std::uint32_t fwmark = 0;  // 0: none
-  PathMtu path_mtu = PathMtu::kernel_default;
-  std::size_t receive_buffer_bytes = kUdpReceiveBufferBytes;
-  std::size_t send_buffer_bytes = kUdpSendBufferBytes;
-  bool gso = true;  // false: every datagram is sent singly
-  bool gro = true;
-};
 
 class UdpSocket final : public UdpPort {
  public:
@@ -57,12 +33,14 @@ class UdpSocket final : public UdpPort {
   [[nodiscard]] std::uint16_t port() const noexcept override { return port_; }
   [[nodiscard]] std::optional<IoError> set_fwmark(std::uint32_t mark) noexcept override;
   [[nodiscard]] const Counters<UdpReceiveCounter>& receive_counters() const noexcept override { return received_; }
-  [[nodiscard]] const Counters<UdpSendCounter>& send_counters() const noexcept override { return sent_; }
+  [[nodiscard]] const Counters<UdpSendCounter>& send_counters() const noexcept override { return sender_.counters(); }
   [[nodiscard]] UdpStatus status() const override;
 
  private:
-  UdpSocket(FileDescriptor fd, Family family, std::uint16_t port, bool gro, const UdpOptions& options,
-            UdpSyscalls& syscalls);
+  UdpSocket(BoundUdp bound, const UdpOptions& options, UdpSyscalls& syscalls) noexcept;
+
+  void take_datagram(const msghdr& message, std::size_t length, class ReceiveArena& arena, packet::UdpBatch& batch);
+  void note_kernel_drops(std::uint32_t cumulative) noexcept;
 
   FileDescriptor fd_;
   Family family_;
@@ -72,11 +50,10 @@ class UdpSocket final : public UdpPort {
 
   // Receiving thread.
   Counters<UdpReceiveCounter> received_;
-  std::uint32_t kernel_drops_seen_ = 0;  // the kernel's cumulative 32-bit count
+  std::uint32_t kernel_drops_seen_ = 0;
 
   // Sending thread.
-  Counters<UdpSendCounter> sent_;
-  GsoPolicy gso_;
+  DatagramSender sender_;
 };
 
 // A socket of each family on one port, as WireGuard has them. `v6` is empty where the host has no IPv6, and `v4` where

@@ -1,0 +1,154 @@
+#include "io/udp_bind.h"
+
+#include <linux/sock_diag.h>
+#include <netinet/in.h>
+#include <netinet/udp.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <string>
+
+#include "io/socket_address.h"
+
+namespace fireline::io {
+namespace {
+
+int set_option(int fd, int level, int option, int value) noexcept {
+  return ::setsockopt(fd, level, option, &value, sizeof value);
+}
+
+int get_option(int fd, int level, int option) noexcept {
+  int value = 0;
+  socklen_t length = sizeof value;
+  return ::getsockopt(fd, level, option, &value, &length) == 0 ? value : 0;
+}
+
+struct Option {
+  int level;
+  int number;
+  int value;
+  const char* name;  // for the error sentence
+  bool required;     // false: the socket works without
+};
+
+// Without the local address answers would leave from the wrong one, and without ECN bits congestion marks would be
+// lost; the rest is better but not needed. SO_RXQ_OVFL only tells of drops.
+constexpr std::array kOptionsV4 = {
+    Option{IPPROTO_IP, IP_PKTINFO, 1, "set IP_PKTINFO on", true},
+    Option{IPPROTO_IP, IP_RECVTOS, 1, "set IP_RECVTOS on", false},
+    Option{SOL_SOCKET, SO_RXQ_OVFL, 1, "set SO_RXQ_OVFL on", false},
+};
+constexpr std::array kOptionsV6 = {
+    Option{IPPROTO_IPV6, IPV6_V6ONLY, 1, "set IPV6_V6ONLY on", true},
+    Option{IPPROTO_IPV6, IPV6_RECVPKTINFO, 1, "set IPV6_RECVPKTINFO on", true},
+    Option{IPPROTO_IPV6, IPV6_RECVTCLASS, 1, "set IPV6_RECVTCLASS on", true},
+    Option{SOL_SOCKET, SO_RXQ_OVFL, 1, "set SO_RXQ_OVFL on", false},
+};
+constexpr std::array kProbeV4 = {
+    Option{IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_PROBE, "set IP_MTU_DISCOVER on", false},
+};
+constexpr std::array kProbeV6 = {
+    Option{IPPROTO_IPV6, IPV6_MTU_DISCOVER, IPV6_PMTUDISC_PROBE, "set IPV6_MTU_DISCOVER on", false},
+    Option{IPPROTO_IPV6, IPV6_DONTFRAG, 1, "set IPV6_DONTFRAG on", false},
+    Option{IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_PROBE, "set IP_MTU_DISCOVER on", false},
+};
+
+template <std::size_t kCount>
+std::optional<IoError> apply(int fd, const std::array<Option, kCount>& options, const std::string& context) {
+  for (const Option& option : options) {
+    if (set_option(fd, option.level, option.number, option.value) == 0 || !option.required) continue;
+    return last_error(option.name, context);
+  }
+  return std::nullopt;
+}
+
+std::optional<IoError> configure(int fd, const UdpOptions& options, const std::string& context) {
+  const bool v4 = options.family == Family::v4;
+  if (auto error = v4 ? apply(fd, kOptionsV4, context) : apply(fd, kOptionsV6, context)) return error;
+  if (options.path_mtu == PathMtu::probe) {
+    if (auto error = v4 ? apply(fd, kProbeV4, context) : apply(fd, kProbeV6, context)) return error;
+  }
+  return std::nullopt;
+}
+
+// The forced form passes the system's limit where we are privileged; the plain one is clamped to it.
+void grow_buffer(int fd, int forced_option, int option, std::size_t wanted_bytes) noexcept {
+  for (std::size_t bytes = wanted_bytes;; bytes /= 2) {
+    const int value = static_cast<int>(std::min(bytes, std::size_t{1} << 30));
+    if (set_option(fd, SOL_SOCKET, forced_option, value) == 0) return;
+    if (set_option(fd, SOL_SOCKET, option, value) == 0) return;
+    if (bytes / 2 < kUdpBufferBytesMin) return;  // the kernel's own default stays
+  }
+}
+
+IoError bind_error(const UdpOptions& options, const std::string& context) {
+  IoError error = last_error("bind", context);
+  if (error.code == EACCES) error.fix = "run as root or grant CAP_NET_BIND_SERVICE, or choose a ListenPort over 1023";
+  if (error.code == EADDRNOTAVAIL && options.address.has_value()) error.fix = "no interface has this address";
+  return error;
+}
+
+std::uint16_t bound_port(int fd, Family family) noexcept {
+  SocketAddress address;
+  address.length = sizeof address.storage;
+  if (::getsockname(fd, address.get(), &address.length) != 0) return 0;
+  const auto endpoint = to_endpoint(address.storage, address.length, family);
+  return endpoint.has_value() ? endpoint->port : std::uint16_t{0};
+}
+
+}  // namespace
+
+Result<BoundUdp, IoError> bind_udp(const UdpOptions& options) {
+  const bool v4 = options.family == Family::v4;
+  const std::string context = "UDP port " + std::to_string(options.port) + (v4 ? " (IPv4)" : " (IPv6)");
+  BoundUdp bound;
+  bound.fd = FileDescriptor(::socket(v4 ? AF_INET : AF_INET6, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_UDP));
+  if (!bound.fd) {
+    return err(last_error("open", context, errno == EAFNOSUPPORT ? "this host has no such address family" : ""));
+  }
+  const int fd = bound.fd.get();
+  if (auto error = configure(fd, options, context)) return err(*std::move(error));
+  // Before the bind, so that no datagram leaves or is queued without mark and room.
+  if (options.fwmark != 0) {
+    if (auto error = set_socket_mark(fd, options.fwmark)) return err(*std::move(error));
+  }
+  grow_buffer(fd, SO_RCVBUFFORCE, SO_RCVBUF, options.receive_buffer_bytes);
+  grow_buffer(fd, SO_SNDBUFFORCE, SO_SNDBUF, options.send_buffer_bytes);
+
+  bound.gro = options.gro && set_option(fd, IPPROTO_UDP, UDP_GRO, 1) == 0;
+  // Zero leaves the socket's default as it is: single datagrams unless a send says otherwise. A kernel without GSO
+  // (before 4.18) does not know the option.
+  bound.gso = options.gso && set_option(fd, IPPROTO_UDP, UDP_SEGMENT, 0) == 0;
+
+  const IpAddress any = v4 ? IpAddress{} : IpAddress::from_bytes(std::array<std::byte, 16>{});
+  const Endpoint local{.address = options.address.value_or(any), .port = options.port, .scope = 0};
+  const SocketAddress address = to_socket_address(local);
+  if (::bind(fd, address.get(), address.length) != 0) return err(bind_error(options, context));
+
+  bound.port = bound_port(fd, options.family);
+  return bound;
+}
+
+std::optional<IoError> set_socket_mark(int fd, std::uint32_t mark) {
+  if (::setsockopt(fd, SOL_SOCKET, SO_MARK, &mark, sizeof mark) == 0) return std::nullopt;
+  return last_error("set the firewall mark on", "a UDP socket");
+}
+
+std::size_t receive_buffer_bytes(int fd) noexcept {
+  return static_cast<std::size_t>(get_option(fd, SOL_SOCKET, SO_RCVBUF)) / 2;
+}
+
+std::size_t send_buffer_bytes(int fd) noexcept {
+  return static_cast<std::size_t>(get_option(fd, SOL_SOCKET, SO_SNDBUF)) / 2;
+}
+
+std::uint64_t socket_drops(int fd) noexcept {
+  std::array<std::uint32_t, SK_MEMINFO_VARS> values{};
+  socklen_t length = sizeof values;
+  if (::getsockopt(fd, SOL_SOCKET, SO_MEMINFO, values.data(), &length) != 0) return 0;
+  return values[SK_MEMINFO_DROPS];
+}
+
+}  // namespace fireline::io

@@ -1,0 +1,59 @@
+// Opens and configures the UDP socket under every backend of UdpPort.
+// No state; any thread; works in the calling thread's network namespace.
+#pragma once
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+
+#include "core/base/endpoint.h"
+#include "core/base/result.h"
+#include "io/file_descriptor.h"
+#include "io/io_error.h"
+
+namespace fireline::io {
+
+// 10 Gbit/s for 10 ms of stalled reader and 1 ms of stalled wire, rounded up to powers of two. The kernel is asked
+// for less, by halves, until it accepts.
+inline constexpr std::size_t kUdpReceiveBufferBytes = std::size_t{16} << 20;
+inline constexpr std::size_t kUdpSendBufferBytes = std::size_t{2} << 20;
+inline constexpr std::size_t kUdpBufferBytesMin = std::size_t{64} << 10;
+
+enum class PathMtu : std::uint8_t {
+  kernel_default,  // the kernel fragments what exceeds a path's known MTU, as WireGuard expects
+  probe,           // DF always set, never fragmented (IP_PMTUDISC_PROBE, IPV6_DONTFRAG): who measures the path itself
+};
+
+struct UdpOptions {
+  Family family = Family::v4;
+  std::uint16_t port = 0;  // 0: the kernel chooses
+  // Empty: every local address. Of the same family otherwise.
+  std::optional<IpAddress> address;
+  std::uint32_t fwmark = 0;  // 0: none
+  PathMtu path_mtu = PathMtu::kernel_default;
+  std::size_t receive_buffer_bytes = kUdpReceiveBufferBytes;
+  std::size_t send_buffer_bytes = kUdpSendBufferBytes;
+  bool gso = true;  // false: every datagram is sent singly
+  bool gro = true;
+};
+
+struct BoundUdp {
+  FileDescriptor fd;  // non-blocking, close-on-exec
+  std::uint16_t port = 0;
+  bool gro = false;  // the kernel took UDP_GRO
+  bool gso = false;  // the kernel knows UDP_SEGMENT
+};
+
+// Errors name port and family; EADDRINUSE, EAFNOSUPPORT (no IPv6 on this host) and EPERM (fwmark) are the usual ones.
+[[nodiscard]] Result<BoundUdp, IoError> bind_udp(const UdpOptions& options);
+
+// SO_MARK; 0 for none.
+[[nodiscard]] std::optional<IoError> set_socket_mark(int fd, std::uint32_t mark);
+
+// What the kernel granted, its doubling taken out; 0 when it does not tell.
+[[nodiscard]] std::size_t receive_buffer_bytes(int fd) noexcept;
+[[nodiscard]] std::size_t send_buffer_bytes(int fd) noexcept;
+
+// Datagrams that the kernel dropped for this socket since it exists.
+[[nodiscard]] std::uint64_t socket_drops(int fd) noexcept;
+
+}  // namespace fireline::io
