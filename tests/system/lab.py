@@ -1,0 +1,309 @@
+"""Small library of the system tests: namespaces, links, processes, tunnels, and an end that leaves nothing behind.
+
+A scenario is a function that takes a Lab; run(scenario) gives it one, and turns the result into an exit code: 0, 1 with
+every process's log, or 77 with the reason. Names carry the process id, so that runs do not collide. Every process is
+known by its pid and dies with this one; namespaces that a killed run left are removed by the next.
+"""
+import ctypes
+import json
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+SOCKETS = Path("/var/run/wireguard")
+LOG_LINES_SHOWN = 40
+COMMAND_SECONDS = 60  # one command of a scenario; longer ones say so
+PR_SET_PDEATHSIG = 1
+_libc = ctypes.CDLL(None)
+
+
+class Failure(Exception):
+    """The scenario does not hold."""
+
+
+class Skip(Exception):
+    """This machine cannot run the scenario; the text is the proof."""
+
+
+def program(name):
+    """Path of a tunnel program: `fireline` is $FIRELINE_WG or the release build's, anything else a path or command."""
+    if name == "fireline":
+        name = os.environ.get("FIRELINE_WG", str(ROOT / "build/bin/fireline-wg"))
+    path = shutil.which(name)
+    if not path:
+        raise Failure(f"no program {name}: build it, or name it in FIRELINE_WG")
+    return os.path.abspath(path)
+
+
+def check(condition, sentence):
+    if not condition:
+        raise Failure(sentence)
+    print(f"  ok: {sentence}", flush=True)
+
+
+def wait_until(predicate, seconds, what):
+    """The predicate's first true value; Failure when there is none in time."""
+    deadline = time.monotonic() + seconds
+    while True:
+        value = predicate()
+        if value:
+            return value
+        if time.monotonic() > deadline:
+            raise Failure(f"not within {seconds} s: {what}")
+        time.sleep(0.02)
+
+
+def _die_with_parent():
+    _libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+class Process:
+    """A process of the lab; its output goes to a log that a failure prints."""
+
+    def __init__(self, lab, arguments, name, environment=None, stdin=None):
+        self.log = lab.folder / f"{len(lab.processes):02d}-{name}.log"
+        self.name = name
+        with open(self.log, "wb") as output:
+            self.popen = subprocess.Popen(
+                arguments, stdin=stdin or subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT,
+                env={**os.environ, **(environment or {})}, start_new_session=True, preexec_fn=_die_with_parent)
+        self.pid = self.popen.pid
+        lab.processes.append(self)
+
+    def alive(self):
+        return self.popen.poll() is None
+
+    def text(self):
+        return self.log.read_text(errors="replace")
+
+    def wait(self, seconds):
+        """The exit code; Failure when it still runs."""
+        try:
+            return self.popen.wait(seconds)
+        except subprocess.TimeoutExpired:
+            raise Failure(f"{self.name} still runs after {seconds} s")
+
+    def signal(self, number):
+        if self.alive():
+            os.kill(self.pid, number)
+
+    def kill(self):
+        self.signal(signal.SIGKILL)
+        self.popen.wait()
+
+    def stop(self, seconds=5):
+        self.signal(signal.SIGTERM)
+        return self.wait(seconds)
+
+
+class Namespace:
+    def __init__(self, lab, label):
+        self.lab, self.label = lab, label
+        self.name = f"{lab.prefix}-{label}"
+
+    def command(self, *arguments):
+        return ["ip", "netns", "exec", self.name, *map(str, arguments)]
+
+    def run(self, *arguments, must=True, seconds=COMMAND_SECONDS, environment=None, text=None):
+        """Runs to the end; Failure with its output unless it succeeds or must is False."""
+        return self.lab.run(*self.command(*arguments), must=must, seconds=seconds, environment=environment, text=text)
+
+    def output(self, *arguments, **options):
+        return self.run(*arguments, **options).stdout.strip()
+
+    def start(self, *arguments, name=None, environment=None, stdin=None):
+        return Process(self.lab, self.command(*arguments), name or f"{self.label}-{Path(str(arguments[0])).name}",
+                       environment, stdin)
+
+    def python(self, code, *arguments, name="python"):
+        """A helper program of a few lines in this namespace."""
+        return self.start("/usr/bin/python3", "-B", "-c", code, *arguments, name=f"{self.label}-{name}")
+
+    def has_link(self, interface):
+        return self.run("ip", "link", "show", interface, must=False).returncode == 0
+
+    def socket(self, *arguments):
+        """A socket that lives in this namespace, used from here."""
+        own = os.open("/proc/self/ns/net", os.O_RDONLY)
+        theirs = os.open(f"/run/netns/{self.name}", os.O_RDONLY)
+        try:
+            if _libc.setns(theirs, 0) != 0:
+                raise Failure(f"cannot enter {self.name}")
+            try:
+                return socket.socket(*arguments)
+            finally:
+                if _libc.setns(own, 0) != 0:
+                    raise Failure("cannot return to the own namespace")
+        finally:
+            os.close(own)
+            os.close(theirs)
+
+    def ping(self, address, *arguments, count=3, must=True):
+        result = self.run("ping", "-n", "-i", "0.05", "-c", count, "-W", "2", *arguments, address, must=False)
+        if must and result.returncode != 0:
+            raise Failure(f"no answer in {self.label} from {address}:\n{result.stdout}{result.stderr}")
+        return result
+
+    def reaches(self, address, *arguments):
+        """Whether one ping is answered within a second."""
+        return self.run("ping", "-n", "-c", "1", "-W", "1", *arguments, address, must=False).returncode == 0
+
+
+class Lab:
+    def __init__(self, name):
+        self.name = name
+        self.prefix = f"fl{os.getpid()}"
+        self.folder = Path(tempfile.mkdtemp(prefix=f"fireline-{name}-"))
+        self.namespaces, self.processes, self.interfaces, self.at_end = [], [], [], []
+        _sweep()
+
+    def run(self, *arguments, must=True, seconds=COMMAND_SECONDS, environment=None, text=None):
+        command = [str(argument) for argument in arguments]
+        try:
+            result = subprocess.run(command, input=text, stdin=None if text is not None else subprocess.DEVNULL,
+                                    capture_output=True, text=True, errors="replace", timeout=seconds,
+                                    env={**os.environ, **(environment or {})}, preexec_fn=_die_with_parent)
+        except subprocess.TimeoutExpired:
+            raise Failure(f"no end after {seconds} s: {' '.join(command)}")
+        if must and result.returncode != 0:
+            raise Failure(f"exit code {result.returncode}: {' '.join(command)}\n{result.stdout}{result.stderr}")
+        return result
+
+    def namespace(self, label):
+        made = Namespace(self, label)
+        self.run("ip", "netns", "add", made.name)
+        self.namespaces.append(made)
+        made.run("ip", "link", "set", "lo", "up")
+        # Addresses are usable at once: duplicate detection would cost a second each.
+        made.run("sysctl", "-qw", "net.ipv6.conf.all.accept_dad=0", "net.ipv6.conf.default.accept_dad=0",
+                 "net.ipv6.conf.all.disable_ipv6=0", "net.ipv6.conf.default.disable_ipv6=0",
+                 "net.ipv4.conf.all.promote_secondaries=1", "net.ipv4.conf.default.promote_secondaries=1")
+        return made
+
+    def link(self, left, left_addresses, right, right_addresses, name="eth0", right_name=None, mtu=1500):
+        """A veth pair between two namespaces, both ends up, with their addresses."""
+        right_name = right_name or name
+        self.run("ip", "link", "add", name, "netns", left.name, "mtu", mtu, "type", "veth", "peer", "name", right_name,
+                 "netns", right.name, "mtu", mtu)
+        for end, interface, addresses in ((left, name, left_addresses), (right, right_name, right_addresses)):
+            for address in addresses:
+                end.run("ip", "address", "add", address, "dev", interface, *(["nodad"] if ":" in address else []))
+            end.run("ip", "link", "set", interface, "up")
+
+    def interface_name(self):
+        """A name for a tunnel device, unique on the host because the configuration sockets share one folder."""
+        name = f"{self.prefix}{chr(ord('a') + len(self.interfaces))}"
+        self.interfaces.append(name)
+        return name
+
+    def close(self):
+        for undo in reversed(self.at_end):
+            undo()
+        for process in reversed(self.processes):
+            process.kill()
+        for namespace in self.namespaces:
+            _remove_namespace(namespace.name)
+        for interface in self.interfaces:
+            (SOCKETS / f"{interface}.sock").unlink(missing_ok=True)
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def print_logs(self):
+        for process in self.processes:
+            state = "runs" if process.alive() else f"ended with {process.popen.returncode}"
+            lines = process.text().splitlines()
+            print(f"--- {process.name} (pid {process.pid}, {state})")
+            print("\n".join(lines[-LOG_LINES_SHOWN:]))
+
+
+def _remove_namespace(name):
+    """Ends what runs inside (daemons that the scenario started) and removes it."""
+    pids = subprocess.run(["ip", "netns", "pids", name], capture_output=True, text=True).stdout.split()
+    for pid in pids:
+        try:
+            os.kill(int(pid), signal.SIGKILL)
+        except ProcessLookupError:
+            pass
+    subprocess.run(["ip", "netns", "delete", name], capture_output=True)
+
+
+def _sweep():
+    """Removes what runs that were killed left behind: namespaces and sockets whose process id is gone."""
+    left = [line.split()[0] for line in subprocess.run(["ip", "netns", "list"], capture_output=True, text=True)
+            .stdout.splitlines() if line]
+    for name in left:
+        match = re.match(r"fl(\d+)-", name)
+        if match and not Path(f"/proc/{match[1]}").exists():
+            _remove_namespace(name)
+    for path in SOCKETS.glob("fl*.sock"):
+        match = re.match(r"fl(\d+)[a-z]\.sock", path.name)
+        if match and not Path(f"/proc/{match[1]}").exists():
+            path.unlink(missing_ok=True)
+
+
+def run(scenario, *arguments):
+    """Runs one scenario in a lab of its own and ends the program with its exit code."""
+    name = Path(sys.argv[0]).stem
+    if os.geteuid() != 0 or not os.path.exists("/dev/net/tun"):
+        print(f"skipped: needs root (uid is {os.geteuid()}) and /dev/net/tun (there: {os.path.exists('/dev/net/tun')})")
+        sys.exit(77)
+
+    def stop(number, _):
+        raise Failure(f"ended by signal {number}")
+
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, stop)
+    lab, code = Lab(name), 0
+    begin = time.monotonic()
+    try:
+        scenario(lab, *arguments)
+        print(f"passed in {time.monotonic() - begin:.1f} s")
+    except Skip as reason:
+        print(f"skipped: {reason}")
+        code = 77
+    except BaseException as error:
+        print(f"FAILED: {error}" if isinstance(error, Failure) else "FAILED:", flush=True)
+        if not isinstance(error, Failure):
+            import traceback
+            traceback.print_exc(file=sys.stdout)
+        lab.print_logs()
+        code = 1
+    finally:
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            signal.signal(number, signal.SIG_IGN)
+        if code == 1 and os.environ.get("FIRELINE_KEEP"):
+            print(f"kept: namespaces {[n.name for n in lab.namespaces]}, logs in {lab.folder}; Enter removes them")
+            sys.stdin.readline()
+        lab.close()
+    sys.stdout.flush()
+    sys.exit(code)
+
+
+def iperf(server, client, address, seconds=1, reverse=False, streams=1, udp_rate=None, port=5201):
+    """One iperf3 run; its `end` part. `reverse`: the server sends."""
+    family = "-6" if ":" in address else "-4"
+    listener = server.start("iperf3", "-s", "-1", "-p", port, "--forceflush", name=f"{server.label}-iperf3-server")
+    wait_until(lambda: "listening" in listener.text(), 5, "iperf3 server listens")
+    command = ["iperf3", family, "-J", "-c", address, "-p", port, "-t", seconds, "-P", streams, "--connect-timeout", 5000]
+    command += ["-R"] if reverse else []
+    command += ["-u", "-b", udp_rate] if udp_rate else []
+    result = client.run(*command, must=False, seconds=seconds + 30)
+    listener.kill()
+    # iperf3 may print a warning line before the JSON.
+    start = result.stdout.find("{")
+    report = json.loads(result.stdout[start:]) if start >= 0 else {"error": result.stdout + result.stderr}
+    if "error" in report:
+        raise Failure(f"iperf3 to {address}: {report['error']}")
+    return report["end"]
+
+
+def goodput(end):
+    """Received bits per second of iperf()'s result."""
+    return end["sum_received"]["bits_per_second"] if "sum_received" in end else end["sum"]["bits_per_second"]
