@@ -7,6 +7,16 @@
 #include "core/crypto/xaead.h"
 
 namespace fireline::wireguard {
+namespace {
+
+#ifdef FIRELINE_PLANTED_BUG
+// A comparison of too few bits on purpose: tools/fuzz shows that the fuzz target finds it.
+constexpr std::uint32_t kIndexBits = 0x00ffffff;
+#else
+constexpr std::uint32_t kIndexBits = 0xffffffff;
+#endif
+
+}  // namespace
 
 Cookie::Cookie(std::span<const std::byte, kCookieBytes> bytes) noexcept {
   std::ranges::copy(bytes, bytes_.begin());
@@ -89,7 +99,7 @@ void CookieGenerator::add_macs(Instant now, Bytes message, std::size_t mac1_offs
 
 Result<void, CookieError> CookieGenerator::consume_reply(Instant now, const CookieReplyView& reply) noexcept {
   if (!sent_) return err(CookieError::nothing_sent);
-  if (sent_->sender_index != reply.receiver_index()) return err(CookieError::wrong_index);
+  if (((sent_->sender_index ^ reply.receiver_index()) & kIndexBits) != 0) return err(CookieError::wrong_index);
   crypto::XNonce nonce;
   std::ranges::copy(reply.nonce(), nonce.begin());
   Cookie cookie;
