@@ -1,0 +1,108 @@
+#include "io/loop_thread.h"
+
+#include <pthread.h>
+#include <signal.h>
+#include <sys/timerfd.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdlib>
+#include <system_error>
+
+namespace fireline::io {
+namespace {
+
+Duration read_clock(clockid_t clock) noexcept {
+  timespec time{};
+  ::clock_gettime(clock, &time);
+  return std::chrono::seconds(time.tv_sec) + std::chrono::nanoseconds(time.tv_nsec);
+}
+
+}  // namespace
+
+void PollSet::add(int fd, short events, bool* ready) noexcept {
+  if (count_ == kDescriptorsMax) std::abort();
+  fds_[count_] = {fd, events, 0};
+  ready_[count_] = ready;
+  ++count_;
+}
+
+void PollSet::sleep() noexcept {
+  if (::poll(fds_.data(), count_, -1) <= 0) return;  // EINTR: the loop looks at everything again
+  for (std::size_t i = 0; i < count_; ++i) {
+    if (fds_[i].revents != 0 && ready_[i] != nullptr) *ready_[i] = true;
+  }
+}
+
+Now read_clocks() noexcept {
+  return {Instant(read_clock(CLOCK_BOOTTIME)), UnixTime(read_clock(CLOCK_REALTIME))};
+}
+
+LoopThread::LoopThread(std::string name)
+    : name_(std::move(name)), timer_(::timerfd_create(CLOCK_BOOTTIME, TFD_NONBLOCK | TFD_CLOEXEC)) {
+  if (timer_.get() < 0) throw std::system_error(errno, std::generic_category(), "cannot create a timer descriptor");
+}
+
+void LoopThread::start() {
+  if (running() || stations_.empty()) return;
+  stopping_.store(false, std::memory_order_release);
+  // Signals belong to the control thread: block them all while the new thread inherits the mask.
+  sigset_t all;
+  sigset_t before;
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, &before);
+  thread_ = std::thread([this] { run(); });
+  pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  pthread_setname_np(thread_.native_handle(), name_.substr(0, 15).c_str());
+}
+
+void LoopThread::stop() {
+  if (!running()) return;
+  stopping_.store(true, std::memory_order_release);
+  waker_.wake();
+  thread_.join();
+}
+
+void LoopThread::run() {
+  for (Station* station : stations_) station->enter();
+  while (!stopping_.load(std::memory_order_acquire)) {
+    if (turn_all()) continue;
+    waker_.announce_sleep();
+    if (!stopping_.load(std::memory_order_acquire) && !turn_all()) sleep();
+    waker_.awake();
+  }
+}
+
+bool LoopThread::turn_all() {
+  turns_.add();
+  const Now now = read_clocks();
+  bool worked = false;
+  for (Station* station : stations_) worked |= station->turn(now);
+  return worked;
+}
+
+void LoopThread::sleep() {
+  sleeps_.add();
+  set_.clear();
+  set_.add(waker_.fd(), POLLIN, nullptr);
+  for (Station* station : stations_) station->arm(set_);
+  if (set_.deadline()) {
+    set_timer(set_.deadline());
+    set_.add(timer_.get(), POLLIN, nullptr);
+  }
+  set_.sleep();
+}
+
+void LoopThread::set_timer(const std::optional<Instant>& deadline) noexcept {
+  // Most sleeps keep the deadline of the one before; a timer that has fired stays readable until it is set again.
+  if (armed_ == deadline && *deadline > read_clocks().boot) return;
+  armed_ = deadline;
+  const auto since_boot = std::max<Duration>(deadline->time_since_epoch(), Duration(1));
+  itimerspec spec{};
+  spec.it_value.tv_sec = static_cast<time_t>(std::chrono::duration_cast<std::chrono::seconds>(since_boot).count());
+  spec.it_value.tv_nsec = static_cast<long>((since_boot % std::chrono::seconds(1)).count());
+  ::timerfd_settime(timer_.get(), TFD_TIMER_ABSTIME, &spec, nullptr);
+}
+
+}  // namespace fireline::io

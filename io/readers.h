@@ -1,0 +1,61 @@
+// The stations that read: one for the TUN, one for each UDP socket. They stop polling their device while every batch
+// of their channel is with the packet thread.
+//
+// Lifetime: device, channel and pool must outlive the station. Threads: the station's own.
+#pragma once
+#include <functional>
+
+#include "io/channel.h"
+#include "io/pool.h"
+#include "io/station.h"
+#include "io/tun_port.h"
+#include "io/udp_port.h"
+
+namespace fireline::io {
+
+class TunReader final : public Station {
+ public:
+  // `closed` is called once, on the reader's thread, when the interface is gone.
+  TunReader(TunPort& device, Channel<packet::TunBatch>& channel, BufferPool& pool, Waker& waker,
+            std::function<void()> closed)
+      : device_(&device), channel_(&channel), pool_(&pool), waker_(&waker), closed_(std::move(closed)) {}
+
+  void enter() override;
+  bool turn(Now now) override;
+  void arm(PollSet& set) override;
+
+ private:
+  TunPort* device_;
+  Channel<packet::TunBatch>* channel_;
+  BufferPool* pool_;
+  Waker* waker_;
+  std::function<void()> closed_;
+  bool readable_ = true;
+  bool gone_ = false;
+};
+
+class UdpReader final : public Station {
+ public:
+  // `port` may be null: no socket of this family.
+  UdpReader(Channel<packet::UdpBatch>& channel, BufferPool& pool, Waker& waker)
+      : channel_(&channel), pool_(&pool), waker_(&waker) {}
+
+  // Only while the thread is stopped.
+  void set_port(UdpPort* port) noexcept {
+    port_ = port;
+    readable_ = true;
+  }
+
+  void enter() override;
+  bool turn(Now now) override;
+  void arm(PollSet& set) override;
+
+ private:
+  UdpPort* port_ = nullptr;
+  Channel<packet::UdpBatch>* channel_;
+  BufferPool* pool_;
+  Waker* waker_;
+  bool readable_ = true;
+};
+
+}  // namespace fireline::io
