@@ -13,13 +13,13 @@ constexpr std::size_t kHexDigits = 2 * kKeyBytes;
 bool read_hex(std::string_view hex, std::span<std::byte, kKeyBytes> out) noexcept {
   if (hex.size() != kHexDigits) return false;
   std::size_t read = 0;
-  return sodium_hex2bin(sodium_bytes(out.data()), out.size(), hex.data(), hex.size(), nullptr, &read, nullptr) == 0 &&
+  return sodium_hex2bin(c_bytes(out.data()), out.size(), hex.data(), hex.size(), nullptr, &read, nullptr) == 0 &&
          read == kKeyBytes;
 }
 
 std::string write_hex(std::span<const std::byte, kKeyBytes> bytes) {
   std::string hex(kHexDigits + 1, '\0');
-  sodium_bin2hex(hex.data(), hex.size(), sodium_bytes(bytes.data()), bytes.size());
+  sodium_bin2hex(hex.data(), hex.size(), c_bytes(bytes.data()), bytes.size());
   hex.pop_back();  // sodium's terminating zero
   return hex;
 }
@@ -47,7 +47,7 @@ Key::~Key() {
 }
 
 bool Key::is_zero() const noexcept {
-  return sodium_is_zero(sodium_bytes(bytes_.data()), kKeyBytes) == 1;
+  return sodium_is_zero(c_bytes(bytes_.data()), kKeyBytes) == 1;
 }
 
 bool operator==(const Key& a, const Key& b) noexcept {
@@ -76,7 +76,7 @@ std::string PublicKey::to_hex() const {
 
 std::string PublicKey::to_base64() const {
   std::string text(sodium_base64_ENCODED_LEN(kKeyBytes, sodium_base64_VARIANT_ORIGINAL), '\0');
-  sodium_bin2base64(text.data(), text.size(), sodium_bytes(bytes.data()), kKeyBytes, sodium_base64_VARIANT_ORIGINAL);
+  sodium_bin2base64(text.data(), text.size(), c_bytes(bytes.data()), kKeyBytes, sodium_base64_VARIANT_ORIGINAL);
   text.pop_back();  // sodium's terminating zero
   return text;
 }

@@ -6,19 +6,13 @@
 
 #include <cstdlib>
 
+#include "core/crypto/c_bytes.h"
+
 namespace fireline::crypto {
 
 inline const bool kSodiumReady = [] {
   if (sodium_init() < 0) std::abort();  // no source of randomness: nothing here could be safe
   return true;
 }();
-
-// libsodium speaks unsigned char; these two are the only casts that it needs.
-[[nodiscard]] inline unsigned char* sodium_bytes(std::byte* bytes) noexcept {
-  return reinterpret_cast<unsigned char*>(bytes);
-}
-[[nodiscard]] inline const unsigned char* sodium_bytes(const std::byte* bytes) noexcept {
-  return reinterpret_cast<const unsigned char*>(bytes);
-}
 
 }  // namespace fireline::crypto

@@ -17,14 +17,14 @@ Key generate_private_key(Random& random) noexcept {
 
 PublicKey public_key(const Key& private_key) noexcept {
   PublicKey result;
-  crypto_scalarmult_base(sodium_bytes(result.bytes.data()), sodium_bytes(private_key.bytes().data()));
+  crypto_scalarmult_base(c_bytes(result.bytes.data()), c_bytes(private_key.bytes().data()));
   return result;
 }
 
 std::optional<Key> shared_secret(const Key& private_key, const PublicKey& peer) noexcept {
   std::optional<Key> result{std::in_place};
-  const int status = crypto_scalarmult(sodium_bytes(result->mutable_bytes().data()),
-                                       sodium_bytes(private_key.bytes().data()), sodium_bytes(peer.bytes.data()));
+  const int status = crypto_scalarmult(c_bytes(result->mutable_bytes().data()), c_bytes(private_key.bytes().data()),
+                                       c_bytes(peer.bytes.data()));
   if (status != 0 || result->is_zero()) result.reset();
   return result;
 }
