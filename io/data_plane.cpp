@@ -111,6 +111,7 @@ struct DataPlane::Parts {
         loop(PacketLoop::Wiring{
             .engine = &engine,
             .aead = &aead,
+            .tun = &tun,
             .waker = &packet_thread.waker(),
             .tun_in = &tun_in,
             .udp4_in = &udp4.in,

@@ -18,6 +18,10 @@ void PacketLoop::enter() {
 }
 
 bool PacketLoop::turn(Now now) {
+  if (merging_ && !wiring_.tun->coalescing_allowed()) {
+    merging_ = false;
+    wiring_.engine->stop_merging();
+  }
   bool worked = serve_commands(now);
   worked |= serve_timers(now);
   if (!has_room()) {

@@ -42,6 +42,7 @@ class PacketLoop final : public Station {
   struct Wiring {
     packet::Engine* engine = nullptr;
     crypto::Aead* aead = nullptr;
+    TunPort* tun = nullptr;
     Waker* waker = nullptr;  // of the thread that runs the station
     Channel<packet::TunBatch>* tun_in = nullptr;
     Channel<packet::UdpBatch>* udp4_in = nullptr;
@@ -79,6 +80,7 @@ class PacketLoop final : public Station {
   void hand_on(Now now) noexcept;
 
   Wiring wiring_;
+  bool merging_ = true;
   std::unique_ptr<packet::Work> work_;
   packet::Output output_;
   moodycamel::ConcurrentQueue<Command> commands_;

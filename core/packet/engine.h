@@ -57,6 +57,9 @@ class Engine {
   // When handle_timeout wants to be called next; empty: never.
   [[nodiscard]] virtual std::optional<Instant> poll_timeout() const = 0;
   virtual void handle_timeout(Now now, Output& output) = 0;
+
+  // The TUN device refused a merged packet: from here on TunWriteBatch holds single packets only.
+  virtual void stop_merging() = 0;
 };
 
 }  // namespace fireline::packet

@@ -61,6 +61,7 @@ class Device final : public packet::Engine {
   bool step_handshake(Now now, packet::Output& output) override;
   [[nodiscard]] std::optional<Instant> poll_timeout() const override;
   void handle_timeout(Now now, packet::Output& output) override;
+  void stop_merging() override { set_tun_offloads({}); }
 
   // The oldest event that was not fetched yet. At most kDeviceEventsMax wait.
   [[nodiscard]] std::optional<DeviceEvent> poll_event();

@@ -52,7 +52,8 @@ class SocketTun final : public TunPort {
     }
     return IoStatus::done;
   }
-  bool coalescing_allowed() const noexcept override { return false; }
+  bool coalescing_allowed() const noexcept override { return coalescing.load(); }
+  std::atomic<bool> coalescing{true};
   int poll_fd() const noexcept override { return ours_.get(); }
   const Counters<TunReadCounter>& read_counters() const noexcept override { return read_; }
   const Counters<TunWriteCounter>& write_counters() const noexcept override { return write_; }
@@ -101,6 +102,8 @@ class PassOn final : public packet::Engine {
   bool step_handshake(Now, packet::Output&) override { return false; }
   std::optional<Instant> poll_timeout() const override { return std::nullopt; }
   void handle_timeout(Now, packet::Output&) override {}
+  void stop_merging() override { merging_stopped = true; }
+  std::atomic<bool> merging_stopped{false};
 
  private:
   static void move_buffers(std::vector<packet::Buffer>& from, std::vector<packet::Buffer>& to) {
@@ -239,6 +242,15 @@ TEST_P(DataPlaneModes, CommandsRunOnThePacketThreadAndWithoutIt) {
   auto runner = caller;
   plane_.run([&](packet::Engine&, Now, packet::Output&) { runner = std::this_thread::get_id(); });
   EXPECT_NE(runner, caller);
+}
+
+TEST_P(DataPlaneModes, TheEngineStopsMergingWhenTheTunRefusedIt) {
+  plane_.start();
+  EXPECT_FALSE(engine_.merging_stopped.load());
+  tun_.coalescing.store(false);
+  plane_.run([](packet::Engine&, Now, packet::Output&) {});  // a turn
+  plane_.run([](packet::Engine&, Now, packet::Output&) {});
+  EXPECT_TRUE(engine_.merging_stopped.load());
 }
 
 TEST_P(DataPlaneModes, TheEndOfTheInterfaceIsReported) {
