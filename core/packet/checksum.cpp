@@ -1,5 +1,6 @@
 #include "core/packet/checksum.h"
 
+#include <array>
 #include <atomic>
 #include <cstring>
 
@@ -12,7 +13,7 @@ namespace {
 struct Kernel {
   Sum (*sum)(std::byte* to, const std::byte* from, std::size_t count) noexcept;
   Sum (*copy_and_sum)(std::byte* to, const std::byte* from, std::size_t count) noexcept;
-  const char* name;
+  std::string_view name;
 };
 
 // Below this a call through the kernel's pointer costs more than it gains. Most headers are shorter.
@@ -124,13 +125,16 @@ constexpr Kernel kAvx2 = {avx2<false>, avx2<true>, "avx2"};
 constexpr Kernel kAvx512 = {avx512<false>, avx512<true>, "avx512"};
 #endif
 
-const Kernel* best_kernel() noexcept {
+// The kernels that this CPU runs, the fastest first; null pads.
+std::array<const Kernel*, 3> usable_kernels() noexcept {
 #if defined(__x86_64__)
   __builtin_cpu_init();
-  if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw")) return &kAvx512;
-  if (__builtin_cpu_supports("avx2")) return &kAvx2;
+  const bool has_avx512 = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw");
+  const bool has_avx2 = __builtin_cpu_supports("avx2");
+  if (has_avx512) return {&kAvx512, &kAvx2, &kPortable};
+  if (has_avx2) return {&kAvx2, &kPortable, nullptr};
 #endif
-  return &kPortable;
+  return {&kPortable, nullptr, nullptr};
 }
 
 // Chosen at first use: callers in other static initialisers are served as well, and every thread stores the same.
@@ -139,7 +143,7 @@ constinit std::atomic<const Kernel*> chosen_kernel = nullptr;
 const Kernel& kernel() noexcept {
   const Kernel* chosen = chosen_kernel.load(std::memory_order_relaxed);
   if (chosen == nullptr) [[unlikely]] {
-    chosen = best_kernel();
+    chosen = usable_kernels().front();
     chosen_kernel.store(chosen, std::memory_order_relaxed);
   }
   return *chosen;
@@ -166,13 +170,22 @@ Sum pseudo_header_sum(ConstBytes source, ConstBytes destination, std::uint8_t pr
 }
 
 bool complete_checksum(Bytes packet, std::size_t start, std::size_t offset) noexcept {
-  if (start > packet.size() || offset + 2 > packet.size() - start) return false;
+  if (start + 2 > packet.size() || start + 2 < start || offset > packet.size() - start - 2) return false;
   store_be16(packet, start + offset, udp_checksum_of(sum(packet.subspan(start))));
   return true;
 }
 
-const char* checksum_backend() noexcept {
+std::string_view checksum_backend() noexcept {
   return kernel().name;
+}
+
+bool use_checksum_backend(std::string_view name) noexcept {
+  for (const Kernel* usable : usable_kernels()) {
+    if (usable == nullptr || usable->name != name) continue;
+    chosen_kernel.store(usable, std::memory_order_relaxed);
+    return true;
+  }
+  return false;
 }
 
 }  // namespace fireline::packet

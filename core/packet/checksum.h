@@ -9,6 +9,7 @@
 #pragma once
 #include <cstddef>
 #include <cstdint>
+#include <string_view>
 
 #include "core/base/endpoint.h"
 #include "core/base/wire.h"
@@ -80,6 +81,9 @@ inline constexpr std::uint8_t kProtocolIcmp6 = 58;
 [[nodiscard]] bool complete_checksum(Bytes packet, std::size_t start, std::size_t offset) noexcept;
 
 // The name of the code that sum() and copy_and_sum() use on this CPU: "avx512", "avx2" or "portable".
-[[nodiscard]] const char* checksum_backend() noexcept;
+[[nodiscard]] std::string_view checksum_backend() noexcept;
+
+// Takes another one from now on, for tests and benchmarks. False, and nothing changed, when this CPU has it not.
+bool use_checksum_backend(std::string_view name) noexcept;
 
 }  // namespace fireline::packet

@@ -48,7 +48,7 @@ class IcmpRateLimiter {
  public:
   // Both at least 1.
   constexpr IcmpRateLimiter(std::uint32_t per_second, std::uint32_t burst) noexcept
-      : interval_(std::chrono::seconds(1) / per_second), capacity_(interval_ * burst) {}
+      : interval_(Duration(std::chrono::seconds(1)) / per_second), capacity_(interval_ * burst) {}
 
   // True: an error may be sent, and its token is gone.
   [[nodiscard]] bool allow(Instant now) noexcept;
