@@ -9,8 +9,8 @@ namespace fireline::io {
 struct IoError {
   int code = 0;                // errno of the call
   const char* operation = "";  // what was tried, e.g. "bind UDP port" or "TUNSETIFF"; a literal
-  std::string context;         // on what: "port 51820/IPv4", "TUN device wg0 (flags IFF_TUN|IFF_NO_PI|IFF_VNET_HDR)"
-  std::string fix;             // what helps, when the place that failed knows better than the errno; may be empty
+  std::string context{};       // on what: "port 51820/IPv4", "TUN device wg0 (flags IFF_TUN|IFF_NO_PI|IFF_VNET_HDR)"
+  std::string fix{};           // what helps, when the place that failed knows better than the errno; may be empty
 
   // One sentence without newline: "cannot <operation> for <context>: <text of errno> (E...): <fix>".
   [[nodiscard]] std::string to_string() const;

@@ -3,6 +3,9 @@
 //
 // No IFF_MULTI_QUEUE: with it a second process would silently take half of the flows; without it opening a device that
 // somebody holds fails with EBUSY, or EINVAL when its flags differ.
+//
+// Reading takes one packet per call, into a large buffer; what is no longer than kCopyBreakBytes is copied behind the
+// small ones before it (io/receive_arena.h). Writing makes one call per packet, gathered from its slices.
 #pragma once
 #include <atomic>
 #include <cstdint>
@@ -13,28 +16,11 @@
 #include "core/base/result.h"
 #include "io/file_descriptor.h"
 #include "io/io_error.h"
+#include "io/link_statistics.h"
+#include "io/tun_open.h"
 #include "io/tun_port.h"
 
 namespace fireline::io {
-
-inline constexpr unsigned kTunMtuDefault = 1420;    // 1500 - 40 (IPv6) - 8 (UDP) - 32 (WireGuard)
-inline constexpr unsigned kTunMtuMin = 68;          // RFC 791
-inline constexpr unsigned kTunMtuMax = 65535 - 80;  // fits one outer datagram with all headers
-// With super-packets of up to 64 KiB each, 1,000 entries are already 60 MB, over 40 ms at 10 Gbit/s: a longer queue
-// only adds delay. The kernel's own default of 500 drops bursts of small packets.
-inline constexpr unsigned kTunQueuePackets = 1000;
-
-struct TunOptions {
-  unsigned mtu = kTunMtuDefault;
-  bool offloads = true;  // false: no virtio-net header, one plain packet per call
-  unsigned queue_packets = kTunQueuePackets;
-};
-
-// What the kernel itself dropped, from the interface's statistics; cumulative since the interface exists.
-struct TunKernelDrops {
-  std::uint64_t towards_us = 0;  // the queue was full, or nobody was attached ("tun.read.kernel_drops")
-  std::uint64_t from_us = 0;     // refused behind a successful write ("tun.write.kernel_drops")
-};
 
 class TunDevice final : public TunPort {
  public:
@@ -57,26 +43,36 @@ class TunDevice final : public TunPort {
   [[nodiscard]] const std::string& name() const noexcept { return name_; }
   [[nodiscard]] int interface_index() const noexcept { return index_; }
   [[nodiscard]] const TunCapabilities& capabilities() const noexcept { return capabilities_; }
+
   // Asks the kernel: an administrator may have changed it. Any thread.
-  [[nodiscard]] Result<unsigned, IoError> mtu() const;
-  [[nodiscard]] Result<TunKernelDrops, IoError> kernel_drops() const;
+  [[nodiscard]] Result<unsigned, IoError> mtu() const { return query_mtu(control_.get(), name_); }
+  // What the kernel itself dropped: `transmit` on the way to us, because the queue was full or the interface not read
+  // ("tun.read.kernel_drops"), `receive` behind a write that had succeeded ("tun.write.kernel_drops"). One thread at a
+  // time.
+  [[nodiscard]] Result<LinkDrops, IoError> kernel_drops() const;
 
  private:
-  TunDevice(FileDescriptor fd, FileDescriptor control, std::string name, int index, TunCapabilities capabilities);
+  explicit TunDevice(OpenTun tun, FileDescriptor netlink);
+
+  void take_packet(class ReceiveArena& arena, std::size_t length, ConstBytes vnet_header, packet::TunBatch& batch);
+  [[nodiscard]] ssize_t write_packet(const packet::TunWriteBatch& batch, const packet::TunWrite& packet,
+                                     std::size_t& bytes) noexcept;
+  void note_write_error(int code, const packet::TunWrite& packet, std::size_t segments);
 
   FileDescriptor fd_;
-  FileDescriptor control_;  // any socket, for interface ioctls in the device's namespace
+  FileDescriptor control_;
+  FileDescriptor netlink_;  // invalid where netlink is forbidden
   std::string name_;
   int index_;
   TunCapabilities capabilities_;
 
+  // Reading thread.
   Counters<TunReadCounter> read_;
+
+  // Writing thread.
   Counters<TunWriteCounter> written_;
   std::atomic<bool> coalescing_;
+  int logged_errno_ = 0;  // of the last drop that was logged: a line per change, not per packet
 };
-
-// Empty when `name` may name a network interface: 1 to 15 bytes, no '/', ':' or white space, not "." or "..".
-// Otherwise a sentence that says what is wrong with it.
-[[nodiscard]] std::string check_interface_name(std::string_view name);
 
 }  // namespace fireline::io

@@ -27,7 +27,7 @@ struct UdpOptions {
   Family family = Family::v4;
   std::uint16_t port = 0;  // 0: the kernel chooses
   // Empty: every local address. Of the same family otherwise.
-  std::optional<IpAddress> address;
+  std::optional<IpAddress> address{};
   std::uint32_t fwmark = 0;  // 0: none
   PathMtu path_mtu = PathMtu::kernel_default;
   std::size_t receive_buffer_bytes = kUdpReceiveBufferBytes;
