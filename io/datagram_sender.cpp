@@ -30,6 +30,15 @@ std::size_t datagrams_in(std::size_t bytes, std::size_t segment_bytes) noexcept 
   return (bytes + segment_bytes - 1) / segment_bytes;
 }
 
+// What of the rest goes in one call: whole segments, unless everything fits with its shorter last one.
+std::size_t chunk_bytes(std::size_t rest, std::size_t segment_bytes, std::size_t segments_max,
+                        std::size_t bytes_max) noexcept {
+  const std::size_t allowed = segments_max * segment_bytes;
+  if (rest <= allowed && (rest <= bytes_max || rest <= segment_bytes)) return rest;
+  if (allowed <= bytes_max) return allowed;
+  return std::max(std::size_t{1}, bytes_max / segment_bytes) * segment_bytes;
+}
+
 // The local firewall's refusals come in floods; one line tells it all.
 std::atomic_flag denied_was_logged = ATOMIC_FLAG_INIT;
 
@@ -75,9 +84,8 @@ IoStatus DatagramSender::send_train(const packet::UdpTrain& train, SendCursor& c
   const std::size_t bytes_max = family_ == Family::v4 ? packet::kTrainBytesV4 : packet::kTrainBytesV6;
 
   while (cursor.offset_bytes < train.bytes.size()) {
-    const std::size_t segments =
-        std::max(std::size_t{1}, std::min(state.segments_max, bytes_max / state.segment_bytes));
-    const std::size_t length = std::min(train.bytes.size() - cursor.offset_bytes, segments * state.segment_bytes);
+    const std::size_t rest = train.bytes.size() - cursor.offset_bytes;
+    const std::size_t length = chunk_bytes(rest, state.segment_bytes, state.segments_max, bytes_max);
     const ssize_t result = send_chunk(state, cursor.offset_bytes, length);
     if (result >= 0) {
       note_sent(state, cursor, length, now);

@@ -411,16 +411,18 @@ TEST(DatagramSender, ChunksKeepBelowTheLargestDatagram) {
     const char* rule;
     std::size_t segment_bytes;
     std::size_t datagrams;
+    std::size_t last_bytes;  // 0: full
     const char* attempts;
   };
   for (const Limits& row : std::vector<Limits>{
-           {"1,316 bytes: 49 in one call", 1316, 64, "49:ok 15:ok"},
-           {"148 bytes: the segments limit", 148, 70, "64:ok 6:ok"},
-           {"60,000 bytes: singly", 60000, 2, "1:ok 1:ok"},
+           {"1,316 bytes: 49 in one call", 1316, 64, 0, "49:ok 15:ok"},
+           {"148 bytes: the segments limit", 148, 70, 0, "64:ok 6:ok"},
+           {"a short last one fits where a full one would not", 1452, 46, 100, "46:ok"},
+           {"60,000 bytes: singly", 60000, 2, 0, "1:ok 1:ok"},
        }) {
     SCOPED_TRACE(row.rule);
     Trains trains;
-    trains.add(row.datagrams, "192.0.2.1:1", row.segment_bytes);
+    trains.add(row.datagrams, "192.0.2.1:1", row.segment_bytes, row.last_bytes);
     Sender it;
     it.send_all(trains.batch);
     EXPECT_EQ(it.syscalls.attempts, row.attempts);
