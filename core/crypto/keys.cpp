@@ -5,6 +5,8 @@
 #include "core/crypto/sodium.h"
 
 namespace fireline::crypto {
+static_assert(crypto_verify_32_BYTES == kKeyBytes);
+
 namespace {
 
 constexpr std::size_t kHexDigits = 2 * kKeyBytes;
@@ -51,7 +53,7 @@ bool Key::is_zero() const noexcept {
 }
 
 bool operator==(const Key& a, const Key& b) noexcept {
-  return sodium_memcmp(a.bytes_.data(), b.bytes_.data(), kKeyBytes) == 0;
+  return crypto_verify_32(c_bytes(a.bytes_.data()), c_bytes(b.bytes_.data())) == 0;
 }
 
 std::optional<Key> Key::from_hex(std::string_view hex) noexcept {

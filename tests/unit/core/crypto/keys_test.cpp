@@ -121,14 +121,22 @@ TEST(PublicKey, IsOrderedAndHashable) {
   EXPECT_EQ((std::unordered_set<PublicKey>{low, high, low}.size()), 2U);
 }
 
-TEST(Secret, IsWipedAndComparedByLengthAndBytes) {
-  auto bytes = counting(20, 1);
-  const auto copy = bytes;
-  EXPECT_TRUE(equal_constant_time(bytes, copy));
-  EXPECT_FALSE(equal_constant_time(bytes, ConstBytes(copy).first(19)));
+TEST(Secret, IsComparedByLengthAndEveryByte) {
+  for (const std::size_t length : {1U, 12U, 16U, 20U, 32U, 64U}) {
+    const auto secret = counting(length, 1);
+    EXPECT_TRUE(equal_constant_time(secret, counting(length, 1))) << length;
+    EXPECT_FALSE(equal_constant_time(secret, ConstBytes(secret).first(length - 1))) << length;
+    for (std::size_t i = 0; i < length; ++i) {
+      auto other = secret;
+      other[i] ^= std::byte{1};
+      EXPECT_FALSE(equal_constant_time(secret, other)) << length << " bytes, byte " << i;
+    }
+  }
   EXPECT_TRUE(equal_constant_time({}, {}));
-  bytes[19] ^= std::byte{1};
-  EXPECT_FALSE(equal_constant_time(bytes, copy));
+}
+
+TEST(Secret, IsWiped) {
+  auto bytes = counting(20, 1);
   wipe(bytes);
   EXPECT_TRUE(all_zero(bytes));
 }
