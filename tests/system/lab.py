@@ -43,9 +43,13 @@ def program(name):
     return os.path.abspath(path)
 
 
-def check(condition, sentence):
+def require(condition, sentence):
     if not condition:
         raise Failure(sentence)
+
+
+def check(condition, sentence):
+    require(condition, sentence)
     print(f"  ok: {sentence}", flush=True)
 
 

@@ -1,0 +1,144 @@
+#!/usr/bin/python3
+"""How the program comes and goes: daemonising, the four ways to end it, kill -9, and each failure at start in one
+sentence with exit code 1.
+
+    namespace host
+    ┌────────────────────────────┐
+    │ device, its socket in      │
+    │ /var/run/wireguard         │
+    └────────────────────────────┘
+
+usage: lifecycle.py [--program PROGRAM] [--without-sentences]
+       --without-sentences: skips what fireline-wg promises beyond wireguard-go (to try the scenario with that)
+"""
+import argparse
+import os
+import re
+import signal
+import socket
+
+import lab
+from tunnel import Tunnel, wg
+
+END_SECONDS = 2
+
+
+def scenario(laboratory, name, sentences):
+    host = laboratory.namespace("host")
+    device = Tunnel(host, name)
+    program = lab.program(name)
+    ways_to_end(laboratory, host, device, program)
+    kill(host, device)
+    running_twice(host, device, program)
+    configuration_errors(host, device)
+    if sentences:
+        start_failures(laboratory, host, program)
+
+
+def ways_to_end(laboratory, host, device, program):
+    path = lab.SOCKETS / f"{device.interface}.sock"
+
+    def daemon():
+        """Starts the program without -f; the pid of what it leaves running."""
+        before = set(laboratory.run("ip", "netns", "pids", host.name).stdout.split())
+        begun = host.run(program, device.interface, seconds=10, environment={"LOG_LEVEL": ""})
+        lab.check(begun.returncode == 0 and device.ready(), "the parent returns when interface and socket exist")
+        left = set(laboratory.run("ip", "netns", "pids", host.name).stdout.split()) - before
+        lab.check(len(left) == 1, "one daemon stays")
+        return int(left.pop())
+
+    def gone(pid):
+        return not os.path.exists(f"/proc/{pid}") and not path.exists() and not host.has_link(device.interface)
+
+    def delete_link(_):
+        host.run("ip", "link", "delete", device.interface)
+
+    ends = {
+        "SIGTERM": lambda pid: os.kill(pid, signal.SIGTERM),
+        "SIGINT": lambda pid: os.kill(pid, signal.SIGINT),
+        "removal of the interface": delete_link,
+        "removal of the socket": lambda _: path.unlink(),
+    }
+    for title, end in ends.items():
+        pid = daemon()
+        host.run("ip", "link", "set", device.interface, "up")
+        wg_set = host.run("wg", "set", device.interface, "listen-port", "51830", "private-key", "/dev/stdin",
+                          text=device.keys.private)
+        lab.check(wg_set.returncode == 0 and device.show("listen-port") == "51830", "the daemon answers wg")
+        end(pid)
+        lab.wait_until(lambda: gone(pid), END_SECONDS, f"{title} ends process, interface and socket")
+        lab.check(True, f"{title} ends process, interface and socket within {END_SECONDS} s")
+
+
+def kill(host, device):
+    device.start()
+    device.process.kill()
+    lab.wait_until(lambda: not host.has_link(device.interface), END_SECONDS, "the kernel takes the interface")
+    device.start()
+    lab.check(device.show("listen-port") != "", "kill -9 leaves nothing that stops the next start")
+
+
+def running_twice(host, device, program):
+    second = host.run(program, "-f", device.interface, must=False, seconds=10)
+    lab.check(second.returncode == 1, "a second program with the same name ends with 1")
+    lab.check(device.process.alive() and device.ready() and device.show("private-key") == "(none)",
+              "and the first one still answers")
+
+
+def configuration_errors(host, device):
+    taken = host.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    taken.bind(("0.0.0.0", 51999))
+    host.run("ip", "link", "set", device.interface, "up")
+    result = host.run("wg", "set", device.interface, "listen-port", "51999", must=False)
+    lab.check(result.returncode == 1 and "in use" in result.stderr, f"port taken: wg says '{result.stderr.strip()}'")
+    taken.close()
+    host.run("wg", "set", device.interface, "listen-port", "51999")
+    lab.check(device.show("listen-port") == "51999", "the same port when it is free again")
+    result = host.run("wg", "set", device.interface, "peer", wg("genkey"), "allowed-ips", "10.0.0.0/33", must=False)
+    lab.check(result.returncode == 1 and device.process.alive(), "a bad prefix is refused, the program stays")
+    lab.check(device.process.stop(END_SECONDS) == 0, "SIGTERM in the foreground: exit code 0")
+
+
+def start_failures(laboratory, host, program):
+    host.run("ip", "link", "add", "taken0", "type", "bridge")
+    listener = host.socket(socket.AF_INET, socket.SOCK_STREAM)
+    listener.bind(("127.0.0.1", 9999))
+    listener.listen()
+    free = laboratory.interface_name()
+    rows = [
+        # what is wrong, command, what the sentence names
+        ("name taken", [program, "-f", "taken0"], r"taken0"),
+        ("name too long", [program, "-f", "a-name-of-17-char"], r"name"),
+        ("name with a slash", [program, "-f", "a/b"], r"name"),
+        ("no interface named", [program, "-f"], r"(?i)interface"),
+        ("unknown option", [program, "--nonsense", free], r"nonsense"),
+        ("unknown thread mode", ["env", "FIRELINE_WG_THREADS=many", program, "-f", free], r"split"),
+        ("no permission", ["setpriv", "--bounding-set=-net_admin", "--inh-caps=-net_admin", program, "-f", free],
+         r"(?i)CAP_NET_ADMIN"),
+        ("no TUN device", ["unshare", "-m", "sh", "-c", f"mount -t tmpfs none /dev/net; exec {program} -f {free}"],
+         r"/dev/net/tun"),
+        ("metrics port taken", [program, "-f", "--metrics", "127.0.0.1:9999", free], r"9999"),
+        ("metrics address unusable", [program, "-f", "--metrics", "nonsense", free], r"nonsense"),
+        ("status of nobody", [program, "--status", free], free),
+    ]
+    for title, command, names in rows:
+        for foreground in (True, False):
+            if not foreground and "-f" not in command[-2:] and "-f" not in command:
+                continue
+            line = [part if foreground else part.replace(" -f ", " ") for part in command if foreground or part != "-f"]
+            result = host.run(*line, must=False, seconds=10, environment={"LOG_LEVEL": "error"})
+            said = [text for text in (result.stdout + result.stderr).splitlines() if text.strip()]
+            lab.check(result.returncode == 1 and len(said) == 1 and re.search(names, said[0]) is not None,
+                      f"{title}{'' if foreground else ' (daemon)'}: exit code {result.returncode}, {said}")
+            lab.check(not host.has_link(free) and not (lab.SOCKETS / f"{free}.sock").exists(), "nothing is left")
+    for option in ("--version", "--help"):
+        result = host.run(program, option)
+        lab.check(result.stdout.strip() != "", f"{option} answers with exit code 0")
+
+
+if __name__ == "__main__":
+    options = argparse.ArgumentParser()
+    options.add_argument("--program", default="fireline")
+    options.add_argument("--without-sentences", action="store_true")
+    chosen = options.parse_args()
+    lab.run(scenario, chosen.program, not chosen.without_sentences)
