@@ -60,8 +60,7 @@ std::size_t SourceLimiter::sources() const noexcept {
 }
 
 SourceLimiter::Entry& SourceLimiter::find_or_replace(Instant now, std::uint64_t prefix, Family family) noexcept {
-  const std::uint64_t family_bit = family == Family::v4 ? 0 : std::uint64_t{1} << 63;
-  const std::uint64_t spread = (prefix ^ family_bit) * multiplier_ + addend_;
+  const std::uint64_t spread = prefix * multiplier_ + addend_;
   const auto set = std::span(entries_).subspan((spread >> kSetShift) * kWays, kWays);
 
   Entry* oldest = &set.front();

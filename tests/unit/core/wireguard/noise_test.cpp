@@ -268,6 +268,9 @@ TEST(Noise, APrivateKeyIsShownClamped) {
   EXPECT_EQ(bytes[0], std::byte{0xf8});
   EXPECT_EQ(bytes[31], std::byte{0x7f});
   EXPECT_EQ(StaticIdentity(identity.private_key()).public_key(), identity.public_key());
+  const StaticIdentity of_zeros{crypto::Key()};
+  EXPECT_EQ(of_zeros.private_key().bytes()[0], std::byte{0});
+  EXPECT_EQ(of_zeros.private_key().bytes()[31], std::byte{0x40});
 }
 
 // Secrets are Keys, which erase themselves; a plain array here would stay in memory.

@@ -146,6 +146,17 @@ TEST(SourceLimiter, ANewSourceTakesThePlaceOfAnIdleOne) {
   EXPECT_EQ(limiter.sources(), SourceLimiter::kSources);
 }
 
+// The longest unused place goes first, so that a newcomer does not inherit the empty bucket of one who is busy.
+TEST(SourceLimiter, NewcomersTakeIdlePlacesBeforeBusyOnes) {
+  SeededRandom random(1);
+  SourceLimiter limiter(20, random);
+  for (std::uint32_t i = 0; i < 100'000; ++i) static_cast<void>(limiter.admit(kStart, numbered(i)));
+  // On average one newcomer in each of the 512 sets of eight; so few that no set runs out of idle places.
+  for (std::uint32_t i = 0; i < 512; ++i) {
+    EXPECT_EQ(admitted(limiter, kStart + 10s + i * 1us, numbered(1'000'000 + i), 10), 5u) << "newcomer " << i;
+  }
+}
+
 TEST(SourceLimiter, ABusySourceStaysWhileOthersComeAndGo) {
   SeededRandom random(1);
   SourceLimiter limiter(20, random);
