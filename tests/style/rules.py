@@ -59,11 +59,14 @@ def beast(root):
 
 
 def pairs(root):
-    """One noun per pair: every source of core has its header, every header says `#pragma once` first."""
+    """One noun per pair: every source of core has its header, or is a part of a noun with one (`noun_part.cpp` beside
+    `noun.h`); every header opens with its contract and has `#pragma once`."""
     found = []
     for path in files(root, ("core",)):
-        if path.suffix == ".cpp" and not (Path(root) / path).with_suffix(".h").exists():
-            found.append(Finding(path, 1, "pairs", f"{path.with_suffix('.h').name} is missing beside it"))
+        words = path.stem.split("_")
+        nouns = ["_".join(words[:count]) for count in range(1, len(words) + 1)]
+        if path.suffix == ".cpp" and not any((Path(root) / path).with_name(f"{noun}.h").exists() for noun in nouns):
+            found.append(Finding(path, 1, "pairs", f"{path.stem}.h is missing beside it"))
     for path in files(root, ("core", "io", "platform", "relay", "tools"), (".h",)):
         text = read(root, path)
         if "#pragma once" not in text:
