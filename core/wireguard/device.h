@@ -25,10 +25,12 @@
 
 namespace fireline::wireguard {
 
+struct DeviceState;
+
 struct DeviceOptions {
   Profile profile = kPaperProfile;
   std::uint16_t mtu = 1420;
-  packet::CoalescerOptions tun_offloads;  // the super-packets that the TUN device takes
+  packet::CoalescerOptions tun_offloads = {};  // the super-packets that the TUN device takes
 };
 
 class Device final : public packet::Engine {
@@ -43,8 +45,9 @@ class Device final : public packet::Engine {
 
   // Configuration. Applies keys and peers; listen_port and fwmark are the sockets' and ignored here.
   // A peer with the device's own public key is ignored, and removed when the private key is set later.
-  void apply(Now now, const DeviceUpdate& update, packet::Output& output);
-  [[nodiscard]] DeviceStatus status(Now now) const;
+  // False: a limit was reached (kPeersMax, kAllowedIpsMax) and something was not applied.
+  bool apply(Now now, const DeviceUpdate& update, packet::Output& output);
+  [[nodiscard]] DeviceStatus status() const;
   // What is read from the TUN is at most this long, and padding stops here. Held between kMtuMin and kMtuMax.
   void set_mtu(std::uint16_t mtu);
   // Down: forget all sessions and queued packets, send and accept nothing. Up: also starts persistent keepalives.
@@ -69,8 +72,7 @@ class Device final : public packet::Engine {
   [[nodiscard]] DeviceGauges gauges() const noexcept;
 
  private:
-  class State;
-  std::unique_ptr<State> state_;
+  std::unique_ptr<DeviceState> state_;
 };
 
 }  // namespace fireline::wireguard

@@ -1,0 +1,101 @@
+#include "core/wireguard/device.h"
+
+#include <algorithm>
+
+#include "core/wireguard/device_configure.h"
+#include "core/wireguard/device_handshake.h"
+#include "core/wireguard/device_receive.h"
+#include "core/wireguard/device_send.h"
+#include "core/wireguard/device_state.h"
+#include "core/wireguard/device_timeout.h"
+
+namespace fireline::wireguard {
+namespace {
+
+// make_work() gives nothing else, and the seam says that a Work goes back to the engine that made it.
+DeviceWork& own(packet::Work& work) noexcept {
+  return static_cast<DeviceWork&>(work);
+}
+
+}  // namespace
+
+Device::Device(DeviceOptions options, Now start, packet::BufferSource& large, packet::BufferSource& small,
+               crypto::Random& random, crypto::Aead& aead)
+    : state_(std::make_unique<DeviceState>(options, start, large, small, random, aead)) {}
+
+Device::~Device() = default;
+
+bool Device::apply(Now now, const DeviceUpdate& update, packet::Output& output) {
+  return apply_update(*state_, now, update, output);
+}
+
+DeviceStatus Device::status() const {
+  return status_of(*state_);
+}
+
+void Device::set_mtu(std::uint16_t mtu) {
+  state_->mtu = std::clamp(mtu, kMtuMin, kMtuMax);
+}
+
+void Device::set_up(Now now, bool up, packet::Output& output) {
+  wireguard::set_up(*state_, now, up, output);
+}
+
+void Device::forget_local_addresses() {
+  wireguard::forget_local_addresses(*state_);
+}
+
+void Device::set_tun_offloads(packet::CoalescerOptions offloads) {
+  state_->coalescer.set_options(offloads);
+}
+
+std::unique_ptr<packet::Work> Device::make_work() {
+  return std::make_unique<DeviceWork>();
+}
+
+void Device::plan(Now now, packet::TunBatch& batch, packet::Work& work) {
+  plan_tun(*state_, now, batch, own(work));
+}
+
+void Device::plan(Now now, packet::UdpBatch& batch, packet::Work& work) {
+  plan_udp(*state_, now, batch, own(work));
+}
+
+void Device::commit(Now now, packet::Work& work, packet::Output& output) {
+  if (work.kind == packet::Work::Kind::seal) {
+    commit_seal(*state_, now, own(work), output);
+  } else {
+    commit_open(*state_, now, own(work), output);
+  }
+  own(work).clear();
+  send_wanted_initiations(*state_, now, 1, output);
+}
+
+bool Device::step_handshake(Now now, packet::Output& output) {
+  return step_message(*state_, now, output) || send_wanted_initiations(*state_, now, 1, output);
+}
+
+std::optional<Instant> Device::poll_timeout() const {
+  return next_timeout(*state_);
+}
+
+void Device::handle_timeout(Now now, packet::Output& output) {
+  run_timers(*state_, now, output);
+}
+
+std::optional<DeviceEvent> Device::poll_event() {
+  return state_->poll_event();
+}
+
+const Counters<DeviceCounter>& Device::counters() const noexcept {
+  return state_->counters;
+}
+
+DeviceGauges Device::gauges() const noexcept {
+  return {.peers = state_->peers.size(),
+          .queued_packets = state_->queued_packets,
+          .queued_handshakes = state_->handshakes.size(),
+          .wanted_initiations = state_->wanted.size()};
+}
+
+}  // namespace fireline::wireguard

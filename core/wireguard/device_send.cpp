@@ -1,0 +1,201 @@
+#include "core/wireguard/device_send.h"
+
+#include <algorithm>
+#include <cstring>
+#include <iterator>
+
+#include "core/packet/ip_packet.h"
+#include "core/wireguard/device_handshake.h"
+#include "core/wireguard/device_queue.h"
+#include "core/wireguard/messages.h"
+
+namespace fireline::wireguard {
+namespace {
+
+static_assert(kTransportTagBytes == crypto::kTagBytes);
+
+void classify_packet(DeviceState& state, Now now, const packet::TunPacket& packet, DeviceWork& work);
+[[nodiscard]] Peer* peer_of(DeviceState& state, ConstBytes destination) noexcept;
+void answer_with_error(DeviceState& state, Now now, packet::IcmpReason reason, const packet::TunPacket& packet,
+                       DeviceWork& work);
+void plan_rounds(DeviceState& state, Now now, DeviceWork& work);
+void plan_peer(DeviceState& state, Now now, Peer& peer, std::size_t budget, DeviceWork& work);
+std::size_t plan_segments(DeviceState& state, Peer& peer, Session& session, const PlannedPacket& planned,
+                          std::size_t count, DeviceWork& work);
+void hand_out_errors(DeviceState& state, DeviceWork& work, packet::Output& output);
+
+}  // namespace
+
+void plan_tun(DeviceState& state, Now now, packet::TunBatch& batch, DeviceWork& work) {
+  work.kind = packet::Work::Kind::seal;
+  work.number = ++state.works_planned;
+  state.turn.expected_bytes = 0;
+  state.turn.destination_bytes = 0;
+  for (const packet::TunPacket& packet : batch.packets) classify_packet(state, now, packet, work);
+  if (!state.turn.active.empty()) {
+    state.trains.begin(work, state.turn.expected_bytes);
+    plan_rounds(state, now, work);
+    state.turn.planned.clear();
+  }
+  batch.clear();
+}
+
+void commit_seal(DeviceState& state, Now now, DeviceWork& work, packet::Output& output) {
+  state.works_committed = work.number;
+  std::array<bool, 2> used{};
+  for (const PlannedTrain& planned : work.trains) {
+    Peer* peer = planned.session->peer;
+    if (peer == nullptr) {
+      state.counters.add(DeviceCounter::drop_tun_session_gone, planned.datagrams);
+      continue;
+    }
+    const Family family = planned.train.destination.address.family();
+    output.udp(family).trains.push_back(planned.train);
+    used[static_cast<std::size_t>(family)] = true;
+    state.counters.add(DeviceCounter::sealed, planned.datagrams);
+    peer->sent_bytes += planned.train.bytes.size();
+    peer->timers.any_sent(now.boot);
+    peer->timers.data_sent(now.boot, state.jitter);
+    state.arm(*peer);
+    keep_fresh_after_sending(state, now, *peer, *planned.session);
+  }
+  for (const Family family : {Family::v4, Family::v6}) {
+    if (!used[static_cast<std::size_t>(family)]) continue;
+    auto& buffers = work.arenas[static_cast<std::size_t>(family)].buffers;
+    std::ranges::move(buffers, std::back_inserter(output.udp(family).buffers));
+  }
+  hand_out_errors(state, work, output);
+  flush_waiting_queues(state, now, output);
+}
+
+void keep_fresh_after_sending(DeviceState& state, Now now, Peer& peer, const Session& session) {
+  if (&session != peer.sessions.current()) return;
+  const bool old = !state.profile.rekey_by_age && session.initiator && session.older_than(kRekeyAfterTime, now.boot);
+  if (old || session.next_counter > kRekeyAfterMessages) want_initiation(state, now, peer, Ask::data);
+}
+
+namespace {
+
+void classify_packet(DeviceState& state, Now now, const packet::TunPacket& packet, DeviceWork& work) {
+  const auto segmenter = packet::Segmenter::make(packet);
+  if (!segmenter) {
+    state.counters.add(DeviceCounter::tun_segments);
+    const bool no_packet = segmenter.error() == packet::SegmentError::bad_packet;
+    state.counters.add(no_packet ? DeviceCounter::drop_tun_bad_packet : DeviceCounter::drop_tun_bad_segmentation);
+    return;
+  }
+  const std::size_t count = segmenter->segment_count();
+  state.counters.add(DeviceCounter::tun_segments, count);
+  if (!state.up) return state.counters.add(DeviceCounter::drop_tun_down, count);
+  if (segmenter->segment_length(0) > state.mtu) {
+    answer_with_error(state, now, packet::IcmpReason::too_big, packet, work);
+    return state.counters.add(DeviceCounter::drop_tun_too_big, count);
+  }
+
+  Peer* peer = peer_of(state, segmenter->destination());
+  if (peer == nullptr || !peer->endpoint) {
+    answer_with_error(state, now, packet::IcmpReason::no_route, packet, work);
+    return state.counters.add(peer == nullptr ? DeviceCounter::drop_tun_no_peer : DeviceCounter::drop_tun_no_endpoint,
+                              count);
+  }
+
+  // The chain keeps the order of arrival inside a peer.
+  const auto index = static_cast<std::uint32_t>(state.turn.planned.size());
+  state.turn.planned.push_back({.segmenter = *segmenter});
+  if (peer->first_planned == Peer::kNone) {
+    peer->first_planned = index;
+    state.turn.active.push_back(peer);
+  } else {
+    state.turn.planned[peer->last_planned].next_packet = index;
+  }
+  peer->last_planned = index;
+  state.turn.expected_bytes += count * (state.padded_bytes(segmenter->segment_length(0)) + kTransportOverheadBytes);
+}
+
+Peer* peer_of(DeviceState& state, ConstBytes destination) noexcept {
+  DeviceTurn& turn = state.turn;
+  if (destination.size() != turn.destination_bytes ||
+      std::memcmp(destination.data(), turn.destination.data(), destination.size()) != 0) {
+    std::ranges::copy(destination, turn.destination.begin());
+    turn.destination_bytes = destination.size();
+    turn.destination_peer = static_cast<Peer*>(state.allowed_ips.find(destination));
+  }
+  return turn.destination_peer;
+}
+
+void answer_with_error(DeviceState& state, Now now, packet::IcmpReason reason, const packet::TunPacket& packet,
+                       DeviceWork& work) {
+  if (!state.icmp_limiter.allow(now.boot)) return state.counters.add(DeviceCounter::unsent_icmp_limited);
+  packet::Buffer buffer = state.small.acquire();
+  if (!buffer) return state.counters.add(DeviceCounter::unsent_no_buffer);
+  const auto header = packet::IpHeader::parse(packet.bytes);
+  if (!header) return state.counters.add(DeviceCounter::unsent_icmp_limited);
+  const auto bytes =
+      packet::build_icmp_error(reason, state.mtu, header->destination_address(), packet.bytes, buffer.bytes());
+  if (!bytes) return state.counters.add(DeviceCounter::unsent_icmp_limited);
+  work.errors.push_back(ConstBytes(buffer.bytes()).first(*bytes));
+  work.error_buffers.push_back(std::move(buffer));
+}
+
+// Round robin: nobody waits for more than one train of each other peer.
+void plan_rounds(DeviceState& state, Now now, DeviceWork& work) {
+  while (!state.turn.active.empty()) {
+    const std::size_t budget = state.turn.active.size() == 1 ? SIZE_MAX : kSealRoundPackets;
+    for (Peer* peer : state.turn.active) plan_peer(state, now, *peer, budget, work);
+    std::erase_if(state.turn.active, [](const Peer* peer) { return peer->first_planned == Peer::kNone; });
+  }
+}
+
+void plan_peer(DeviceState& state, Now now, Peer& peer, std::size_t budget, DeviceWork& work) {
+  while (budget > 0 && peer.first_planned != Peer::kNone) {
+    PlannedPacket& planned = state.turn.planned[peer.first_planned];
+    const std::size_t count = std::min(budget, planned.segmenter.segment_count() - planned.next_segment);
+    // Behind packets that wait, others wait as well: order.
+    Session* session = peer.queue.empty() ? state.usable_session(now, peer, count) : nullptr;
+    if (session == nullptr) {
+      queue_segments(state, now, peer, planned, count);
+    } else if (const std::size_t placed = plan_segments(state, peer, *session, planned, count, work); placed < count) {
+      state.counters.add(DeviceCounter::drop_tun_no_buffer, count - placed);
+    }
+    budget -= count;
+    planned.next_segment += static_cast<std::uint32_t>(count);
+    if (planned.next_segment == planned.segmenter.segment_count()) peer.first_planned = planned.next_packet;
+  }
+}
+
+// Writes `count` segments to their places and lists their jobs; stops at the first without a buffer.
+std::size_t plan_segments(DeviceState& state, Peer& peer, Session& session, const PlannedPacket& planned,
+                          std::size_t count, DeviceWork& work) {
+  const packet::Ecn ecn = planned.segmenter.ecn();
+  for (std::size_t done = 0; done < count; ++done) {
+    const std::size_t segment = planned.next_segment + done;
+    const std::size_t bytes = planned.segmenter.segment_length(segment);
+    const std::size_t padded = state.padded_bytes(bytes);
+    std::byte* message = state.trains.place(peer, session, ecn, padded + kTransportOverheadBytes);
+    if (message == nullptr) return done;
+    std::byte* plaintext = message + kTransportHeaderBytes;
+    const std::uint64_t counter = session.next_counter++;
+    write_transport_header({message, kTransportHeaderBytes}, session.remote_index, counter);
+    planned.segmenter.write(segment, plaintext);
+    std::fill_n(plaintext + bytes, padded - bytes, std::byte{0});
+    work.jobs.push_back(
+        {.key = &session.send_key, .counter = counter, .data = plaintext, .bytes = static_cast<std::uint32_t>(padded)});
+  }
+  return count;
+}
+
+void hand_out_errors(DeviceState& state, DeviceWork& work, packet::Output& output) {
+  for (const ConstBytes error : work.errors) {
+    packet::TunWrite write;
+    write.first_slice = static_cast<std::uint32_t>(output.tun.slices.size());
+    write.slice_count = 1;
+    output.tun.slices.push_back(error);
+    output.tun.packets.push_back(write);
+    state.counters.add(DeviceCounter::sent_icmp_errors);
+  }
+  std::ranges::move(work.error_buffers, std::back_inserter(output.tun.buffers));
+}
+
+}  // namespace
+
+}  // namespace fireline::wireguard

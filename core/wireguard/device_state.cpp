@@ -1,0 +1,57 @@
+#include "core/wireguard/device_state.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace fireline::wireguard {
+
+DeviceState::DeviceState(const DeviceOptions& options, Now start, packet::BufferSource& large_buffers,
+                         packet::BufferSource& small_buffers, crypto::Random& random_source, crypto::Aead& own_aead)
+    : profile(options.profile),
+      large(large_buffers),
+      small(small_buffers),
+      random(random_source),
+      aead(own_aead),
+      mtu(std::clamp(options.mtu, kMtuMin, kMtuMax)),
+      load(options.profile),
+      timestamps(options.profile.timestamp, start),
+      jitter(random_source),
+      trains(large_buffers, small_buffers),
+      coalescer(options.tun_offloads),
+      icmp_limiter(kIcmpErrorsPerSecond, kIcmpErrorsBurst) {
+  if (profile.load_rule == LoadRule::queue_depth) sources.emplace(profile.handshakes_per_second, random_source);
+  turn.planned.reserve(packet::kTunBatchPackets);
+  turn.active.reserve(packet::kTunBatchPackets);
+}
+
+void DeviceState::follow_endpoint(Peer& peer, const Endpoint& source, const packet::LocalAddress& local) {
+  if (peer.endpoint == source) {
+    peer.local = local;
+  } else if (profile.roaming || !peer.endpoint) {
+    if (peer.endpoint) counters.add(DeviceCounter::roamed);
+    peer.endpoint = source;
+    peer.local = local;
+    report(DeviceEvent::Kind::endpoint_roamed, &peer);
+  }
+}
+
+void DeviceState::report(DeviceEvent::Kind kind, const Peer* peer) {
+  if (event_count == events.size()) {
+    first_event = (first_event + 1) % events.size();
+    --event_count;
+    counters.add(DeviceCounter::lost_events);
+  }
+  DeviceEvent& event = events[(first_event + event_count++) % events.size()];
+  event = {.kind = kind, .peer = {}, .endpoint = std::nullopt};
+  if (peer == nullptr) return;
+  event.peer = peer->public_key;
+  event.endpoint = peer->endpoint;
+}
+
+std::optional<DeviceEvent> DeviceState::poll_event() noexcept {
+  if (event_count == 0) return std::nullopt;
+  --event_count;
+  return events[std::exchange(first_event, (first_event + 1) % events.size())];
+}
+
+}  // namespace fireline::wireguard

@@ -1,0 +1,73 @@
+// Everything that a device knows about one peer. A plain record: the device's parts (device_state.h) keep its rules.
+// Lifetime: made and dropped by PeerTable; never moves. Threads: one owner.
+#pragma once
+#include <cstdint>
+#include <optional>
+
+#include "core/base/endpoint.h"
+#include "core/base/time.h"
+#include "core/crypto/keys.h"
+#include "core/packet/batch.h"
+#include "core/wireguard/allowed_ips.h"
+#include "core/wireguard/cookie.h"
+#include "core/wireguard/deadline_heap.h"
+#include "core/wireguard/index_table.h"
+#include "core/wireguard/noise.h"
+#include "core/wireguard/packet_queue.h"
+#include "core/wireguard/session_set.h"
+#include "core/wireguard/timers.h"
+
+namespace fireline::wireguard {
+
+struct Peer : AllowedIpsOwner {
+  Peer(const crypto::PublicKey& key, const Profile& profile) noexcept
+      : public_key(key), sessions(profile.sessions), queue(profile.queued_packets), timers(profile) {}
+  Peer(const Peer&) = delete;
+  Peer& operator=(const Peer&) = delete;
+
+  // Identity. `remote` and `cookies` exist while the device has a private key.
+  crypto::PublicKey public_key;
+  crypto::Key preshared_key;
+  std::optional<RemoteIdentity> remote;
+  std::optional<CookieGenerator> cookies;
+
+  // Configuration and path.
+  std::optional<Endpoint> endpoint;
+  packet::LocalAddress local;  // where its last authentic packet arrived: our source towards it
+  std::uint16_t persistent_keepalive_seconds = 0;
+
+  // Handshakes.
+  std::uint32_t connection = 0;                          // upper 24 bits of all session indices
+  std::uint8_t session_counter = 0;                      // lower 8 bits of the last one given
+  std::optional<InitiatorHandshake> initiation;          // ours, unanswered
+  std::optional<InitiatorHandshake> earlier_initiation;  // Profile::answer_keeps_initiation
+  std::optional<Instant> last_handshake_sent;            // initiation or response
+  std::optional<Instant> last_initiation_received;       // the last one that was answered
+  Tai64n greatest_timestamp;
+  std::optional<UnixTime> last_handshake;  // completed
+  bool initiation_wanted = false;          // in the device's list
+  bool initiation_postponed = false;       // asked for, but a handshake message left less than REKEY_TIMEOUT ago
+  bool late_initiation_wanted = false;     // asked for once at 165 s of this session
+
+  // Data.
+  SessionSet sessions;
+  PacketQueue queue;
+  Timers timers;
+  std::uint64_t received_bytes = 0;
+  std::uint64_t sent_bytes = 0;
+  std::uint64_t last_planned_work = 0;  // number of the last Work that holds trains for it
+  bool flush_wanted = false;            // in the device's list
+
+  // Of the tables that hold it.
+  std::uint32_t heap_position = kNotInHeap;
+  std::uint32_t first_planned = kNone;  // of this turn: chain of the packets to be planned
+  std::uint32_t last_planned = kNone;
+
+  // The next index that no session or initiation of this peer uses.
+  [[nodiscard]] std::uint32_t next_session_index() noexcept;
+  // Whether an initiation of ours is unanswered and will be sent again.
+  [[nodiscard]] bool initiating() const noexcept { return initiation.has_value(); }
+  void forget_handshakes() noexcept;
+};
+
+}  // namespace fireline::wireguard

@@ -1,0 +1,32 @@
+// The peers of a device, by public key, by session index and in the order in which they were made.
+// At most kPeersMax. Allocates on create alone. Threads: one owner.
+#pragma once
+#include <cstddef>
+#include <memory>
+#include <unordered_map>
+#include <vector>
+
+#include "core/wireguard/index_table.h"
+#include "core/wireguard/peer.h"
+
+namespace fireline::wireguard {
+
+class PeerTable {
+ public:
+  // Null when kPeersMax exist. The key must be new.
+  Peer* create(const crypto::PublicKey& key, const Profile& profile, crypto::Random& random);
+  // The peer must be in no other table.
+  void remove(Peer& peer) noexcept;
+
+  [[nodiscard]] Peer* find(const crypto::PublicKey& key) const noexcept;
+  [[nodiscard]] Peer* find_by_index(std::uint32_t index) const noexcept { return indices_.find(index); }
+  [[nodiscard]] std::size_t size() const noexcept { return peers_.size(); }
+  [[nodiscard]] const std::vector<std::unique_ptr<Peer>>& peers() const noexcept { return peers_; }
+
+ private:
+  std::vector<std::unique_ptr<Peer>> peers_;
+  std::unordered_map<crypto::PublicKey, Peer*> by_key_;
+  IndexTable indices_;
+};
+
+}  // namespace fireline::wireguard

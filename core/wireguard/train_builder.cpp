@@ -1,0 +1,38 @@
+#include "core/wireguard/train_builder.h"
+
+#include <algorithm>
+
+namespace fireline::wireguard {
+
+std::byte* TrainBuilder::start_train(Peer& peer, Session& session, packet::Ecn ecn, std::size_t bytes) {
+  open_ = false;
+  arena_ = &work_->arenas[static_cast<std::size_t>(peer.endpoint->address.family())];
+  if (arena_->room < bytes && !new_buffer(bytes)) return nullptr;
+  std::byte* place = take(bytes);
+  work_->trains.push_back({.train = {.bytes = {place, bytes},
+                                     .segment_bytes = static_cast<std::uint16_t>(bytes),
+                                     .ecn = ecn,
+                                     .destination = *peer.endpoint,
+                                     .local = peer.local},
+                           .session = &session,
+                           .datagrams = 1});
+  work_->hold(&session);
+  peer.last_planned_work = work_->number;
+  open_ = true;
+  return place;
+}
+
+bool TrainBuilder::new_buffer(std::size_t bytes) {
+  const bool little = std::max(expected_, bytes) <= small_.buffer_bytes();
+  packet::Buffer buffer = little ? small_.acquire() : large_.acquire();
+  // An empty pool is no reason to drop what fits into the other one.
+  if (!buffer && little) buffer = large_.acquire();
+  if (!buffer && bytes <= small_.buffer_bytes()) buffer = small_.acquire();
+  if (!buffer || buffer.capacity() < bytes) return false;
+  arena_->next = buffer.data();
+  arena_->room = buffer.capacity();
+  arena_->buffers.push_back(std::move(buffer));
+  return true;
+}
+
+}  // namespace fireline::wireguard
