@@ -4,6 +4,7 @@
 #include <netinet/in.h>
 #include <netinet/udp.h>
 
+#include <algorithm>
 #include <cstring>
 #include <deque>
 #include <functional>
@@ -70,7 +71,7 @@ class ScriptedSyscalls final : public UdpSyscalls {
     const Incoming next = std::move(incoming.front());
     incoming.pop_front();
     if (next.error != 0) return -next.error;
-    std::memcpy(message.msg_iov[0].iov_base, next.bytes.data(), next.bytes.size());
+    std::copy(next.bytes.begin(), next.bytes.end(), static_cast<std::byte*>(message.msg_iov[0].iov_base));
     sockaddr_in source{};
     source.sin_family = next.foreign_source ? AF_INET6 : AF_INET;
     source.sin_port = htons(4711);

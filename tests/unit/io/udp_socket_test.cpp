@@ -5,8 +5,10 @@
 #include <netinet/in.h>
 #include <poll.h>
 
+#include <atomic>
 #include <cerrno>
 #include <memory>
+#include <thread>
 #include <vector>
 
 #include "tests/unit/io/heap_buffers.h"
@@ -267,6 +269,43 @@ TEST(UdpSocket, AFullSocketBufferIsCountedAsKernelDrops) {
     EXPECT_GT(dropped, 0U);
     EXPECT_EQ(received + dropped, 20U * 64 + 1) << "the ledger adds up";
     EXPECT_EQ(receiver->status().kernel_drops, dropped);
+  });
+}
+
+TEST(UdpSocket, SendsReceivesAndTellsItsStatusOnThreeThreadsAtOnce) {
+  in_network_namespace([] {
+    const auto socket = open_socket({.family = Family::v4});
+    ASSERT_TRUE(socket);
+    constexpr std::uint64_t kTrains = 200;
+    constexpr std::uint64_t kDatagrams = 10;
+    std::thread sender([&] {
+      auto memory = numbered(kDatagrams * 100);
+      for (std::uint64_t i = 0; i < kTrains; ++i) {
+        packet::UdpSendBatch out;
+        out.trains.push_back(train_of(memory, 100, loopback(Family::v4, socket->port())));
+        SendCursor cursor;
+        EXPECT_EQ(socket->send(out, cursor, kNow), IoStatus::done);
+      }
+    });
+    std::atomic<bool> finished{false};
+    std::thread reader([&] {
+      while (!finished) {
+        EXPECT_TRUE(socket->status().gro);
+        EXPECT_LE(socket->send_counters().get(UdpSendCounter::datagrams), kTrains * kDatagrams);
+      }
+    });
+    HeapBuffers pool;
+    std::uint64_t received = 0;
+    while (received < kTrains * kDatagrams && !testing::Test::HasFatalFailure()) {
+      wait_readable(*socket);
+      packet::UdpBatch in;
+      (void)socket->receive(in, pool);
+      for (const auto& each : in.datagrams) received += each.bytes.size() / 100;
+    }
+    finished = true;
+    sender.join();
+    reader.join();
+    EXPECT_EQ(received, socket->receive_counters().get(UdpReceiveCounter::datagrams));
   });
 }
 

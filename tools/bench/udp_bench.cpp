@@ -1,0 +1,161 @@
+#include "tools/bench/udp_bench.h"
+
+#include <poll.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <cstdio>
+#include <fstream>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <vector>
+
+#include "tools/bench/namespace_pair.h"
+#include "tools/bench/process.h"
+#include "tools/bench/statistics.h"
+#include "tools/bench/udp_methods.h"
+
+namespace fireline::bench {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+// One wave fits the receiver's socket buffer (16 MiB, some 2.3 KiB charged for each datagram) with room to spare.
+constexpr std::size_t kWaveDatagrams = 60 * kCallDatagrams;
+constexpr int kWavesPerRound = 4;
+// With GRO the last train reaches the socket a moment after the send returns.
+constexpr int kLateMilliseconds = 200;
+
+constexpr std::size_t kBytesMin = 16;
+constexpr std::size_t kBytesMax = 1472;  // an Ethernet frame's worth
+
+struct Figure {
+  std::unique_ptr<UdpMethod> method;
+  std::vector<double> send_ns;  // per datagram, one per round
+  std::vector<double> receive_ns;
+};
+
+double nanoseconds_since(Clock::time_point start) {
+  return std::chrono::duration<double, std::nano>(Clock::now() - start).count();
+}
+
+struct WaveCost {
+  double send_ns = 0;
+  double receive_ns = 0;
+};
+
+// Sends a wave and takes it out again; waiting for the last train is not part of either figure.
+WaveCost run_wave(UdpMethod& method) {
+  WaveCost cost;
+  const auto sending = Clock::now();
+  method.send(kWaveDatagrams);
+  cost.send_ns = nanoseconds_since(sending);
+  std::size_t received = 0;
+  while (received < kWaveDatagrams) {
+    pollfd waiting{.fd = method.poll_fd(), .events = POLLIN, .revents = 0};
+    if (::poll(&waiting, 1, kLateMilliseconds) != 1) {
+      throw BenchError("only " + std::to_string(received) + " of " + std::to_string(kWaveDatagrams) +
+                       " datagrams arrived: the figures would be wrong");
+    }
+    const auto receiving = Clock::now();
+    for (std::size_t count; received < kWaveDatagrams && (count = method.receive()) > 0;) received += count;
+    cost.receive_ns += nanoseconds_since(receiving);
+  }
+  return cost;
+}
+
+void run_round(Figure& figure, bool counts) {
+  WaveCost total;
+  for (int wave = 0; wave < kWavesPerRound; ++wave) {
+    const WaveCost cost = run_wave(*figure.method);
+    total.send_ns += cost.send_ns;
+    total.receive_ns += cost.receive_ns;
+  }
+  if (!counts) return;
+  constexpr double kDatagrams = static_cast<double>(kWaveDatagrams) * kWavesPerRound;
+  figure.send_ns.push_back(total.send_ns / kDatagrams);
+  figure.receive_ns.push_back(total.receive_ns / kDatagrams);
+}
+
+std::vector<Figure> measure(Underlay underlay, const UdpBenchOptions& options) {
+  const NamespacePair lab(underlay);
+  std::vector<Figure> figures;
+  for (auto& method : make_udp_methods(lab.a(), lab.b(), options.bytes)) {
+    figures.push_back({.method = std::move(method), .send_ns = {}, .receive_ns = {}});
+  }
+  const bool shown = ::isatty(STDERR_FILENO) == 1;
+  for (int round = 0; round <= options.rounds; ++round) {
+    check_interrupt();
+    if (shown) std::fprintf(stderr, "\r\033[K%s: round %d of %d", name_of(underlay), round, options.rounds);
+    for (Figure& figure : figures) run_round(figure, round > 0);
+  }
+  if (shown) std::fprintf(stderr, "\r\033[K");
+  return figures;
+}
+
+void print_cell(const Summary& summary) {
+  std::printf(" %9.0f (%6.0f to %6.0f)", summary.median, summary.low, summary.high);
+}
+
+nlohmann::json to_json(const Summary& summary) {
+  return {
+      {"median_ns", summary.median}, {"least_ns", summary.low}, {"most_ns", summary.high}, {"rounds", summary.count}};
+}
+
+nlohmann::json report(Underlay underlay, const std::vector<Figure>& figures) {
+  std::printf("\nunderlay %s\n%-24s %26s  %-24s %26s\n", name_of(underlay), "send", "ns", "receive", "ns");
+  nlohmann::json rows = nlohmann::json::array();
+  for (const Figure& figure : figures) {
+    const Summary send = summarize(figure.send_ns).value_or(Summary{});
+    const Summary receive = summarize(figure.receive_ns).value_or(Summary{});
+    std::printf("%-24s", figure.method->send_name());
+    print_cell(send);
+    std::printf("  %-24s", figure.method->receive_name());
+    print_cell(receive);
+    std::printf("\n");
+    rows.push_back({{"send", figure.method->send_name()},
+                    {"receive", figure.method->receive_name()},
+                    {"send_cost", to_json(send)},
+                    {"receive_cost", to_json(receive)}});
+  }
+  return rows;
+}
+
+void run(const UdpBenchOptions& options) {
+  if (options.rounds < 1) throw BenchError("ask for at least one round");
+  if (options.bytes < kBytesMin || options.bytes > kBytesMax) {
+    throw BenchError("datagrams may have " + std::to_string(kBytesMin) + " to " + std::to_string(kBytesMax) + " bytes");
+  }
+  watch_interrupts();
+  const std::size_t train = train_datagrams(options.bytes);
+  std::printf(
+      "UDP on one thread, nanoseconds per datagram of %zu bytes, %zu per sendmmsg, %zu per train: median of %d "
+      "rounds (least to most)\n",
+      options.bytes, kCallDatagrams, train, options.rounds);
+  nlohmann::json json = {{"bytes", options.bytes},
+                         {"rounds", options.rounds},
+                         {"call_datagrams", kCallDatagrams},
+                         {"train_datagrams", train}};
+  for (const Underlay underlay : {Underlay::plain, Underlay::software_gso}) {
+    json["underlay"][name_of(underlay)] = report(underlay, measure(underlay, options));
+  }
+  if (options.json_path.empty()) return;
+  std::ofstream file(options.json_path);
+  file << json.dump(2) << '\n';
+  file.close();
+  if (!file) throw BenchError("cannot write " + options.json_path + ": check that its folder exists and is writable");
+}
+
+}  // namespace
+
+int run_udp_bench(const UdpBenchOptions& options) {
+  try {
+    run(options);
+    return 0;
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "fireline-bench udp: %s\n", error.what());
+    return 1;
+  }
+}
+
+}  // namespace fireline::bench
