@@ -1,0 +1,131 @@
+// What the benchmark reads of other programs and of /proc.
+#include <gtest/gtest.h>
+
+#include <string>
+#include <vector>
+
+#include "tools/bench/candidate.h"
+#include "tools/bench/cpu_meter.h"
+#include "tools/bench/iperf.h"
+#include "tools/bench/namespace_pair.h"
+#include "tools/bench/ping.h"
+
+namespace fireline::bench {
+namespace {
+
+constexpr const char* kGoodIperf = R"({
+  "start": {"version": "iperf 3.12"},
+  "end": {"sum_sent": {"bytes": 1100, "bits_per_second": 9.5e9, "retransmits": 7},
+          "sum_received": {"bytes": 1000, "bits_per_second": 9.25e9}}
+})";
+
+TEST(Iperf, TheReceiversSumCounts) {
+  const auto result = read_iperf(kGoodIperf);
+  ASSERT_TRUE(result.has_value()) << result.error();
+  EXPECT_DOUBLE_EQ(result->bits_per_second, 9.25e9);
+  EXPECT_DOUBLE_EQ(result->bytes, 1000);
+  EXPECT_EQ(result->retransmits, 7);
+}
+
+TEST(Iperf, WarningLinesBeforeTheJsonAreSkipped) {
+  const auto result = read_iperf(std::string("warning: {Ignoring} nonsense\niperf3: warning\n") + kGoodIperf);
+  ASSERT_TRUE(result.has_value()) << result.error();
+  EXPECT_DOUBLE_EQ(result->bits_per_second, 9.25e9);
+}
+
+TEST(Iperf, WhatIsNoResultIsASentence) {
+  const struct {
+    std::string rule;
+    std::string text;
+    std::string sentence;
+  } rows[] = {
+      {"iperf3's own error is passed on", R"({"start":{},"end":{},"error":"unable to connect"})",
+       "iperf3: unable to connect"},
+      {"no output at all", "", "iperf3 printed no JSON"},
+      {"only text", "iperf3: command not known\n", "iperf3 printed no JSON"},
+      {"JSON that is cut off", "{\"end\": {", "iperf3 printed broken JSON"},
+      {"JSON without the sum", "{\"end\": {}}", "iperf3's JSON has no end.sum_received"},
+  };
+  for (const auto& row : rows) {
+    SCOPED_TRACE(row.rule);
+    const auto result = read_iperf(row.text);
+    ASSERT_FALSE(result.has_value());
+    EXPECT_EQ(result.error(), row.sentence);
+  }
+}
+
+TEST(Ping, EveryReplyLineIsReadAndNothingElse) {
+  const PingReplies replies = read_ping(
+      "PING 10.99.0.2 (10.99.0.2) 56(84) bytes of data.\n"
+      "64 bytes from 10.99.0.2: icmp_seq=1 ttl=64 time=0.061 ms\n"
+      "64 bytes from 10.99.0.2: icmp_seq=2 ttl=64 time=12.5 ms\n"
+      "64 bytes from 10.99.0.2: icmp_seq=2 ttl=64 time=13.0 ms (DUP!)\n"
+      "From 10.99.0.1 icmp_seq=3 Destination Host Unreachable\n"
+      "64 bytes from 10.99.0.2: icmp_seq=4 ttl=64 time=nonsense ms\n"
+      "64 bytes from 10.99.0.2: icmp_seq=5 ttl=64 time=3 ms\n"
+      "\n--- 10.99.0.2 ping statistics ---\n"
+      "5 packets transmitted, 3 received, +1 duplicates, 40% packet loss, time=7 ms\n");
+  EXPECT_EQ(replies.times, (std::vector<double>{0.061, 12.5, 3}));
+  EXPECT_EQ(replies.duplicates, 1u);
+}
+
+TEST(Cpu, ANameWithSpacesAndParenthesesDoesNotShiftTheFields) {
+  EXPECT_EQ(process_ticks("17 (a) b (c)) S 1 17 17 0 -1 4194560 100 0 0 0 250 50 9 9 20 0 3 0 100"), 300u);
+  EXPECT_EQ(process_ticks(""), std::nullopt);
+  EXPECT_EQ(process_ticks("17 (short) S 1 17"), std::nullopt);
+}
+
+TEST(Cpu, IdleWaitingAndStolenTimeIsNotBusy) {
+  EXPECT_EQ(busy_ticks("cpu  1 2 4 1000 1000 8 16 1000 0 0\ncpu0 1 1 1 1 1 1 1 1 0 0\n"), 31u);
+  EXPECT_EQ(busy_ticks("intr 1 2 3 4 5 6 7 8"), std::nullopt);
+}
+
+TEST(KernelCounters, NamesAndValuesComeInPairsOfLines) {
+  KernelCounters counters;
+  read_counters("TcpExt: SyncookiesSent TCPOFOQueue\nTcpExt: 0 42\nIpExt: InOctets\nIpExt: 7\n", counters);
+  EXPECT_EQ(counters.at("TcpExt.TCPOFOQueue"), 42);
+  EXPECT_EQ(counters.at("IpExt.InOctets"), 7);
+  KernelCounters none;
+  read_counters("TcpExt: A\nIpExt: 7\n", none);
+  EXPECT_TRUE(none.empty()) << "a name line without its value line is nothing";
+}
+
+TEST(Status, NumbersAreFoundByTheirNameAtAnyDepth) {
+  const ProgramCounters counters =
+      read_status(R"({"mtu": 1420, "counters": {"tun.read.calls": 5, "tun.read.segments": 200}, "peers": []})");
+  EXPECT_EQ(counters.at("tun.read.calls"), 5u);
+  EXPECT_EQ(counters.at("tun.read.segments"), 200u);
+  EXPECT_TRUE(read_status("no JSON").empty());
+}
+
+TEST(Candidates, WordsBecomeCandidates) {
+  const auto candidates = parse_candidates("veth,mine=/bin/true", "split,direct", "/nowhere");
+  ASSERT_TRUE(candidates.has_value()) << candidates.error();
+  ASSERT_EQ(candidates->size(), 2u);
+  EXPECT_EQ(candidates->at(0).kind, Candidate::Kind::veth);
+  EXPECT_EQ(candidates->at(1).label(), "mine") << "thread modes are fireline's alone";
+  EXPECT_FALSE(candidates->at(1).fireline);
+}
+
+TEST(Candidates, WrongWordsAreRefusedWithTheFix) {
+  const struct {
+    std::string words;
+    std::string sentence;
+  } rows[] = {
+      {"", "--peers names nobody"},
+      {"boringtun", "--peers: boringtun needs a program: boringtun=/path/to/program"},
+      {"=/bin/true", "--peers: '=/bin/true' has no name"},
+      {"veth=/bin/true", "--peers: veth is no program"},
+      {"veth,veth", "--peers: veth appears twice"},
+      {"fireline", "--peers: no program /nowhere/fireline-wg: build it or name another with fireline=PATH"},
+  };
+  for (const auto& row : rows) {
+    SCOPED_TRACE(row.words);
+    const auto candidates = parse_candidates(row.words, "", "/nowhere");
+    ASSERT_FALSE(candidates.has_value());
+    EXPECT_EQ(candidates.error(), row.sentence);
+  }
+}
+
+}  // namespace
+}  // namespace fireline::bench

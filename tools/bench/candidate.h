@@ -1,0 +1,77 @@
+// Who competes: a tunnel program with wireguard-go's command line, the forwarder, or the bare veth; and one of them
+// running between two namespaces. One thread.
+#pragma once
+#include <sys/types.h>
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/base/result.h"
+#include "tools/bench/namespace_pair.h"
+#include "tools/bench/process.h"
+
+namespace fireline::bench {
+
+struct Candidate {
+  enum class Kind : std::uint8_t { tunnel, forwarder, veth };
+  Kind kind = Kind::tunnel;
+  std::string name;
+  std::string binary;     // empty for veth
+  std::string threads;    // FIRELINE_WG_THREADS; empty: the program's own choice
+  bool fireline = false;  // knows --status INTERFACE --json
+  [[nodiscard]] std::string label() const { return threads.empty() ? name : name + "/" + threads; }
+};
+
+// "fireline,wireguard-go=/opt/bin/wireguard-go,forwarder,veth". `folder` is where fireline's own programs are. Each
+// fireline candidate appears once per thread mode. The error is a sentence for the person.
+[[nodiscard]] Result<std::vector<Candidate>, std::string> parse_candidates(std::string_view peers,
+                                                                           std::string_view thread_modes,
+                                                                           const std::string& folder);
+
+// Counters of a fireline-wg by dotted name, out of its status JSON.
+using ProgramCounters = std::map<std::string, std::uint64_t>;
+[[nodiscard]] ProgramCounters read_status(std::string_view json);
+
+// Both ends of a candidate, carrying packets. Ended and removed with the object.
+class RunningCandidate {
+ public:
+  // Throws BenchError, with the last lines that the program wrote.
+  RunningCandidate(const Candidate& candidate, const NamespacePair& lab, int mtu);
+
+  [[nodiscard]] const std::string& address_a() const noexcept { return address_a_; }
+  [[nodiscard]] const std::string& address_b() const noexcept { return address_b_; }
+  // The two tunnel processes; none for veth.
+  [[nodiscard]] const std::vector<pid_t>& processes() const noexcept { return processes_; }
+  // Of the end in namespace a or b; empty when the program has none.
+  [[nodiscard]] ProgramCounters counters(bool of_a) const;
+
+ private:
+  struct End {
+    std::string network_namespace;
+    std::string interface_name;
+    std::string underlay;
+    std::string inner;
+    std::string private_key;
+    std::string public_key;
+    std::unique_ptr<Child> process;
+  };
+
+  void start_tunnel(End& end, const End& other, int mtu);
+  void start_forwarder(End& end, const End& other, int mtu);
+  void configure_address(const End& end, int mtu);
+  [[noreturn]] void fail(const End& end, const std::string& what) const;
+
+  Candidate candidate_;
+  End a_;
+  End b_;
+  std::string address_a_ = kUnderlayA;
+  std::string address_b_ = kUnderlayB;
+  std::vector<pid_t> processes_;
+};
+
+}  // namespace fireline::bench

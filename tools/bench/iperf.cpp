@@ -1,0 +1,92 @@
+#include "tools/bench/iperf.h"
+
+#include <fmt/format.h>
+#include <simdjson.h>
+
+#include <fstream>
+
+namespace fireline::bench {
+namespace {
+
+using std::chrono::milliseconds;
+
+constexpr std::chrono::seconds kSlack{10};  // connecting, and iperf3's exchange of results
+constexpr int kAttempts = 10;
+constexpr milliseconds kRetry{300};
+
+// Column 2 of /proc/net/tcp6 ends with the port in hex, column 4 is the state; 0A is LISTEN. 5201 is iperf3's port.
+bool listens(pid_t process) {
+  for (const char* table : {"tcp", "tcp6"}) {
+    std::ifstream lines(fmt::format("/proc/{}/net/{}", process, table));
+    std::string number;
+    std::string local;
+    std::string remote;
+    std::string state;
+    for (std::string line; std::getline(lines, line);) {
+      std::istringstream(line) >> number >> local >> remote >> state;
+      if (state == "0A" && local.ends_with(":1451")) return true;
+    }
+  }
+  return false;
+}
+
+}  // namespace
+
+Result<TcpResult, std::string> read_iperf(std::string_view text) {
+  std::size_t start = text.starts_with('{') ? 0 : text.find("\n{");
+  if (start == std::string_view::npos) return err(std::string("iperf3 printed no JSON"));
+  if (start != 0) ++start;
+  simdjson::dom::parser parser;
+  simdjson::dom::element root;
+  if (parser.parse(simdjson::padded_string(text.substr(start))).get(root) != simdjson::SUCCESS) {
+    return err(std::string("iperf3 printed broken JSON"));
+  }
+  std::string_view message;
+  if (root["error"].get(message) == simdjson::SUCCESS) return err("iperf3: " + std::string(message));
+  TcpResult result;
+  const auto received = root["end"]["sum_received"];
+  if (received["bits_per_second"].get(result.bits_per_second) != simdjson::SUCCESS ||
+      received["bytes"].get(result.bytes) != simdjson::SUCCESS) {
+    return err(std::string("iperf3's JSON has no end.sum_received"));
+  }
+  if (root["end"]["sum_sent"]["retransmits"].get(result.retransmits) != simdjson::SUCCESS) result.retransmits = 0;
+  return result;
+}
+
+IperfServer::IperfServer(const std::string& network_namespace)
+    : child_({{"iperf3", "-s", "-p", "5201"}, network_namespace, {}, {}}) {
+  for (int attempt = 0; attempt < 200; ++attempt) {
+    if (child_.ended()) child_.wait(milliseconds(0));
+    if (child_.ended()) throw BenchError("iperf3 -s ended at once: " + child_.error_output() + child_.output());
+    if (listens(child_.pid())) return;
+    pause_for(milliseconds(20));
+  }
+  throw BenchError("iperf3 -s does not listen");
+}
+
+Command iperf_client(const std::string& network_namespace, const TcpRun& run) {
+  // Fractions of a second are iperf3's to take (-t is a whole number up to 3.12), so it is rounded up.
+  const auto seconds = (run.time.count() + 999) / 1000;
+  Command command{{"iperf3", "-c", run.address, "-p", "5201", "-J", "-t", std::to_string(seconds), "-P",
+                   std::to_string(run.streams), "--connect-timeout", "3000"},
+                  network_namespace,
+                  {},
+                  {}};
+  if (run.reverse) command.words.push_back("-R");
+  return command;
+}
+
+TcpResult run_iperf(const std::string& network_namespace, const TcpRun& run) {
+  for (int attempt = 1;; ++attempt) {
+    Child client(iperf_client(network_namespace, run));
+    client.wait(run.time + kSlack);
+    auto result = read_iperf(client.output());
+    if (result) return *result;
+    // The server takes one test at a time, and a moment to end the last one.
+    const bool busy = result.error().find("server is busy") != std::string::npos;
+    if (!busy || attempt == kAttempts) throw BenchError(result.error());
+    pause_for(kRetry);
+  }
+}
+
+}  // namespace fireline::bench

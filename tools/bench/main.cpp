@@ -1,0 +1,101 @@
+// fireline-bench: tunnel, aead and udp side by side with other people's programs.
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <cstdio>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "tools/bench/aead_bench.h"
+#include "tools/bench/tunnel_bench.h"
+
+namespace {
+
+using namespace fireline::bench;
+
+struct TunnelWords {
+  std::string peers = "fireline,forwarder,veth";
+  std::string thread_modes;
+  std::vector<int> mtus{1420};
+  std::vector<std::string> underlays{"plain"};
+  std::vector<std::string> measures{"tcp", "udp", "ping"};
+};
+
+void add_tunnel(CLI::App& tunnel, TunnelWords& words, TunnelBenchOptions& options) {
+  tunnel
+      .add_option("--peers", words.peers,
+                  "candidates NAME[=BINARY],…: forwarder, veth, fireline, wireguard-go, or any program with "
+                  "wireguard-go's command line")
+      ->capture_default_str();
+  tunnel.add_option("--threads-mode,--thread-mode", words.thread_modes,
+                    "thread modes of fireline, each a candidate of its own: split,direct,fused,auto");
+  tunnel.add_option("--mtu", words.mtus, "MTUs of the tunnel")->delimiter(',')->check(CLI::Range(576, 9000));
+  tunnel.add_option("--underlay", words.underlays, "plain: veth; software-gso: segmented before the veth")
+      ->delimiter(',')
+      ->check(CLI::IsMember({"plain", "software-gso"}));
+  tunnel.add_option("--measure", words.measures, "what to measure")
+      ->delimiter(',')
+      ->check(CLI::IsMember({"tcp", "udp", "ping"}));
+  tunnel.add_option("--rounds", options.rounds, "rounds that count; one more runs first and is dropped")
+      ->check(CLI::Range(1, 100))
+      ->capture_default_str();
+  tunnel.add_option("--seconds", options.seconds, "seconds of each TCP measurement")
+      ->check(CLI::Range(1, 600))
+      ->capture_default_str();
+  tunnel.add_option("--json", options.json_path, "file for all figures");
+  tunnel.add_flag("--check", options.check, "judge the acceptance thresholds; exit code 2 when one is missed");
+}
+
+int run_tunnel(const TunnelWords& words, TunnelBenchOptions& options) {
+  std::error_code error;
+  const auto folder = std::filesystem::read_symlink("/proc/self/exe", error).parent_path().string();
+  auto candidates = parse_candidates(words.peers, words.thread_modes, folder);
+  if (!candidates) {
+    std::fprintf(stderr, "fireline-bench: %s\n", candidates.error().c_str());
+    return 1;
+  }
+  options.candidates = std::move(*candidates);
+  options.mtus = words.mtus;
+  options.underlays.clear();
+  for (const std::string& word : words.underlays) {
+    options.underlays.push_back(word == "plain" ? Underlay::plain : Underlay::software_gso);
+  }
+  const auto has = [&](const char* word) {
+    return std::find(words.measures.begin(), words.measures.end(), word) != words.measures.end();
+  };
+  options.tcp = has("tcp");
+  options.udp = has("udp");
+  options.ping = has("ping");
+  return run_tunnel_bench(options);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  CLI::App app{"Measures fireline side by side with other programs"};
+  app.set_version_flag("--version", "fireline-bench " FIRELINE_VERSION);
+  app.require_subcommand(1);
+
+  TunnelWords words;
+  TunnelBenchOptions tunnel_options;
+  for (int i = 0; i < argc; ++i) tunnel_options.command += (i == 0 ? "" : " ") + std::string(argv[i]);
+  CLI::App& tunnel = *app.add_subcommand("tunnel", "whole tunnels between two network namespaces (needs root)");
+  add_tunnel(tunnel, words, tunnel_options);
+
+  AeadBenchOptions aead_options;
+  CLI::App& aead = *app.add_subcommand("aead", "what sealing and opening a packet costs with each backend");
+  aead.add_option("--rounds", aead_options.rounds, "rounds that count; one more runs first and is dropped")
+      ->check(CLI::Range(1, 1000))
+      ->capture_default_str();
+  aead.add_option("--json", aead_options.json_path, "file for all figures");
+
+  CLI11_PARSE(app, argc, argv);
+  try {
+    if (aead) return run_aead_bench(aead_options);
+    if (tunnel) return run_tunnel(words, tunnel_options);
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "fireline-bench: %s\n", error.what());
+    return 1;
+  }
+  return 0;
+}

@@ -1,0 +1,61 @@
+// The benchmark's lab: two network namespaces joined by a veth pair, removed with the object.
+//
+//   flbench-PID-a  192.0.2.1/24 ── veth "under" ── 192.0.2.2/24  flbench-PID-b
+//
+// Names come from the process id; what a killed run left behind is removed by the next. One thread.
+#pragma once
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "io/file_descriptor.h"
+
+namespace fireline::bench {
+
+enum class Underlay : std::uint8_t {
+  plain,         // veth as it is: GSO trains cross it whole
+  software_gso,  // segmented by the kernel before the veth, merged by GRO behind it: a plain network card's behaviour
+};
+[[nodiscard]] const char* name_of(Underlay underlay) noexcept;
+
+inline constexpr const char* kUnderlayA = "192.0.2.1";
+inline constexpr const char* kUnderlayB = "192.0.2.2";
+
+class NamespacePair {
+ public:
+  // Throws BenchError.
+  explicit NamespacePair(Underlay underlay);
+  NamespacePair(const NamespacePair&) = delete;
+  NamespacePair& operator=(const NamespacePair&) = delete;
+  ~NamespacePair();
+
+  [[nodiscard]] const std::string& a() const noexcept { return a_; }
+  [[nodiscard]] const std::string& b() const noexcept { return b_; }
+
+ private:
+  void remove() noexcept;
+
+  std::string a_;
+  std::string b_;
+};
+
+// The calling thread is inside the namespace while this lives: sockets that it opens belong there for ever.
+class InsideNamespace {
+ public:
+  explicit InsideNamespace(const std::string& network_namespace);
+  InsideNamespace(const InsideNamespace&) = delete;
+  InsideNamespace& operator=(const InsideNamespace&) = delete;
+  ~InsideNamespace();
+
+ private:
+  io::FileDescriptor outside_;
+};
+
+// /proc/net/netstat and /proc/net/snmp of a namespace, "TcpExt.TCPOFOQueue" to value.
+using KernelCounters = std::map<std::string, std::int64_t>;
+[[nodiscard]] KernelCounters kernel_counters(const std::string& network_namespace);
+// The counters of one such file; for tests. Lines come in pairs: names, then values.
+void read_counters(const std::string& text, KernelCounters& counters);
+
+}  // namespace fireline::bench

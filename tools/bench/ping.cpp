@@ -1,0 +1,61 @@
+#include "tools/bench/ping.h"
+
+#include <fmt/format.h>
+
+#include <charconv>
+#include <numeric>
+
+#include "tools/bench/statistics.h"
+
+namespace fireline::bench {
+
+PingReplies read_ping(std::string_view text) {
+  constexpr std::string_view kTime = " time=";
+  PingReplies replies;
+  while (!text.empty()) {
+    const std::string_view line = text.substr(0, text.find('\n'));
+    text.remove_prefix(std::min(text.size(), line.size() + 1));
+    const std::size_t at = line.find(kTime);
+    if (at == std::string_view::npos || line.find("icmp_seq=") == std::string_view::npos) continue;
+    const std::string_view number = line.substr(at + kTime.size());
+    double time = 0;
+    if (std::from_chars(number.data(), number.data() + number.size(), time).ec != std::errc{}) continue;
+    if (line.find("(DUP!)") != std::string_view::npos) {
+      ++replies.duplicates;
+    } else {
+      replies.times.push_back(time);
+    }
+  }
+  return replies;
+}
+
+PingResult run_ping(const std::string& network_namespace, const std::string& address, int count) {
+  const auto at_most = std::chrono::seconds(15) + std::chrono::milliseconds(10) * count;
+  Child child({{"ping", "-n", "-i", "0.01", "-W", "2", "-c", std::to_string(count), address},
+               network_namespace,
+               {{"LC_ALL", "C"}},
+               {}});
+  child.wait(at_most);
+  const PingReplies replies = read_ping(child.output());
+  if (replies.times.empty()) throw BenchError(fmt::format("no reply to ping from {}", address));
+  PingResult result;
+  result.replies = replies.times.size();
+  result.duplicates = replies.duplicates;
+  result.average =
+      std::accumulate(replies.times.begin(), replies.times.end(), 0.0) / static_cast<double>(replies.times.size());
+  result.p50 = percentile(replies.times, 50).value_or(0);
+  result.p99 = percentile(replies.times, 99).value_or(0);
+  return result;
+}
+
+bool answers_ping(const std::string& network_namespace, const std::string& address, std::chrono::milliseconds at_most) {
+  const auto deadline = std::chrono::steady_clock::now() + at_most;
+  do {
+    Child child({{"ping", "-n", "-W", "1", "-c", "1", address}, network_namespace, {{"LC_ALL", "C"}}, {}});
+    child.wait(std::chrono::seconds(5));
+    if (!read_ping(child.output()).times.empty()) return true;
+  } while (std::chrono::steady_clock::now() < deadline);
+  return false;
+}
+
+}  // namespace fireline::bench

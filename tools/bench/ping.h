@@ -1,0 +1,34 @@
+// Round-trip times by ping: every reply is read, not only the summary. One thread.
+#pragma once
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "tools/bench/process.h"
+
+namespace fireline::bench {
+
+struct PingResult {
+  double average = 0;  // milliseconds, as all that follow
+  double p50 = 0;
+  double p99 = 0;
+  std::size_t replies = 0;
+  std::size_t duplicates = 0;
+};
+
+struct PingReplies {
+  std::vector<double> times;  // milliseconds, in the order of arrival, without duplicates
+  std::size_t duplicates = 0;
+};
+
+// Reads the reply lines ("… icmp_seq=3 ttl=64 time=0.061 ms", "… (DUP!)").
+[[nodiscard]] PingReplies read_ping(std::string_view text);
+
+// `count` requests, one each 10 ms. Throws BenchError without any reply.
+[[nodiscard]] PingResult run_ping(const std::string& network_namespace, const std::string& address, int count);
+
+// True when a reply came within `at_most`.
+[[nodiscard]] bool answers_ping(const std::string& network_namespace, const std::string& address,
+                                std::chrono::milliseconds at_most);
+
+}  // namespace fireline::bench

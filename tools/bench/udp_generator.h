@@ -1,0 +1,47 @@
+// Our own UDP load: one sender thread and one counting receiver thread, each pinned to a core of its own where there
+// are two. Datagrams are numbered, arrivals are counted: goodput is what came, not what was sent.
+#pragma once
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+
+#include "tools/bench/namespace_pair.h"
+
+namespace fireline::bench {
+
+struct UdpLoad {
+  std::size_t payload_bytes = 1392;  // of one datagram
+  // Datagrams of one send call: 1 is a single-datagram sender, more is UDP GSO.
+  std::size_t train = 1;
+  double datagrams_per_second = 0;  // 0: as fast as it goes
+  std::chrono::milliseconds time{2000};
+};
+
+struct UdpResult {
+  std::uint64_t sent = 0;
+  std::uint64_t received = 0;  // without duplicates
+  std::uint64_t reordered = 0;
+  std::uint64_t duplicates = 0;
+  double offered = 0;  // payload bits per second
+  double goodput = 0;  // payload bits per second that arrived
+  [[nodiscard]] double loss() const noexcept {
+    return sent == 0 ? 0 : 1 - static_cast<double>(received) / static_cast<double>(sent);
+  }
+};
+
+struct UdpPath {
+  std::string sender_namespace;
+  std::string receiver_namespace;  // empty: nobody receives, which measures the sender alone
+  std::string receiver_address;    // IPv4
+};
+
+// Throws BenchError.
+[[nodiscard]] UdpResult run_udp(const UdpPath& path, const UdpLoad& load);
+
+// Datagrams of one unpaced GSO call, and of one paced call. 44 datagrams of MTU 1420 fill a send; 16 keep the pace fine
+// while the sender stays far above the rates that it has to offer.
+inline constexpr std::size_t kFloodTrain = 44;
+inline constexpr std::size_t kPacedTrain = 16;
+
+}  // namespace fireline::bench
