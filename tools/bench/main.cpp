@@ -8,6 +8,7 @@
 
 #include "tools/bench/aead_bench.h"
 #include "tools/bench/tunnel_bench.h"
+#include "tools/bench/udp_bench.h"
 
 namespace {
 
@@ -89,8 +90,19 @@ int main(int argc, char** argv) {
       ->capture_default_str();
   aead.add_option("--json", aead_options.json_path, "file for all figures");
 
+  UdpBenchOptions udp_options;
+  CLI::App& udp = *app.add_subcommand("udp", "what sending and receiving a datagram costs, by system call and train");
+  udp.add_option("--rounds", udp_options.rounds, "rounds that count; one more runs first and is dropped")
+      ->check(CLI::Range(1, 1000))
+      ->capture_default_str();
+  udp.add_option("--bytes", udp_options.bytes, "UDP payload of a datagram")
+      ->check(CLI::Range(16, 1472))
+      ->capture_default_str();
+  udp.add_option("--json", udp_options.json_path, "file for all figures");
+
   CLI11_PARSE(app, argc, argv);
   try {
+    if (udp) return run_udp_bench(udp_options);
     if (aead) return run_aead_bench(aead_options);
     if (tunnel) return run_tunnel(words, tunnel_options);
   } catch (const std::exception& error) {
