@@ -7,24 +7,15 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <ctime>
 #include <limits>
+
+#include "io/loop_thread.h"
 
 namespace fireline::io {
 namespace {
 
 constexpr std::uint64_t kTimerToken = 0;  // no watch has this id
 constexpr int kEventsPerTurn = 64;        // more wait for the next turn: epoll keeps their order
-
-std::chrono::nanoseconds read_clock(clockid_t clock) noexcept {
-  timespec time{};
-  clock_gettime(clock, &time);
-  return std::chrono::seconds(time.tv_sec) + std::chrono::nanoseconds(time.tv_nsec);
-}
-
-Now read_both_clocks() noexcept {
-  return {Instant(read_clock(CLOCK_BOOTTIME)), UnixTime(read_clock(CLOCK_REALTIME))};
-}
 
 std::error_code last_error() noexcept {
   return {errno, std::system_category()};
@@ -38,7 +29,7 @@ int milliseconds_up(Duration wait) noexcept {
 }  // namespace
 
 EventLoop::EventLoop(FileDescriptor epoll, FileDescriptor timer) noexcept
-    : epoll_(std::move(epoll)), timer_(std::move(timer)), now_(read_both_clocks()) {}
+    : epoll_(std::move(epoll)), timer_(std::move(timer)), now_(read_clocks()) {}
 
 EventLoop::~EventLoop() = default;
 
@@ -116,7 +107,7 @@ void EventLoop::turn(std::optional<Duration> wait) {
   arm();
   std::array<epoll_event, kEventsPerTurn> events{};
   const int count = epoll_wait(epoll_.get(), events.data(), kEventsPerTurn, wait ? milliseconds_up(*wait) : -1);
-  now_ = read_both_clocks();
+  now_ = read_clocks();
   for (int i = 0; i < count; ++i) {
     const auto& event = events[static_cast<std::size_t>(i)];
     if (event.data.u64 == kTimerToken) {

@@ -1,6 +1,5 @@
 #include "io/http.h"
 
-#include <netinet/in.h>
 #include <sys/socket.h>
 
 #include <boost/beast/core/string.hpp>
@@ -12,8 +11,9 @@
 #include <algorithm>
 #include <cerrno>
 #include <charconv>
-#include <cstring>
 #include <optional>
+
+#include "io/socket_address.h"
 
 namespace fireline::io {
 namespace {
@@ -100,34 +100,6 @@ std::optional<HttpResponse> HttpSession::refusal(const http::request<http::empty
   return std::nullopt;
 }
 
-socklen_t to_socket_address(const Endpoint& endpoint, sockaddr_storage& storage) noexcept {
-  if (endpoint.address.is_v4()) {
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_port = htons(endpoint.port);
-    std::memcpy(&address.sin_addr, endpoint.address.bytes().data(), sizeof(address.sin_addr));
-    std::memcpy(&storage, &address, sizeof(address));
-    return sizeof(address);
-  }
-  sockaddr_in6 address{};
-  address.sin6_family = AF_INET6;
-  address.sin6_port = htons(endpoint.port);
-  address.sin6_scope_id = endpoint.scope;
-  std::memcpy(&address.sin6_addr, endpoint.address.bytes().data(), sizeof(address.sin6_addr));
-  std::memcpy(&storage, &address, sizeof(address));
-  return sizeof(address);
-}
-
-std::uint16_t bound_port(int socket) noexcept {
-  sockaddr_storage storage{};
-  socklen_t length = sizeof(storage);
-  if (::getsockname(socket, reinterpret_cast<sockaddr*>(&storage), &length) != 0) return 0;
-  // The port is at the same place in both families.
-  sockaddr_in address{};
-  std::memcpy(&address, &storage, sizeof(address));
-  return ntohs(address.sin_port);
-}
-
 }  // namespace
 
 HttpServer::HttpServer(FileDescriptor socket, Endpoint endpoint, HttpHandler handler) noexcept
@@ -141,11 +113,11 @@ Result<std::unique_ptr<HttpServer>, std::error_code> HttpServer::listen(EventLoo
   // A restart must not wait for the old connections' TIME_WAIT; a listening process still keeps others out.
   const int on = 1;
   if (::setsockopt(socket.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) != 0) return err(last_error());
-  sockaddr_storage storage{};
-  const auto length = to_socket_address(endpoint, storage);
-  if (::bind(socket.get(), reinterpret_cast<const sockaddr*>(&storage), length) != 0) return err(last_error());
+  auto address = to_socket_address(endpoint);
+  if (::bind(socket.get(), address.get(), address.length) != 0) return err(last_error());
   if (::listen(socket.get(), kBacklog) != 0) return err(last_error());
-  endpoint.port = bound_port(socket.get());
+  if (::getsockname(socket.get(), address.get(), &address.length) != 0) return err(last_error());
+  endpoint = to_endpoint(address.storage, address.length, endpoint.address.family()).value_or(endpoint);
 
   std::unique_ptr<HttpServer> server(new HttpServer(std::move(socket), endpoint, std::move(handler)));
   const bool loopback = is_loopback(endpoint.address);
