@@ -1,0 +1,185 @@
+#include "tools/wg/options.h"
+
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <cstdlib>
+#include <filesystem>
+#include <utility>
+
+namespace fireline::wg {
+namespace {
+
+// As the person wrote it; turned into values when all of it is read, so that each error is a sentence of ours.
+struct Words {
+  std::string interface_name;
+  bool status = false;
+  bool json = false;
+  bool foreground = false;
+  std::string mtu;
+  std::string threads = "auto";
+  std::string udp_io = "auto";
+  std::string aead = "auto";
+  std::string metrics;
+  std::string log_level;
+  std::string log_format = "text";
+  std::string log_file;
+};
+
+template <class Value>
+struct Choice {
+  std::string_view word;
+  Value value;
+};
+
+using ThreadChoice = std::optional<io::ThreadMode>;
+constexpr std::array kThreadModes{Choice{std::string_view("split"), ThreadChoice(io::ThreadMode::split)},
+                                  Choice{std::string_view("direct"), ThreadChoice(io::ThreadMode::direct)},
+                                  Choice{std::string_view("fused"), ThreadChoice(io::ThreadMode::fused)},
+                                  Choice{std::string_view("auto"), ThreadChoice()}};
+constexpr std::array kUdpIos{Choice{std::string_view("auto"), UdpIo::automatic},
+                             Choice{std::string_view("syscall"), UdpIo::syscall}};
+using AeadChoice = std::optional<crypto::AeadBackend>;
+constexpr std::array kAeads{Choice{std::string_view("auto"), AeadChoice()},
+                            Choice{std::string_view("ipsec-mb"), AeadChoice(crypto::AeadBackend::ipsec_mb)},
+                            Choice{std::string_view("openssl"), AeadChoice(crypto::AeadBackend::openssl)},
+                            Choice{std::string_view("libsodium"), AeadChoice(crypto::AeadBackend::libsodium)}};
+constexpr std::array kLogLevels{
+    Choice{std::string_view("verbose"), LogLevel::debug}, Choice{std::string_view("debug"), LogLevel::debug},
+    Choice{std::string_view("info"), LogLevel::info}, Choice{std::string_view("error"), LogLevel::error},
+    Choice{std::string_view("silent"), LogLevel::silent}};
+constexpr std::array kLogFormats{Choice{std::string_view("text"), LogFormat::text},
+                                 Choice{std::string_view("json"), LogFormat::json}};
+
+// The value of a word, or the sentence that lists the words.
+template <class Value, std::size_t count>
+std::optional<std::string> choose(const std::array<Choice<Value>, count>& choices, std::string_view flag,
+                                  std::string_view word, Value& out) {
+  const auto found = std::ranges::find(choices, word, &Choice<Value>::word);
+  if (found != choices.end()) {
+    out = found->value;
+    return std::nullopt;
+  }
+  std::string words;
+  for (const auto& choice : choices) words += (words.empty() ? "" : ", ") + std::string(choice.word);
+  return fmt::format("{} cannot be \"{}\": use one of {}", flag, word, words);
+}
+
+void add_flags(CLI::App& app, Words& words) {
+  app.set_version_flag("--version", "fireline-wg " FIRELINE_VERSION);
+  app.add_option("INTERFACE", words.interface_name, "Network interface to create, or to ask with --status");
+  app.add_flag("-f,--foreground", words.foreground, "Stay in the foreground; log to standard output")
+      ->envname("FIRELINE_WG_FOREGROUND");
+  app.add_flag("--status", words.status, "Print what the running fireline-wg of INTERFACE does")
+      ->envname("FIRELINE_WG_STATUS");
+  app.add_flag("--json", words.json, "With --status: as JSON")->envname("FIRELINE_WG_JSON");
+  app.add_option("--mtu", words.mtu, "MTU of the interface, 576 to 9000 (default 1420)")->envname("FIRELINE_WG_MTU");
+  app.add_option("--threads", words.threads, "split, direct, fused or auto (default)")->envname("FIRELINE_WG_THREADS");
+  app.add_option("--udp-io", words.udp_io, "syscall or auto (default)")->envname("FIRELINE_WG_UDP_IO");
+  app.add_option("--aead", words.aead, "ipsec-mb, openssl, libsodium or auto (default: the fastest here)")
+      ->envname("FIRELINE_WG_AEAD");
+  app.add_option("--metrics", words.metrics, "Serve Prometheus metrics over HTTP on ADDRESS:PORT")
+      ->envname("FIRELINE_WG_METRICS");
+  app.add_option("--log-level", words.log_level,
+                 "debug, info (default), error or silent; LOG_LEVEL is understood as well")
+      ->envname("FIRELINE_WG_LOG_LEVEL");
+  app.add_option("--log-format", words.log_format, "text (default) or json, one object per line")
+      ->envname("FIRELINE_WG_LOG_FORMAT");
+  app.add_option("--log-file", words.log_file, "Append the log to this file")->envname("FIRELINE_WG_LOG_FILE");
+}
+
+std::string environment(const char* name) {
+  const char* value = std::getenv(name);
+  return value == nullptr ? std::string() : std::string(value);
+}
+
+std::optional<std::string> read_log_level(const Words& words, LogLevel& out) {
+  if (!words.log_level.empty()) return choose(kLogLevels, "--log-level", words.log_level, out);
+  // The variable is shared with other programs: a word that only they know changes nothing.
+  (void)choose(kLogLevels, "LOG_LEVEL", environment("LOG_LEVEL"), out);
+  return std::nullopt;
+}
+
+std::optional<std::string> read_mtu(const std::string& word, std::uint16_t& out) {
+  if (word.empty()) return std::nullopt;
+  const auto [end, error] = std::from_chars(word.data(), word.data() + word.size(), out);
+  if (error == std::errc{} && end == word.data() + word.size() && out >= kMtuMin && out <= kMtuMax) return std::nullopt;
+  return fmt::format("--mtu cannot be \"{}\": use a number from {} to {}", word, kMtuMin, kMtuMax);
+}
+
+std::optional<std::string> read_metrics(const std::string& word, std::optional<Endpoint>& out) {
+  if (word.empty()) return std::nullopt;
+  out = Endpoint::parse(word);
+  if (out && out->port != 0) return std::nullopt;
+  return fmt::format("--metrics cannot be \"{}\": use ADDRESS:PORT, for example 127.0.0.1:9100 or [::1]:9100", word);
+}
+
+std::optional<std::string> read_udp_io(const std::string& word, UdpIo& out) {
+  if (word == "io_uring") return "--udp-io io_uring is not part of this version: use syscall or auto";
+  return choose(kUdpIos, "--udp-io", word, out);
+}
+
+// The first thing that is wrong, as a sentence.
+std::optional<std::string> read_words(const Words& words, Options& options) {
+  options.command = words.status ? Options::Command::status : Options::Command::run;
+  options.interface_name = words.interface_name;
+  options.json = words.json;
+  options.foreground = words.foreground || environment("WG_PROCESS_FOREGROUND") == "1";
+  if (words.interface_name.empty()) return "the name of the interface is missing: use fireline-wg [-f] INTERFACE";
+  if (auto wrong = check_interface_name(words.interface_name); !wrong.empty()) return wrong;
+  if (words.json && !words.status) return "--json belongs to --status: use fireline-wg --status INTERFACE --json";
+  if (auto wrong = read_mtu(words.mtu, options.mtu)) return wrong;
+  if (auto wrong = choose(kThreadModes, "--threads", words.threads, options.threads)) return wrong;
+  if (auto wrong = read_udp_io(words.udp_io, options.udp_io)) return wrong;
+  if (auto wrong = choose(kAeads, "--aead", words.aead, options.aead)) return wrong;
+  if (auto wrong = read_metrics(words.metrics, options.metrics)) return wrong;
+  if (auto wrong = read_log_level(words, options.log_level)) return wrong;
+  if (auto wrong = choose(kLogFormats, "--log-format", words.log_format, options.log_format)) return wrong;
+  if (!words.log_file.empty()) {
+    std::error_code error;
+    // The background process leaves the present directory.
+    options.log_file = std::filesystem::absolute(words.log_file, error).string();
+    if (error) return fmt::format("--log-file {}: {}", words.log_file, error.message());
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
+Result<Options, EarlyExit> parse_options(int argc, const char* const* argv) {
+  Words words;
+  CLI::App app("A userspace WireGuard device, configured with wg and wg-quick.", "fireline-wg");
+  add_flags(app, words);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::CallForHelp&) {
+    return err(EarlyExit{0, app.help()});
+  } catch (const CLI::CallForVersion& version) {
+    return err(EarlyExit{0, std::string(version.what()) + "\n"});
+  } catch (const CLI::ParseError& error) {
+    return err(EarlyExit{1, std::string(error.what()) + ": see fireline-wg --help"});
+  }
+  Options options;
+  if (auto wrong = read_words(words, options)) return err(EarlyExit{1, std::move(*wrong)});
+  return options;
+}
+
+std::string check_interface_name(std::string_view name) {
+  const auto refused = [&](std::string_view why) {
+    return fmt::format("\"{}\" cannot be the name of an interface: {}", name, why);
+  };
+  if (name.empty()) return refused("it is empty");
+  if (name.size() > kInterfaceNameBytesMax)
+    return refused(fmt::format("it has more than {} bytes", kInterfaceNameBytesMax));
+  if (name == "." || name == "..") return refused("it means a directory");
+  const auto forbidden = [](char c) { return c <= ' ' || c == '\x7f' || c == '/' || c == ':' || c == '%'; };
+  if (std::ranges::any_of(name, forbidden)) {
+    return refused("use letters, digits, dot, hyphen and underscore");
+  }
+  return {};
+}
+
+}  // namespace fireline::wg
