@@ -1,0 +1,59 @@
+#include "tools/wg/logging.h"
+
+#include <gtest/gtest.h>
+#include <spdlog/formatter.h>
+#include <spdlog/spdlog.h>
+
+#include <fstream>
+#include <sstream>
+
+#include "tests/unit/io/temporary_directory.h"
+
+namespace fireline::wg {
+namespace {
+
+std::string formatted(LogFormat format, spdlog::level::level_enum level, const std::string& text) {
+  spdlog::details::log_msg message("wg0", level, text);
+  message.time = spdlog::log_clock::time_point(std::chrono::microseconds(1'763'547'072'345'678));
+  spdlog::memory_buf_t out;
+  make_log_formatter(format)->format(message, out);
+  return fmt::to_string(out);
+}
+
+TEST(Logging, LinesOfBothFormats) {
+  EXPECT_EQ(formatted(LogFormat::text, spdlog::level::info, "hello"), "2025-11-19T10:11:12.345Z  INFO wg0: hello\n");
+  EXPECT_EQ(formatted(LogFormat::text, spdlog::level::err, "two\nlines"),
+            "2025-11-19T10:11:12.345Z ERROR wg0: two lines\n");
+  EXPECT_EQ(
+      formatted(LogFormat::json, spdlog::level::warn, "say \"hi\"\n\xff"),
+      "{\"timestamp\":\"2025-11-19T10:11:12.345678Z\",\"level\":\"WARN\",\"message\":\"say \\\"hi\\\"\\n\xEF\xBF\xBD\","
+      "\"target\":\"wg0\"}\n");
+}
+
+TEST(Logging, WritesItsFileAndRespectsTheLevel) {
+  const io::TemporaryDirectory directory;
+  Options options;
+  options.interface_name = "wg0";
+  options.log_file = directory.path() + "/log";
+  options.log_level = LogLevel::error;
+  const auto before = spdlog::default_logger();
+  {
+    const auto log = Logging::start(options);
+    ASSERT_TRUE(log) << log.error();
+    spdlog::info("unheard");
+    spdlog::error("heard");
+  }
+  spdlog::set_default_logger(before);
+  std::stringstream text;
+  text << std::ifstream(options.log_file).rdbuf();
+  EXPECT_NE(text.str().find("ERROR wg0: heard\n"), std::string::npos) << text.str();
+  EXPECT_EQ(text.str().find("unheard"), std::string::npos);
+
+  options.log_file = directory.path() + "/no/such/directory";
+  const auto refused = Logging::start(options);
+  ASSERT_FALSE(refused);
+  EXPECT_NE(refused.error().find("choose another with --log-file"), std::string::npos) << refused.error();
+}
+
+}  // namespace
+}  // namespace fireline::wg

@@ -1,0 +1,245 @@
+#include "tools/wg/program.h"
+
+#include <fmt/format.h>
+#include <spdlog/spdlog.h>
+#include <sys/epoll.h>
+
+#include <algorithm>
+#include <csignal>
+#include <cstdio>
+#include <limits>
+
+#include "io/http.h"
+#include "platform/linux/link_monitor.h"
+#include "tools/wg/logging.h"
+#include "tools/wg/metrics.h"
+
+namespace fireline::wg {
+namespace {
+
+using platform::LinkEvent;
+using platform::LinkMonitor;
+
+constexpr std::initializer_list<int> kSignals{SIGTERM, SIGINT, SIGHUP};
+
+void block_signals() {
+  sigset_t set;
+  sigemptyset(&set);
+  for (const int signal : kSignals) sigaddset(&set, signal);
+  pthread_sigmask(SIG_BLOCK, &set, nullptr);
+  std::signal(SIGPIPE, SIG_IGN);  // writes tell by their errno
+}
+
+class Program {
+ public:
+  Program(const Options& options, io::EventLoop& loop) noexcept : options_(options), loop_(loop) {}
+
+  // The error is one sentence.
+  [[nodiscard]] Result<void, std::string> start(BackendFactory make_backend, const Directories& directories);
+  [[nodiscard]] int run();
+
+ private:
+  [[nodiscard]] Result<void, std::string> listen_for_metrics();
+  [[nodiscard]] Result<void, std::string> follow_link();
+  [[nodiscard]] io::HttpResponse answer_http(std::string_view path);
+  void on_signal(int signal);
+  void on_link();
+  void apply_link_state();
+  void end(int code, std::string_view why);
+
+  const Options& options_;
+  io::EventLoop& loop_;
+  int exit_code_ = 0;
+  bool ending_ = false;
+  // Destroyed from the last to the first: sockets vanish before the device, the device before the loop.
+  std::unique_ptr<WgBackend> backend_;
+  std::optional<LinkMonitor> link_;
+  io::EventLoop::Id link_watch_ = io::EventLoop::Id::none;
+  std::unique_ptr<io::HttpServer> metrics_;
+  std::unique_ptr<StatusServer> status_;
+  std::unique_ptr<UapiServer> uapi_;
+};
+
+Result<void, std::string> Program::start(BackendFactory make_backend, const Directories& directories) {
+  if (!loop_.watch_signals(kSignals, [this](int signal) { on_signal(signal); })) {
+    return err(std::string("cannot receive signals: too many descriptors"));
+  }
+  if (options_.metrics) {
+    if (auto listening = listen_for_metrics(); !listening) return listening;
+  }
+  // The interface comes before the sockets: its name is exclusive in the kernel, which guards the sockets' files too.
+  auto backend = make_backend(options_, loop_, [this](std::string sentence) { end(1, sentence); });
+  if (!backend) return err(std::move(backend.error()));
+  backend_ = std::move(*backend);
+  if (auto following = follow_link(); !following) return following;
+
+  const auto& name = backend_->interface_name();
+  auto status = StatusServer::start(loop_, *backend_, name, directories.status);
+  if (!status) return err(std::move(status.error()));
+  status_ = std::move(*status);
+  // Last, for its presence means that everything is there.
+  auto uapi = UapiServer::start(
+      loop_, *backend_, name, [this] { end(0, "the configuration socket was removed"); }, directories.uapi);
+  if (!uapi) return err(std::move(uapi.error()));
+  uapi_ = std::move(*uapi);
+  return {};
+}
+
+Result<void, std::string> Program::listen_for_metrics() {
+  const auto endpoint = *options_.metrics;
+  auto server = io::HttpServer::listen(loop_, endpoint, [this](std::string_view path) { return answer_http(path); });
+  if (server) {
+    metrics_ = std::move(*server);
+    return {};
+  }
+  const auto error = server.error();
+  const char* fix = "";
+  if (error == std::errc::address_in_use) fix = ": another process listens there: choose another port";
+  if (error == std::errc::address_not_available) fix = ": no interface has this address: choose another with --metrics";
+  if (error == std::errc::permission_denied) fix = ": run as root or choose a port above 1023";
+  return err(fmt::format("cannot serve metrics on {}: {}{}", endpoint.to_string(), error.message(), fix));
+}
+
+Result<void, std::string> Program::follow_link() {
+  auto link = LinkMonitor::open(backend_->interface_name());
+  if (!link) {
+    return err(fmt::format("cannot follow interface {}: {}", backend_->interface_name(), link.error().sentence));
+  }
+  link_ = std::move(*link);
+  link_watch_ = loop_.watch(link_->fd(), EPOLLIN, [this](io::EventLoop::Events) { on_link(); });
+  if (link_watch_ == io::EventLoop::Id::none)
+    return err(std::string("cannot follow the interface: too many descriptors"));
+  apply_link_state();
+  return {};
+}
+
+io::HttpResponse Program::answer_http(std::string_view path) {
+  if (path == "/healthz") return {.status = 200, .body = "ok\n"};
+  if (path != "/metrics") return {.status = 404, .body = "there is /metrics and /healthz\n"};
+  if (!backend_) return {.status = 503, .body = "starting\n"};
+  return {.status = 200,
+          .content_type = std::string(kPrometheusContentType),
+          .body = prometheus_text(samples_of(backend_->report()))};
+}
+
+int Program::run() {
+  spdlog::info("fireline-wg {} serves {}: {}", FIRELINE_VERSION, backend_->interface_name(), uapi_->path());
+  if (metrics_) {
+    spdlog::info("metrics on http://{}/metrics", metrics_->endpoint().to_string());
+    if (!io::is_loopback(metrics_->endpoint().address)) spdlog::warn("metrics are open to everybody who reaches them");
+  }
+  if (!ending_) loop_.run();
+  loop_.unwatch(link_watch_);
+  return exit_code_;
+}
+
+void Program::on_signal(int signal) {
+  if (signal == SIGHUP) {
+    spdlog::info("SIGHUP changes nothing: configuration comes over the socket, as with wg syncconf");
+    return;
+  }
+  end(0, signal == SIGTERM ? "SIGTERM" : "SIGINT");
+}
+
+void Program::on_link() {
+  const auto events = link_->drain();
+  if (!events) return end(1, events.error().sentence);
+  for (const LinkEvent event : *events) {
+    switch (event) {
+      case LinkEvent::up:
+        spdlog::info("the interface is up");
+        backend_->link_up();
+        break;
+      case LinkEvent::down:
+        spdlog::info("the interface is down");
+        backend_->link_down();
+        break;
+      case LinkEvent::mtu_changed: {
+        constexpr std::uint32_t kMax = std::numeric_limits<std::uint16_t>::max();
+        const auto mtu = static_cast<std::uint16_t>(std::min(link_->state().mtu, kMax));
+        spdlog::info("the interface's mtu is {}", mtu);
+        backend_->mtu_changed(mtu);
+        break;
+      }
+      case LinkEvent::removed:
+        return end(0, "the interface was removed");
+    }
+  }
+}
+
+// Somebody may have been quicker than we: the interface is visible from its creation.
+void Program::apply_link_state() {
+  const auto& state = link_->state();
+  if (state.mtu != 0 && state.mtu != options_.mtu) {
+    constexpr std::uint32_t kMax = std::numeric_limits<std::uint16_t>::max();
+    backend_->mtu_changed(static_cast<std::uint16_t>(std::min(state.mtu, kMax)));
+  }
+  if (state.up) backend_->link_up();
+}
+
+void Program::end(int code, std::string_view why) {
+  if (std::exchange(ending_, true)) return;
+  exit_code_ = code;
+  spdlog::log(code == 0 ? spdlog::level::info : spdlog::level::err, "ending: {}", why);
+  loop_.stop();
+}
+
+}  // namespace
+
+int run_program(const Options& options, StartNotice notice, BackendFactory make_backend,
+                const Directories& directories) {
+  auto loop = io::EventLoop::make();
+  if (!loop) {
+    notice.failed(fmt::format("cannot make the event loop: {}", loop.error().message()));
+    return 1;
+  }
+  Program program(options, **loop);
+  if (const auto started = program.start(std::move(make_backend), directories); !started) {
+    notice.failed(started.error());
+    return 1;
+  }
+  notice.ready();
+  return program.run();
+}
+
+int run_command(int argc, const char* const* argv, BackendFactory make_backend) {
+  const auto options = parse_options(argc, argv);
+  if (!options) {
+    const auto& [code, text] = options.error();
+    if (code == 0) {
+      fmt::print("{}", text);
+    } else {
+      fmt::print(stderr, "fireline-wg: {}\n", text);
+    }
+    return code;
+  }
+  if (options->command == Options::Command::status) {
+    const auto answer = fetch_status(options->interface_name, options->json);
+    if (answer) {
+      fmt::print("{}", *answer);
+    } else {
+      fmt::print(stderr, "fireline-wg: {}\n", answer.error());
+    }
+    return answer ? 0 : 1;
+  }
+  StartNotice notice;
+  if (!options->foreground) {
+    auto fork = fork_to_background();
+    if (!fork || fork->parent) {
+      const auto verdict = fork ? *fork->parent : ParentExit{1, fork.error()};
+      if (!verdict.sentence.empty()) fmt::print(stderr, "fireline-wg: {}\n", verdict.sentence);
+      return verdict.code;
+    }
+    notice = std::move(fork->notice);
+  }
+  // Before the log's thread starts: a signal that one thread does not block ends the process without cleaning up.
+  block_signals();
+  const auto log = Logging::start(*options);
+  if (!log) {
+    notice.failed(log.error());
+    return 1;
+  }
+  return run_program(*options, std::move(notice), std::move(make_backend));
+}
+
+}  // namespace fireline::wg
