@@ -17,14 +17,14 @@ using ConstBytes = std::span<const std::byte>;
 namespace wire_detail {
 template <std::unsigned_integral T>
 [[nodiscard]] inline T load(ConstBytes bytes, std::size_t offset) noexcept {
-  if (offset + sizeof(T) > bytes.size()) std::abort();
+  if (offset > bytes.size() || bytes.size() - offset < sizeof(T)) std::abort();
   T value;
   std::memcpy(&value, bytes.data() + offset, sizeof(T));
   return value;
 }
 template <std::unsigned_integral T>
 inline void store(Bytes bytes, std::size_t offset, T value) noexcept {
-  if (offset + sizeof(T) > bytes.size()) std::abort();
+  if (offset > bytes.size() || bytes.size() - offset < sizeof(T)) std::abort();
   std::memcpy(bytes.data() + offset, &value, sizeof(T));
 }
 template <std::unsigned_integral T>

@@ -76,7 +76,11 @@ bool IpPacket::skip_extensions() noexcept {
     } else if (protocol_ == kAuthentication) {
       extension_bytes = (length + 2) * 4;
     }
+#ifdef FIRELINE_PLANTED_BUG
+    if (extension_bytes > left + kExtensionBytes) return false;
+#else
     if (extension_bytes > left) return false;
+#endif
     header_bytes_ += extension_bytes;
     protocol_ = next;
   }

@@ -64,7 +64,11 @@ Result<Segmenter, SegmentError> Segmenter::prepare_super_packet(const TunPacket&
   const auto payload_bytes = static_cast<std::uint32_t>(bytes.size()) - header_bytes_;
   if (segment_bytes_ == 0 || payload_bytes == 0) return err(SegmentError::empty_segment);
   count_ = (payload_bytes + segment_bytes_ - 1) / segment_bytes_;
+#ifdef FIRELINE_PLANTED_BUG
+  if (count_ > kSegmentsMax + 16) return err(SegmentError::too_many_segments);
+#else
   if (count_ > kSegmentsMax) return err(SegmentError::too_many_segments);
+#endif
   last_bytes_ = payload_bytes - (count_ - 1) * segment_bytes_;
 
   if (packet.offload.needs_checksum) {
