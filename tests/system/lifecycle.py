@@ -13,7 +13,6 @@ usage: lifecycle.py [--program PROGRAM] [--without-sentences]
 """
 import argparse
 import os
-import re
 import signal
 import socket
 
@@ -105,32 +104,30 @@ def start_failures(laboratory, host, program):
     listener.bind(("127.0.0.1", 9999))
     listener.listen()
     free = laboratory.interface_name()
+    hide_tun = ["unshare", "-m", "sh", "-c", 'mount -t tmpfs none /dev/net; exec "$@"', "sh"]
+    powerless = ["setpriv", "--bounding-set=-net_admin", "--inh-caps=-net_admin"]
     rows = [
-        # what is wrong, command, what the sentence names
-        ("name taken", [program, "-f", "taken0"], r"taken0"),
-        ("name too long", [program, "-f", "a-name-of-17-char"], r"name"),
-        ("name with a slash", [program, "-f", "a/b"], r"name"),
-        ("no interface named", [program, "-f"], r"(?i)interface"),
-        ("unknown option", [program, "--nonsense", free], r"nonsense"),
-        ("unknown thread mode", ["env", "FIRELINE_WG_THREADS=many", program, "-f", free], r"split"),
-        ("no permission", ["setpriv", "--bounding-set=-net_admin", "--inh-caps=-net_admin", program, "-f", free],
-         r"(?i)CAP_NET_ADMIN"),
-        ("no TUN device", ["unshare", "-m", "sh", "-c", f"mount -t tmpfs none /dev/net; exec {program} -f {free}"],
-         r"/dev/net/tun"),
-        ("metrics port taken", [program, "-f", "--metrics", "127.0.0.1:9999", free], r"9999"),
-        ("metrics address unusable", [program, "-f", "--metrics", "nonsense", free], r"nonsense"),
-        ("status of nobody", [program, "--status", free], free),
+        # what is wrong, what stands before the program, arguments, what the sentence names
+        ("name taken", [], ["taken0"], "taken0"),
+        ("name too long", [], ["a-name-of-17-char"], "name"),
+        ("name with a slash", [], ["a/b"], "name"),
+        ("no interface named", [], [], "interface"),
+        ("unknown option", [], ["--nonsense", free], "nonsense"),
+        ("unknown thread mode", ["env", "FIRELINE_WG_THREADS=many"], [free], "split"),
+        ("no permission", powerless, [free], "CAP_NET_ADMIN"),
+        ("no TUN device", hide_tun, [free], "/dev/net/tun"),
+        ("metrics port taken", [], ["--metrics", "127.0.0.1:9999", free], "9999"),
+        ("metrics address unusable", [], ["--metrics", "nonsense", free], "nonsense"),
+        ("status of nobody", [], ["--status", free], free),
     ]
-    for title, command, names in rows:
-        for foreground in (True, False):
-            if not foreground and "-f" not in command[-2:] and "-f" not in command:
-                continue
-            line = [part if foreground else part.replace(" -f ", " ") for part in command if foreground or part != "-f"]
-            result = host.run(*line, must=False, seconds=10, environment={"LOG_LEVEL": "error"})
+    for title, before, arguments, names in rows:
+        for way, flags in (("in the foreground", ["-f"]), ("as a daemon", [])):
+            result = host.run(*before, program, *flags, *arguments, must=False, seconds=10,
+                              environment={"LOG_LEVEL": "error"})
             said = [text for text in (result.stdout + result.stderr).splitlines() if text.strip()]
-            lab.check(result.returncode == 1 and len(said) == 1 and re.search(names, said[0]) is not None,
-                      f"{title}{'' if foreground else ' (daemon)'}: exit code {result.returncode}, {said}")
-            lab.check(not host.has_link(free) and not (lab.SOCKETS / f"{free}.sock").exists(), "nothing is left")
+            lab.check(result.returncode == 1 and len(said) == 1 and names in said[0],
+                      f"{title}, {way}: exit code {result.returncode}, {said}")
+            lab.require(not host.has_link(free) and not (lab.SOCKETS / f"{free}.sock").exists(), "nothing is left")
     for option in ("--version", "--help"):
         result = host.run(program, option)
         lab.check(result.stdout.strip() != "", f"{option} answers with exit code 0")
