@@ -165,7 +165,7 @@ class Lab:
     def __init__(self, name):
         self.name = name
         self.prefix = f"fl{os.getpid()}"
-        self.folder = Path(tempfile.mkdtemp(prefix=f"fireline-{name}-"))
+        self.folder = Path(tempfile.mkdtemp(prefix=f"{self.prefix}-{name}-"))
         self.namespaces, self.processes, self.interfaces, self.at_end = [], [], [], []
         _sweep()
 
@@ -239,17 +239,21 @@ def _remove_namespace(name):
 
 
 def _sweep():
-    """Removes what runs that were killed left behind: namespaces and sockets whose process id is gone."""
-    left = [line.split()[0] for line in subprocess.run(["ip", "netns", "list"], capture_output=True, text=True)
-            .stdout.splitlines() if line]
-    for name in left:
-        match = re.match(r"fl(\d+)-", name)
-        if match and not Path(f"/proc/{match[1]}").exists():
-            _remove_namespace(name)
+    """Removes what runs that were killed left behind: namespaces, sockets and folders whose process id is gone."""
+
+    def orphaned(name):
+        match = re.match(r"fl(\d+)[-a-z]", name)
+        return match is not None and not Path(f"/proc/{match[1]}").exists()
+
+    listed = subprocess.run(["ip", "netns", "list"], capture_output=True, text=True).stdout.splitlines()
+    for name in filter(orphaned, (line.split()[0] for line in listed if line)):
+        _remove_namespace(name)
     for path in SOCKETS.glob("fl*.sock"):
-        match = re.match(r"fl(\d+)[a-z]\.sock", path.name)
-        if match and not Path(f"/proc/{match[1]}").exists():
+        if orphaned(path.name):
             path.unlink(missing_ok=True)
+    for path in Path(tempfile.gettempdir()).glob("fl*-*"):
+        if orphaned(path.name):
+            shutil.rmtree(path, ignore_errors=True)
 
 
 def run(scenario, *arguments):
