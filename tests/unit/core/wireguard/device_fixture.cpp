@@ -211,7 +211,8 @@ packet::UdpBatch Node::udp_batch(const std::vector<Datagram>& datagrams) {
     const bool follows = previous != nullptr && previous->train == datagram.train &&
                          previous->source == datagram.source && previous->ecn == datagram.ecn &&
                          datagram.bytes.size() <= batch.datagrams.back().segment_bytes &&
-                         previous->bytes.size() == batch.datagrams.back().segment_bytes;
+                         previous->bytes.size() == batch.datagrams.back().segment_bytes &&
+                         batch.datagrams.back().bytes.size() + datagram.bytes.size() <= packet::kTrainBytesV6;
     if (follows) {
       Bytes& bytes = batch.datagrams.back().bytes;
       std::ranges::copy(datagram.bytes, bytes.data() + bytes.size());

@@ -1,0 +1,236 @@
+// The timers of the paper's section 6 on a virtual clock, where both profiles agree or where only the paper speaks.
+#include <gtest/gtest.h>
+
+#include "core/wireguard/constants.h"
+#include "tests/unit/core/wireguard/device_fixture.h"
+
+namespace fireline::wireguard {
+namespace {
+
+constexpr Duration kStep = 1ms;
+
+TEST(DeviceTimers, AnUnansweredInitiationIsRepeatedWithJitterAndNewKeys) {
+  World world;
+  world.a.send(world.now, a_to_b());
+  std::vector<Instant> times{world.now.boot};
+  std::vector<Packet> messages{world.a.sent.at(0).bytes};
+  while (times.size() < 5) {
+    world.a.sent.clear();
+    world.now.boot = world.a.device.poll_timeout().value();
+    world.a.handle_timeout(world.now);
+    if (world.a.sent.empty()) continue;
+    ASSERT_EQ(world.a.sent.size(), 1u);
+    EXPECT_EQ(world.a.sent[0].type(), 1u);
+    times.push_back(world.now.boot);
+    messages.push_back(world.a.sent[0].bytes);
+  }
+  bool jitter = false;
+  for (std::size_t i = 1; i < times.size(); ++i) {
+    EXPECT_GE(times[i] - times[i - 1], kRekeyTimeout);
+    EXPECT_LE(times[i] - times[i - 1], kRekeyTimeout + kRekeyJitterMax);
+    jitter = jitter || times[i] - times[i - 1] != times[1] - times[0];
+    EXPECT_NE(load_le32(messages[i], 4), load_le32(messages[i - 1], 4)) << "a new index";
+    EXPECT_NE(load_le64(messages[i], 8), load_le64(messages[i - 1], 8)) << "a new ephemeral key";
+  }
+  EXPECT_TRUE(jitter);
+}
+
+TEST(DeviceTimers, TrafficBehindAnInitiationDoesNotSendAnother) {
+  World world;
+  for (int i = 0; i < 49; ++i) {
+    world.a.send(world.now, a_to_b());
+    world.advance_alone(world.a, 100ms);
+  }
+  EXPECT_EQ(world.a.count(DeviceCounter::sent_initiations), 1u);
+}
+
+TEST(DeviceTimers, APassiveKeepaliveAnswersDataAfterTenSeconds) {
+  World world;
+  world.connect();
+  world.settle();
+  const auto before = world.b.count(DeviceCounter::sent_keepalives);
+  world.a.send(world.now, a_to_b());
+  world.settle();
+  // b received data at the connection already, so it is due at 10 s from there: let that pass first.
+  world.advance(kKeepaliveTimeout - kStep, false);
+  EXPECT_EQ(world.b.count(DeviceCounter::sent_keepalives), before);
+  world.advance(kStep);
+  EXPECT_EQ(world.b.count(DeviceCounter::sent_keepalives), before + 1);
+  world.advance(60s);
+  EXPECT_EQ(world.b.count(DeviceCounter::sent_keepalives), before + 2)
+      << "data in between asked for one more, no other";
+  EXPECT_EQ(world.a.count(DeviceCounter::keepalives), before + 2);
+  EXPECT_EQ(world.a.count(DeviceCounter::sent_keepalives), 0u) << "a keepalive is not answered with one";
+}
+
+TEST(DeviceTimers, OneWayTrafficGetsAKeepaliveEveryTenSecondsAndNoHandshake) {
+  World world;
+  world.connect();
+  for (int second = 0; second < 100; ++second) {
+    world.a.send(world.now, a_to_b());
+    world.settle();
+    world.advance(1s);
+  }
+  EXPECT_GE(world.b.count(DeviceCounter::sent_keepalives), 9u);
+  EXPECT_LE(world.b.count(DeviceCounter::sent_keepalives), 11u);
+  EXPECT_EQ(world.a.count(DeviceCounter::sent_initiations), 1u);
+}
+
+TEST(DeviceTimers, NoAnswerForFifteenSecondsStartsAHandshake) {
+  World world;
+  world.connect();
+  world.b.send(world.now, b_to_a());
+  world.settle();
+  world.a.send(world.now, a_to_b());  // the first unanswered packet counts
+  world.lose();
+  for (int i = 0; i < 14; ++i) {
+    world.advance_alone(world.a, 1s);
+    world.a.send(world.now, a_to_b());
+    world.lose();
+  }
+  EXPECT_EQ(world.a.count(DeviceCounter::sent_initiations), 1u);
+  world.advance_alone(world.a, 1s - kStep);
+  EXPECT_EQ(world.a.count(DeviceCounter::sent_initiations), 1u);
+  world.advance_alone(world.a, kStep + kRekeyJitterMax);
+  EXPECT_EQ(world.a.count(DeviceCounter::sent_initiations), 2u);
+}
+
+TEST(DeviceTimers, AnyAnswerCallsThatHandshakeOff) {
+  World world;
+  world.connect();
+  world.a.send(world.now, a_to_b());
+  world.settle();
+  world.advance(14s);  // b's passive keepalive is in there
+  world.advance(20s);
+  EXPECT_EQ(world.a.count(DeviceCounter::sent_initiations), 1u);
+}
+
+TEST(DeviceTimers, TheInitiatorRekeysAfter120SecondsWithTraffic) {
+  World world;
+  world.connect();
+  const auto traffic = [&](Duration duration) {
+    for (Duration passed{}; passed < duration; passed += 1s) {
+      world.advance(1s);
+      world.a.send(world.now, a_to_b());
+      world.b.send(world.now, b_to_a());
+      world.settle();
+    }
+  };
+  traffic(119s);
+  EXPECT_EQ(world.a.count(DeviceCounter::sent_initiations), 1u);
+  traffic(2s);
+  EXPECT_EQ(world.a.count(DeviceCounter::sent_initiations), 2u);
+  traffic(300s);
+  EXPECT_EQ(world.a.count(DeviceCounter::sent_initiations), 4u);
+  EXPECT_EQ(world.b.count(DeviceCounter::sent_initiations), 0u) << "the responder leaves it to the initiator";
+  EXPECT_EQ(world.b.delivered.size(), 421u) << "not one packet lost over three rekeys";
+  EXPECT_EQ(world.a.delivered.size(), 421u);
+}
+
+TEST(DeviceTimers, TheInitiatorThatOnlyReceivesRekeysAt165Seconds) {
+  World world;
+  world.connect();
+  world.advance(164s);
+  world.b.send(world.now, b_to_a());
+  world.settle();
+  EXPECT_EQ(world.a.count(DeviceCounter::sent_initiations), 1u);
+  world.advance(1s);
+  world.b.send(world.now, b_to_a());
+  world.settle();
+  EXPECT_EQ(world.a.count(DeviceCounter::sent_initiations), 2u);
+}
+
+TEST(DeviceTimers, ASessionOf180SecondsNeitherSealsNorOpens) {
+  World world;
+  world.connect();
+  world.b.send(world.now, b_to_a());
+  const auto late = std::exchange(world.b.sent, {});
+  world.advance(kRejectAfterTime - kStep, false);
+  world.lose();
+  world.b.send(world.now, b_to_a());
+  const auto in_time = std::exchange(world.b.sent, {});
+  ASSERT_EQ(in_time.size(), 1u);
+  EXPECT_EQ(in_time[0].type(), 4u);
+  world.a.receive(world.now, in_time);
+  EXPECT_EQ(world.a.delivered.size(), 1u);
+  world.advance_alone(world.a, kStep);
+  world.a.sent.clear();
+  world.a.receive(world.now, late);
+  EXPECT_EQ(world.a.count(DeviceCounter::drop_udp_expired_session), 1u);
+  world.b.send(world.now, b_to_a());
+  ASSERT_EQ(world.b.sent.size(), 1u);
+  EXPECT_EQ(world.b.sent[0].type(), 1u) << "the packet waits and a handshake starts";
+}
+
+TEST(DeviceTimers, KeysAreZeroedAfter540Seconds) {
+  World world;
+  world.connect();
+  world.advance(3 * kRejectAfterTime - kStep, false);
+  EXPECT_EQ(world.b.events(DeviceEvent::Kind::keys_zeroed), 0u);
+  world.advance(kStep, false);
+  EXPECT_EQ(world.a.events(DeviceEvent::Kind::keys_zeroed), 1u);
+  EXPECT_EQ(world.b.events(DeviceEvent::Kind::keys_zeroed), 1u);
+  world.advance(1000s, false);
+  EXPECT_EQ(world.b.device.poll_timeout(), std::nullopt) << "silence: nothing left to wake up for";
+}
+
+TEST(DeviceTimers, PersistentKeepaliveKeepsItsIntervalAndReconnects) {
+  World world;
+  DeviceUpdate update;
+  update.peers.push_back(peer_update(world.b.public_key));
+  update.peers.front().persistent_keepalive_seconds = 25;
+  world.a.device.apply(world.now, update, world.a.output);
+  world.a.collect();
+  world.advance(0s);
+  EXPECT_EQ(world.a.count(DeviceCounter::sent_initiations), 1u) << "set while up: one at once, so a handshake";
+  const auto first = world.a.count(DeviceCounter::sent_keepalives);
+  world.advance(25s - kStep);
+  EXPECT_EQ(world.a.count(DeviceCounter::sent_keepalives), first);
+  world.advance(kStep);
+  EXPECT_EQ(world.a.count(DeviceCounter::sent_keepalives), first + 1);
+  world.advance(600s);
+  EXPECT_GE(world.a.count(DeviceCounter::handshakes_completed), 4u) << "keepalives rekey like data";
+  EXPECT_GE(world.b.count(DeviceCounter::keepalives), 24u);
+  // Off again.
+  update.peers.front().persistent_keepalive_seconds = 0;
+  world.a.device.apply(world.now, update, world.a.output);
+  const auto last = world.a.count(DeviceCounter::sent_keepalives);
+  world.advance(600s);
+  EXPECT_EQ(world.a.count(DeviceCounter::sent_keepalives), last);
+}
+
+TEST(DeviceTimers, PersistentKeepaliveNeverStopsTrying) {
+  World world;
+  DeviceUpdate update;
+  update.peers.push_back(peer_update(world.b.public_key));
+  update.peers.front().persistent_keepalive_seconds = 25;
+  world.a.device.apply(world.now, update, world.a.output);
+  world.advance(1000s, false);
+  EXPECT_GT(world.a.count(DeviceCounter::sent_initiations), 100u);
+  world.lose();
+  world.advance(60s);
+  EXPECT_EQ(world.a.count(DeviceCounter::handshakes_completed), 1u);
+}
+
+TEST(DeviceTimers, TenThousandPeersAreWokenEachAtItsTime) {
+  World world;
+  DeviceUpdate update;
+  SeededRandom random(3);
+  for (int i = 0; i < 10000; ++i) {
+    crypto::PublicKey key;
+    random.fill(key.bytes);
+    update.peers.push_back(
+        peer_update(key, {"11." + std::to_string(i / 256) + "." + std::to_string(i % 256) + ".1/32"}));
+    update.peers.back().endpoint = world.b.address;
+  }
+  EXPECT_TRUE(world.a.device.apply(world.now, update, world.a.output));
+  world.a.send(world.now, {udp_packet("10.0.0.1", "11.0.0.1", 10), udp_packet("10.0.0.1", "11.39.15.1", 10)});
+  world.advance_alone(world.a, 4s);
+  EXPECT_EQ(world.a.count(DeviceCounter::sent_initiations), 2u);
+  world.advance_alone(world.a, 2s);
+  EXPECT_EQ(world.a.count(DeviceCounter::sent_initiations), 4u);
+  EXPECT_EQ(world.a.device.gauges().peers, 10001u);
+}
+
+}  // namespace
+}  // namespace fireline::wireguard
