@@ -15,6 +15,7 @@
 #include <cstdio>
 #include <exception>
 #include <memory>
+#include <span>
 #include <string>
 
 #include "tools/forwarder/devices.h"
@@ -29,7 +30,7 @@ using namespace fireline::forwarder;
 // The longest IP packet with its overhead, rounded up to whole pages; a GRO buffer is never longer.
 constexpr std::size_t kBufferBytes = 65536 + 4096;
 // Reads of one side before the other side is looked at: enough to amortise the look, few enough for a low delay.
-constexpr int kReadsPerTurn = 8;
+constexpr int kTrainsPerTurn = 8;
 
 struct Ends {
   Tun tun;
@@ -41,26 +42,51 @@ void wait_writable(int descriptor) {
   (void)poll(&entry, 1, 100);
 }
 
-// One direction each. carry() moves what one read gives; false: nothing was there.
+// One direction each. carry() moves what is there, up to one train; false: nothing was there.
 class Outbound {
  public:
   explicit Outbound(const Ends& ends) : ends_(ends) {}
 
+  // A super-packet is a train already. Single packets of one length are read until there is none left, and leave as one
+  // train: nothing waits for company, but who is there travels together.
   [[nodiscard]] bool carry() {
-    const ssize_t got = read(ends_.tun.descriptor, buffer_.data() + kPadBytes, buffer_.size() - kPadBytes);
-    if (got <= 0) return false;
-    if (!train_.cut(Bytes(buffer_).first(kPadBytes + static_cast<std::size_t>(got)))) return true;
-    const std::size_t per_send = train_.datagrams_per_send();
-    for (std::size_t first = 0; first < train_.datagrams(); first += per_send) {
-      send(first, std::min(per_send, train_.datagrams() - first));
+    std::size_t frames = 0;
+    std::size_t used = 0;
+    while (frames < kTrainMax) {
+      const Bytes frame = next(Bytes(buffer_).subspan(used, kBufferBytes));
+      if (frame.empty()) break;
+      const bool single = Vnet::load(frame.subspan(kPadBytes)).gso_type == 0;
+      if (single && (frames == 0 || (frame.size() <= pieces_[0].iov_len && used + frame.size() <= kDatagramBytesMax))) {
+        pieces_[frames++] = {frame.data(), frame.size()};
+        used += frame.size();
+        if (frame.size() == pieces_[0].iov_len) continue;
+        break;  // a shorter one ends a train
+      }
+      if (frames != 0) send(std::span(pieces_).first(frames), frames, pieces_[0].iov_len);
+      send_alone(frame);
+      return true;
     }
-    return true;
+    if (frames != 0) send(std::span(pieces_).first(frames), frames, pieces_[0].iov_len);
+    return frames != 0;
   }
 
  private:
-  void send(std::size_t first, std::size_t count) {
+  [[nodiscard]] Bytes next(Bytes space) {
+    const ssize_t got = read(ends_.tun.descriptor, space.data() + kPadBytes, space.size() - kPadBytes);
+    return got <= 0 ? Bytes() : space.first(kPadBytes + static_cast<std::size_t>(got));
+  }
+
+  void send_alone(Bytes frame) {
+    if (!train_.cut(frame)) return;
+    const std::size_t per_send = train_.datagrams_per_send();
+    for (std::size_t first = 0; first < train_.datagrams(); first += per_send) {
+      const std::size_t count = std::min(per_send, train_.datagrams() - first);
+      send(train_.pieces(first, count), count, train_.datagram_bytes());
+    }
+  }
+
+  void send(std::span<iovec> pieces, std::size_t count, std::size_t datagram_bytes) {
     msghdr message{};
-    const auto pieces = train_.pieces(first, count);
     message.msg_iov = pieces.data();
     message.msg_iovlen = pieces.size();
     alignas(cmsghdr) std::array<std::byte, CMSG_SPACE(sizeof(std::uint16_t))> control{};
@@ -71,7 +97,7 @@ class Outbound {
       header->cmsg_level = IPPROTO_UDP;
       header->cmsg_type = UDP_SEGMENT;
       header->cmsg_len = CMSG_LEN(sizeof(std::uint16_t));
-      const auto segment = static_cast<std::uint16_t>(train_.datagram_bytes());
+      const auto segment = static_cast<std::uint16_t>(datagram_bytes);
       std::memcpy(CMSG_DATA(header), &segment, sizeof segment);
     }
     while (sendmsg(ends_.udp, &message, 0) < 0 && (errno == EAGAIN || errno == EINTR)) wait_writable(ends_.udp);
@@ -79,7 +105,9 @@ class Outbound {
 
   const Ends& ends_;
   Train train_;
-  alignas(64) std::array<std::byte, kBufferBytes> buffer_{};
+  std::array<iovec, kTrainMax> pieces_{};
+  // Singles stand one behind the other, and the next read may always be a super-packet.
+  alignas(64) std::array<std::byte, kDatagramBytesMax + kBufferBytes> buffer_{};
 };
 
 class Inbound {
@@ -126,8 +154,8 @@ void run(const Ends& ends) {
   const auto inbound = std::make_unique<Inbound>(ends);
   for (;;) {
     bool busy = false;
-    for (int i = 0; i < kReadsPerTurn && outbound->carry(); ++i) busy = true;
-    for (int i = 0; i < kReadsPerTurn && inbound->carry(); ++i) busy = true;
+    for (int i = 0; i < kTrainsPerTurn && outbound->carry(); ++i) busy = true;
+    for (int i = 0; i < kTrainsPerTurn && inbound->carry(); ++i) busy = true;
     if (busy) continue;
     std::array<pollfd, 2> entries{{{ends.tun.descriptor, POLLIN, 0}, {ends.udp, POLLIN, 0}}};
     (void)poll(entries.data(), entries.size(), -1);
