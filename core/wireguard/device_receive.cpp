@@ -14,6 +14,13 @@
 namespace fireline::wireguard {
 namespace {
 
+#ifdef FIRELINE_PLANTED_BUG
+// A wrong bound on purpose: tools/fuzz shows that the fuzz target finds it.
+constexpr std::size_t kLeastDataBytes = kTransportHeaderBytes;
+#else
+constexpr std::size_t kLeastDataBytes = kTransportOverheadBytes;
+#endif
+
 // What packets of one session out of one receive buffer add up to.
 struct ReceivedRun {
   Session* session = nullptr;
@@ -95,7 +102,7 @@ namespace {
 void plan_datagram(DeviceState& state, Now now, Bytes datagram, std::uint32_t index, DeviceWork& work) {
   state.counters.add(DeviceCounter::udp_datagrams);
   if (!state.up) return state.counters.add(DeviceCounter::drop_udp_down);
-  if (datagram.size() < kTransportOverheadBytes || load_le32(datagram, 0) != 4) {
+  if (datagram.size() < kLeastDataBytes || load_le32(datagram, 0) != 4) {
     return plan_handshake(state, datagram, work.received.datagrams[index]);
   }
   const std::uint32_t receiver = load_le32(datagram, 4);
