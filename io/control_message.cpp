@@ -33,15 +33,21 @@ class ControlWriter {
   std::size_t used_ = 0;
 };
 
+// An address alone picks the source; the routes go on to pick the interface, so that a changed route is followed at
+// once. Link-local addresses mean nothing without their interface (RFC 4007).
+bool needs_interface(const IpAddress& address) noexcept {
+  const auto bytes = address.bytes();
+  return !address.is_v4() && bytes[0] == std::byte{0xFE} && (bytes[1] & std::byte{0xC0}) == std::byte{0x80};
+}
+
 void append_local(ControlWriter& writer, const packet::LocalAddress& local, Family family) noexcept {
   if (family == Family::v4) {
     in_pktinfo info{};
-    info.ipi_ifindex = static_cast<int>(local.interface);
     if (local.address.is_v4()) std::memcpy(&info.ipi_spec_dst, local.address.bytes().data(), sizeof info.ipi_spec_dst);
     writer.append(IPPROTO_IP, IP_PKTINFO, info);
   } else {
     in6_pktinfo info{};
-    info.ipi6_ifindex = local.interface;
+    if (needs_interface(local.address)) info.ipi6_ifindex = local.interface;
     if (!local.address.is_v4()) std::memcpy(&info.ipi6_addr, local.address.bytes().data(), sizeof info.ipi6_addr);
     writer.append(IPPROTO_IPV6, IPV6_PKTINFO, info);
   }

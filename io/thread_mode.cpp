@@ -62,7 +62,7 @@ unsigned usable_cpus() {
 }
 
 ThreadMode automatic_thread_mode(unsigned cpus) noexcept {
-  return cpus < 2 ? ThreadMode::fused : ThreadMode::direct;
+  return cpus <= 2 ? ThreadMode::fused : ThreadMode::direct;
 }
 
 }  // namespace fireline::io

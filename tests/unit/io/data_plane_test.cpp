@@ -281,8 +281,10 @@ TEST(ThreadMode, NamesAreReadBack) {
   EXPECT_FALSE(parse_thread_mode(""));
 }
 
-TEST(ThreadMode, OneCpuGetsOneThread) {
+TEST(ThreadMode, UpToTwoCpusGetOneThread) {
   EXPECT_EQ(automatic_thread_mode(1), ThreadMode::fused);
+  EXPECT_EQ(automatic_thread_mode(2), ThreadMode::fused);
+  EXPECT_EQ(automatic_thread_mode(3), ThreadMode::direct);
   EXPECT_GE(usable_cpus(), 1u);
 }
 

@@ -175,6 +175,26 @@ TEST_P(UdpSocketOf, AVanishedSourceAddressDoesNotStopSending) {
   });
 }
 
+TEST(UdpSocket, AnInterfaceThatIsGonePinsLinkLocalSourcesAlone) {
+  in_network_namespace([] {
+    const auto sender = open_socket({.family = Family::v6});
+    const auto receiver = open_socket({.family = Family::v6});
+    ASSERT_TRUE(sender && receiver);
+    auto memory = numbered(100);
+    packet::UdpSendBatch out;
+    out.trains.push_back(train_of(memory, 100, loopback(Family::v6, receiver->port())));
+    out.trains[0].local = {.address = *IpAddress::parse("::1"), .interface = 999};
+    SendCursor cursor;
+    ASSERT_EQ(sender->send(out, cursor, kNow), IoStatus::done);
+    EXPECT_EQ(sender->send_counters().get(UdpSendCounter::without_source), 0U) << "the address is still ours";
+    out.trains[0].local.address = *IpAddress::parse("fe80::1");
+    cursor = {};
+    ASSERT_EQ(sender->send(out, cursor, kNow), IoStatus::done);
+    EXPECT_EQ(sender->send_counters().get(UdpSendCounter::without_source), 1U);
+    wait_readable(*receiver);
+  });
+}
+
 TEST(UdpSocket, AnswersLeaveFromTheAddressThatWasAsked) {
   in_network_namespace([] {
     const auto asker = open_socket({.family = Family::v4});
