@@ -78,7 +78,8 @@ LedgerReport make_ledger(const ReportSources& sources, const Counts& counts) {
   for (const auto& [name, count] : counts) {
     if (is_drop(name)) ledger.drops.push_back({name, count});
   }
-  ledger.held = sources.gauges.queued_packets + sources.gauges.queued_handshakes;
+  ledger.held = {{"queued_packets", sources.gauges.queued_packets},
+                 {"queued_handshakes", sources.gauges.queued_handshakes}};
 
   std::uint64_t udp_drops = sources.retired_sockets.kernel_drops();
   for (const auto family : {Family::v4, Family::v6}) {

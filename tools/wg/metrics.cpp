@@ -128,7 +128,7 @@ std::vector<Sample> samples_of(const StatusReport& report) {
   }
   add_counts(samples, "fireline.packets.in", "device", report.ledger.packets_in);
   add_counts(samples, "fireline.packets.out", "device", report.ledger.packets_out);
-  add(samples, "fireline.packets.held", {}, report.ledger.held);
+  add(samples, "fireline.packets.held", {}, sum_of(report.ledger.held));
   add_counts(samples, "fireline.kernel.dropped", "error.type", report.ledger.kernel_drops);
   add_counts(samples, "fireline.events", "name", report.counters);
   add_counts(samples, "network.packet.dropped", "error.type", report.ledger.drops);

@@ -71,7 +71,7 @@ Json ledger_json(const LedgerReport& ledger) {
   return {{"packets_in", counts_json(ledger.packets_in)},
           {"packets_out", counts_json(ledger.packets_out)},
           {"drops", counts_json(ledger.drops)},
-          {"held", ledger.held},
+          {"held", counts_json(ledger.held)},
           {"kernel_drops", counts_json(ledger.kernel_drops)}};
 }
 
@@ -166,7 +166,7 @@ void append_ledger(std::string& out, const LedgerReport& ledger) {
   append_row(out, "packets in", fmt::to_string(in));
   append_row(out, "packets out", fmt::to_string(out_count));
   append_row(out, "dropped", fmt::to_string(dropped));
-  append_row(out, "held", fmt::to_string(ledger.held));
+  append_row(out, "held", fmt::to_string(sum_of(ledger.held)));
   append_counts(out, "by place of entry", ledger.packets_in);
   append_counts(out, "by place of exit", ledger.packets_out);
   append_counts(out, "drops by reason", ledger.drops);

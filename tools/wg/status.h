@@ -54,7 +54,7 @@ struct LedgerReport {
   std::vector<NamedCount> packets_in;   // by place of entry: "tun", "udp"
   std::vector<NamedCount> packets_out;  // by place of exit
   std::vector<NamedCount> drops;        // by reason, those with count zero included
-  std::uint64_t held = 0;               // in queues and behind handshakes
+  std::vector<NamedCount> held;         // in queues and behind handshakes
   std::vector<NamedCount> kernel_drops;
 };
 

@@ -37,7 +37,7 @@ StatusReport example() {
   report.ledger = {.packets_in = {{"tun", 10}, {"udp", 5}},
                    .packets_out = {{"udp", 9}, {"tun", 4}},
                    .drops = {{"no_peer", 1}, {"replay", 0}},
-                   .held = 1,
+                   .held = {{"queued_packets", 1}},
                    .kernel_drops = {{"udp_receive_buffer", 7}}};
   report.counters = {{"handshakes.initiated", 2}, {"handshakes.failed", 0}};
   report.peers = {{"PEER1=", "192.0.2.1:7", {"10.0.0.0/8", "fd00::/64"}, UnixTime(1'700'000'090s), 2048, 1'572'864, 25},
@@ -98,7 +98,9 @@ TEST(Status, Json) {
       "no_peer": 1,
       "replay": 0
     },
-    "held": 1,
+    "held": {
+      "queued_packets": 1
+    },
     "kernel_drops": {
       "udp_receive_buffer": 7
     }
