@@ -109,17 +109,19 @@ void EventLoop::turn(std::optional<Duration> wait) {
   const int count = epoll_wait(epoll_.get(), events.data(), kEventsPerTurn, wait ? milliseconds_up(*wait) : -1);
   now_ = read_clocks();
   for (int i = 0; i < count; ++i) {
-    const auto& event = events[static_cast<std::size_t>(i)];
-    if (event.data.u64 == kTimerToken) {
+    // By value: epoll_event is packed, its members are not aligned.
+    const std::uint64_t token = events[static_cast<std::size_t>(i)].data.u64;
+    const Events reported = events[static_cast<std::size_t>(i)].events;
+    if (token == kTimerToken) {
       std::uint64_t expirations = 0;
       [[maybe_unused]] const auto bytes = ::read(timer_.get(), &expirations, sizeof(expirations));
       armed_.reset();
       continue;
     }
-    const auto found = watches_.find(event.data.u64);
+    const auto found = watches_.find(token);
     if (found == watches_.end()) continue;  // removed by an earlier handler of this turn
     const auto watch = found->second;       // stays alive while its handler removes it
-    watch->handler(event.events);
+    watch->handler(reported);
   }
   fire_timers();
 }
