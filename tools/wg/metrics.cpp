@@ -107,6 +107,10 @@ void add_peers(std::vector<Sample>& samples, const StatusReport& report) {
 
 }  // namespace
 
+std::span<const MetricFamily> metric_families() noexcept {
+  return kFamilies;
+}
+
 const MetricFamily* find_metric(std::string_view dotted_name) noexcept {
   const auto found = std::ranges::find(kFamilies, dotted_name, &MetricFamily::name);
   return found == kFamilies.end() ? nullptr : &*found;

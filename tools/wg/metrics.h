@@ -1,7 +1,9 @@
-// The status as Prometheus text, exposition format 0.0.4. Names are those of the tables in docs with every dot replaced
-// by an underscore, label names as well; counters carry no "_total", so that each name has one spelling everywhere.
-// Cardinality is bounded: labels are names from the program's own lists, never an address or a key.
+// The status as Prometheus text, exposition format 0.0.4. Names are those of the table in docs/fireline-wg.md with
+// every dot replaced by an underscore, label names as well; counters carry no "_total", so that each name has one
+// spelling everywhere. Cardinality is bounded: labels are names from the program's own lists, never an address or a
+// key.
 #pragma once
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -18,6 +20,8 @@ struct MetricFamily {
   std::string_view help;
 };
 
+// All of them; docs/fireline-wg.md lists them for the operator.
+[[nodiscard]] std::span<const MetricFamily> metric_families() noexcept;
 // Null for a name that is no metric.
 [[nodiscard]] const MetricFamily* find_metric(std::string_view dotted_name) noexcept;
 

@@ -4,6 +4,8 @@
 #include <gtest/gtest.h>
 
 #include <cerrno>
+#include <fstream>
+#include <sstream>
 
 #include "tests/unit/io/temporary_directory.h"
 #include "tests/unit/tools/wg/fake_backend.h"
@@ -285,6 +287,14 @@ TEST(Metrics, NamesNoPeer) {
 
 TEST(Metrics, EachDerivedSampleHasItsFamily) {
   for (const auto& sample : samples_of(example())) EXPECT_NE(find_metric(sample.name), nullptr) << sample.name;
+}
+
+TEST(Metrics, EachFamilyIsInTheOperatorsTable) {
+  std::stringstream page;
+  page << std::ifstream(FIRELINE_SOURCE_DIR "/docs/fireline-wg.md").rdbuf();
+  for (const auto& family : metric_families()) {
+    EXPECT_THAT(page.str(), HasSubstr("`" + std::string(family.name) + "`"));
+  }
 }
 
 TEST(StatusServer, AnswersBothForms) {
