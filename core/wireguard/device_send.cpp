@@ -41,7 +41,7 @@ void plan_tun(DeviceState& state, Now now, packet::TunBatch& batch, DeviceWork& 
 }
 
 void commit_seal(DeviceState& state, Now now, DeviceWork& work, packet::Output& output) {
-  state.works_committed = work.number;
+  state.works_committed = std::max(state.works_committed, work.number);
   std::array<bool, 2> used{};
   for (const PlannedTrain& planned : work.trains) {
     Peer* peer = planned.session->peer;
