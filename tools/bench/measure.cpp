@@ -1,5 +1,6 @@
 // One round of one candidate: TCP, CPU, packets per call, UDP, ping.
 #include <fmt/format.h>
+#include <net/if.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -9,6 +10,7 @@
 #include "tools/bench/iperf.h"
 #include "tools/bench/loss_free_rate.h"
 #include "tools/bench/ping.h"
+#include "tools/bench/swallow.h"
 #include "tools/bench/tunnel_bench.h"
 #include "tools/bench/udp_generator.h"
 #include "tools/forwarder/devices.h"
@@ -191,9 +193,11 @@ void measure_candidate(const TunnelBenchOptions& options, const NamespacePair& l
 void measure_generators(const NamespacePair& lab, int mtu, GeneratorSeries& generators) {
   const std::string name = fmt::format("fl{}s", getpid());
   io::FileDescriptor sink;
+  io::FileDescriptor swallowing;
   try {
     const InsideNamespace inside(lab.a());
     sink = io::FileDescriptor(forwarder::open_tun(name, static_cast<std::size_t>(mtu), true).descriptor);
+    swallowing = swallow_egress(if_nametoindex(name.c_str()));
   } catch (const std::runtime_error& error) {
     throw BenchError(error.what());
   }

@@ -90,10 +90,18 @@ std::optional<std::string> refuse_ratio(const Block& block, Measure measure, con
   if (!alone) return fmt::format("no ratio for {}: the generator alone was not measured", title);
   const Series* forwarder = block.find(Candidate::Kind::forwarder);
   const auto yardstick = forwarder == nullptr ? std::nullopt : forwarder->summary(measure);
-  const double claimed = std::max(rate->median, yardstick ? yardstick->median : 0);
-  if (alone->median >= kGeneratorMargin * claimed) return std::nullopt;
-  return fmt::format("no ratio for {} of {}: the generator alone makes {:.2f} Gbit/s, less than {:.0f} times {:.2f}",
-                     title, series.candidate().label(), alone->median, kGeneratorMargin, claimed);
+  const auto refusal = [&](const std::string& who, double margin, double claimed) {
+    return fmt::format(
+        "no ratio for {} of {}: the generator alone makes {:.2f} Gbit/s, less than {:.1f} times {}'s {:.2f}", title,
+        series.candidate().label(), alone->median, margin, who, claimed);
+  };
+  if (alone->median < kGeneratorMargin * rate->median) {
+    return refusal(series.candidate().label(), kGeneratorMargin, rate->median);
+  }
+  if (yardstick && alone->median < kYardstickMargin * yardstick->median) {
+    return refusal("forwarder", kYardstickMargin, yardstick->median);
+  }
+  return std::nullopt;
 }
 
 std::optional<double> ratio_to_forwarder(const Block& block, Measure measure, const Series& series) {

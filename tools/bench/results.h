@@ -73,7 +73,7 @@ class Series {
   std::vector<std::string> failures_;
 };
 
-// The senders alone, into a TUN device that nobody reads: what they could offer. Gbit/s, one value a round.
+// The senders alone, into a TUN device that swallows everything: what they could offer. Gbit/s, one value a round.
 struct GeneratorSeries {
   std::vector<double> flood;
   std::vector<double> single;
@@ -92,12 +92,14 @@ struct Block {
 // Why no ratio to the forwarder may be given; empty: it may.
 // The yardstick: the forwarder reaches at least kForwarderShare of the bare veth, TCP, one stream, in this run.
 [[nodiscard]] std::optional<std::string> refuse_ratios(const Block& block);
-// The generator: alone it makes at least kGeneratorMargin times every rate that a ratio is built from. Only for
-// measures of UDP goodput; others are never refused.
+// The generator: alone it makes at least kGeneratorMargin times the rate claimed for the candidate, and at least
+// kYardstickMargin times the forwarder's, which would otherwise be the generator's figure and flatter the candidate.
+// Only for measures of UDP goodput; others are never refused.
 [[nodiscard]] std::optional<std::string> refuse_ratio(const Block& block, Measure measure, const Series& series);
 
 inline constexpr double kForwarderShare = 0.55;
 inline constexpr double kGeneratorMargin = 2;
+inline constexpr double kYardstickMargin = 1.5;
 
 // Median of the series over the forwarder's median, where both exist and nothing is refused.
 [[nodiscard]] std::optional<double> ratio_to_forwarder(const Block& block, Measure measure, const Series& series);

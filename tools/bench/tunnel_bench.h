@@ -30,7 +30,7 @@ int run_tunnel_bench(const TunnelBenchOptions& options);
 // failure of the series.
 void measure_candidate(const TunnelBenchOptions& options, const NamespacePair& lab, int mtu, Series& series);
 
-// The generators alone, into a TUN device that nobody reads.
+// The generators alone, into a TUN device that swallows everything.
 void measure_generators(const NamespacePair& lab, int mtu, GeneratorSeries& generators);
 
 }  // namespace fireline::bench

@@ -20,6 +20,7 @@
 
 #include "core/base/wire.h"
 #include "io/file_descriptor.h"
+#include "tools/bench/packet_sender.h"
 #include "tools/bench/process.h"
 #include "tools/bench/sequence_meter.h"
 
@@ -32,8 +33,6 @@ constexpr std::uint16_t kPort = 5301;
 constexpr int kReceiveBufferBytes = 16 << 20;  // the receiver must not be where datagrams are lost
 constexpr std::size_t kReceiveBatch = 8;       // buffers of 64 KiB; more would leave the cache
 constexpr std::size_t kReceiveBytes = 65536;
-// An unpaced sender of singles saves the entries into the kernel; each datagram still crosses the stack alone.
-constexpr std::size_t kSinglesPerCall = 16;
 constexpr int kSilenceMilliseconds = 150;  // after the sender's end: nothing is on its way any more
 
 sockaddr_in address_of(const std::string& text) {
@@ -143,13 +142,10 @@ class Sender {
   Sender(const UdpPath& path, const UdpLoad& load)
       : load_(load),
         train_(std::clamp<std::size_t>(load.train, 1, 65507 / load.payload_bytes)),
-        calls_(train_ == 1 && load.datagrams_per_second == 0 ? kSinglesPerCall : 1),
         socket_(udp_socket(path.sender_namespace)),
-        bytes_(calls_ * train_ * load.payload_bytes) {
-    for (std::size_t i = 0; i < calls_; ++i) {
-      pieces_[i] = {bytes_.data() + i * train_ * load.payload_bytes, train_ * load.payload_bytes};
-      messages_[i].msg_hdr.msg_iov = &pieces_[i];
-      messages_[i].msg_hdr.msg_iovlen = 1;
+        bytes_(train_ * load.payload_bytes) {
+    if (train_ == 1 && load.datagrams_per_second == 0) {
+      packets_.emplace(path.sender_namespace, path.receiver_address, kPort, load.payload_bytes);
     }
     const sockaddr_in target = address_of(path.receiver_address);
     if (connect(socket_.get(), generic(target), sizeof target) != 0) {
@@ -174,15 +170,12 @@ class Sender {
       while ((now = Clock::now()) < due && now < end) {
       }
       if (now >= end) break;
-      const std::size_t datagrams = calls_ * train_;
-      for (std::size_t i = 0; i < datagrams; ++i) store_be64(bytes_, i * load_.payload_bytes, sent_ + i);
-      const int result = sendmmsg(socket_.get(), messages_.data(), static_cast<unsigned>(calls_), 0);
-      if (result < 0 && errno != ENOBUFS && errno != EAGAIN && errno != EINTR && errno != ECONNREFUSED) {
-        error_ = errno;
+      const int offered = packets_ ? packets_->send(sent_) : send_train();
+      if (offered < 0) {
+        error_ = -offered;
         return;
       }
-      // What the local queue refused was offered all the same: it counts as lost.
-      sent_ += datagrams;
+      sent_ += static_cast<std::uint64_t>(offered);
     }
     seconds_ = std::chrono::duration<double>(Clock::now() - start).count();
   }
@@ -192,13 +185,19 @@ class Sender {
   [[nodiscard]] int error() const noexcept { return error_; }
 
  private:
+  // What the local queue refused was offered all the same: it counts as lost.
+  [[nodiscard]] int send_train() {
+    for (std::size_t i = 0; i < train_; ++i) store_be64(bytes_, i * load_.payload_bytes, sent_ + i);
+    const ssize_t result = ::send(socket_.get(), bytes_.data(), bytes_.size(), 0);
+    const bool passing = errno == ENOBUFS || errno == EAGAIN || errno == EINTR || errno == ECONNREFUSED;
+    return result < 0 && !passing ? -errno : static_cast<int>(train_);
+  }
+
   UdpLoad load_;
   std::size_t train_;
-  std::size_t calls_;  // trains of one sendmmsg
   io::FileDescriptor socket_;
   std::vector<std::byte> bytes_;
-  std::array<iovec, kSinglesPerCall> pieces_{};
-  std::array<mmsghdr, kSinglesPerCall> messages_{};
+  std::optional<PacketSender> packets_;  // an unpaced sender of singles
   std::uint64_t sent_ = 0;
   double seconds_ = 0;
   int error_ = 0;

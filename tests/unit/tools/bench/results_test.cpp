@@ -59,13 +59,27 @@ TEST(Ratio, AGeneratorMustMakeTwiceTheRate) {
   block.series[0].add(Measure::flood_goodput, 4);
   block.series[1].add(Measure::flood_goodput, 8);
   EXPECT_TRUE(refuse_ratio(block, Measure::flood_goodput, block.series[0]).has_value()) << "it was never measured";
-  block.generators.flood = {15.9};
-  EXPECT_TRUE(refuse_ratio(block, Measure::flood_goodput, block.series[0]).has_value())
-      << "less than twice the forwarder's rate";
-  EXPECT_FALSE(ratio_to_forwarder(block, Measure::flood_goodput, block.series[0]).has_value());
-  block.generators.flood = {16};
-  EXPECT_FALSE(refuse_ratio(block, Measure::flood_goodput, block.series[0]).has_value());
-  EXPECT_DOUBLE_EQ(ratio_to_forwarder(block, Measure::flood_goodput, block.series[0]).value(), 0.5);
+  const struct {
+    std::string rule;
+    double alone;
+    double fireline;
+    double forwarder;
+    bool refused;
+  } rows[] = {
+      {"less than twice the candidate's rate", 7.9, 4, 5, true},
+      {"twice the candidate's rate", 8, 4, 5, false},
+      {"less than one and a half times the yardstick's rate", 11.9, 4, 8, true},
+      {"one and a half times the yardstick's rate", 12, 4, 8, false},
+  };
+  for (const auto& row : rows) {
+    SCOPED_TRACE(row.rule);
+    Block one = block_of(6, 10, 15);
+    one.series[0].add(Measure::flood_goodput, row.fireline);
+    one.series[1].add(Measure::flood_goodput, row.forwarder);
+    one.generators.flood = {row.alone};
+    EXPECT_EQ(refuse_ratio(one, Measure::flood_goodput, one.series[0]).has_value(), row.refused);
+    EXPECT_EQ(ratio_to_forwarder(one, Measure::flood_goodput, one.series[0]).has_value(), !row.refused);
+  }
   EXPECT_FALSE(refuse_ratio(block, Measure::tcp_one, block.series[0]).has_value()) << "TCP needs no generator";
 }
 
