@@ -4,6 +4,7 @@
 #include <net/if.h>
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
 #include <cerrno>
 
 namespace fireline::wg {
@@ -25,8 +26,9 @@ io::StreamSession::Step UapiSession::take(std::string_view input, bool ended, io
   while (!total.close && output.empty()) {
     const auto rest = input.substr(total.consumed);
     const auto newline = rest.find('\n');
+    // Judged by its length alone, so that it does not matter in how many pieces a line arrives.
+    if (std::min(newline, rest.size()) > kUapiLineBytesMax) return refuse(EPROTO, "a line is too long", output);
     if (newline == std::string_view::npos) {
-      if (rest.size() > kUapiLineBytesMax) return refuse(EPROTO, "a line is too long", output);
       if (ended && (!rest.empty() || state_ != State::operation)) {
         return refuse(EPROTO, "the connection ended within a request", output);
       }

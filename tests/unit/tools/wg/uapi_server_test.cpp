@@ -74,6 +74,8 @@ TEST(UapiSession, AnswersRequests) {
       {"and an empty line where an operation belongs", "\n", false, "errno=-71\n\n", true, 0},
       {"get takes no lines", "get=1\nprivate_key=\n\n", false, "errno=-22\n\n", true, 0},
       {"a line without end", "set=1\n" + std::string(300, 'x'), false, "errno=-71\n\n", true, 0},
+      {"a line over the limit that ends", "set=1\n" + std::string(300, 'x') + "\n\nget=1\n\n", false, "errno=-71\n\n",
+       true, 0},
       {"binary garbage", std::string("\x16\x03\x01\x00\n", 5), false, "errno=-71\n\n", true, 0},
   };
   for (const Row& row : rows) {
