@@ -3,17 +3,20 @@
 #include <spdlog/spdlog.h>
 #include <sys/epoll.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <chrono>
 #include <utility>
 
 #include "core/crypto/random.h"
 #include "core/wireguard/device.h"
+#include "core/wireguard/messages.h"
 #include "io/data_plane.h"
 #include "io/limits.h"
 #include "io/loop_thread.h"
 #include "io/tun_device.h"
 #include "io/udp_socket.h"
+#include "platform/linux/link_limits.h"
 #include "tools/wg/device_log.h"
 #include "tools/wg/device_report.h"
 
@@ -24,6 +27,8 @@ using namespace std::chrono_literals;
 
 // How often events of the device reach the log, and gauges are read.
 constexpr auto kSampleInterval = 1s;
+
+constexpr std::uint32_t kGsoSegmentsUnlimited = 65535;  // the kernel's GSO_MAX_SEGS
 
 // A monotonic time for the AEAD's self-measurement.
 std::uint64_t elapsed_nanoseconds() {
@@ -98,6 +103,7 @@ class DeviceBackend final : public WgBackend {
       spdlog::error("{}: {}; packets are dropped until another listen port is set", tun_->name(), error->sentence);
     }
     set_device_up(true);
+    fit_super_packets();
     spdlog::info("{}: up, listening on port {}", tun_->name(), port_);
   }
 
@@ -111,6 +117,7 @@ class DeviceBackend final : public WgBackend {
   void mtu_changed(std::uint16_t mtu) override {
     mtu_ = mtu;
     plane_.run([&](packet::Engine&, Now, packet::Output&) { device_.set_mtu(mtu); });
+    fit_super_packets();
     spdlog::info("{}: MTU {}", tun_->name(), mtu);
   }
 
@@ -165,7 +172,20 @@ class DeviceBackend final : public WgBackend {
     plane_.run([&](packet::Engine&, Now now, packet::Output& output) { device_.set_up(now, up, output); });
   }
 
+  // A super-packet with as many segments as one train carries is one read and one send; one that is a little larger
+  // would leave in two sends. Only local senders keep to such a limit: what the host forwards would be cut into single
+  // packets by the kernel, so a host that forwards goes without.
+  void fit_super_packets() {
+    const std::size_t datagram = std::size_t{mtu_} + wireguard::kTransportOverheadBytes;
+    const auto fitting = std::min(packet::kTrainSegments, packet::kTrainBytesV6 / datagram);
+    const auto wanted = platform::forwards_packets() ? kGsoSegmentsUnlimited : static_cast<std::uint32_t>(fitting);
+    if (wanted == std::exchange(gso_segments_, wanted)) return;
+    const auto error = platform::set_gso_segments_max(static_cast<std::uint32_t>(tun_->interface_index()), wanted);
+    if (error) spdlog::debug("{}: {}: trains leave in two sends", tun_->name(), error->sentence);
+  }
+
   void sample() {
+    fit_super_packets();  // forwarding may have been switched
     std::vector<wireguard::DeviceEvent> events;
     plane_.run([&](packet::Engine&, Now, packet::Output&) {
       while (auto event = device_.poll_event()) events.push_back(*event);
@@ -191,6 +211,7 @@ class DeviceBackend final : public WgBackend {
   std::uint16_t port_ = 0;
   std::uint32_t fwmark_ = 0;
   bool up_ = false;
+  std::uint32_t gso_segments_ = kGsoSegmentsUnlimited;
 };
 
 std::unique_ptr<crypto::Aead> make_wanted_aead(const Options& options) {
