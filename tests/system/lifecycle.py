@@ -104,7 +104,7 @@ def start_failures(laboratory, host, program):
     listener.bind(("127.0.0.1", 9999))
     listener.listen()
     free = laboratory.interface_name()
-    hide_tun = ["unshare", "-m", "sh", "-c", 'mount -t tmpfs none /dev/net; exec "$@"', "sh"]
+    hide_tun = ["unshare", "-m", "sh", "-c", 'mount -t tmpfs -o ro none /dev/net; exec "$@"', "sh"]
     powerless = ["setpriv", "--bounding-set=-net_admin", "--inh-caps=-net_admin"]
     rows = [
         # what is wrong, what stands before the program, arguments, what the sentence names
