@@ -1,0 +1,70 @@
+// Whether the XDP program's way of answering, swapping the MAC addresses of a frame, reaches the right next hop: it
+// does when client and peer are both behind one router of the offloaded interface. Asks the kernel by rtnetlink over
+// libmnl (RTM_GETROUTE, RTM_GETNEIGH).
+//
+// Lifetime: self-contained, one netlink socket. Threads: one at a time. Blocks for the kernel's answers, at most 1 s
+// each (the kernel answers at once). Routes are looked up by destination alone.
+#pragma once
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string_view>
+
+#include "core/base/endpoint.h"
+#include "core/base/result.h"
+
+struct mnl_socket;
+
+namespace fireline::relay {
+
+enum class HopReason : std::uint8_t {
+  common_router,      // the only one that allows offloading
+  client_no_route,    // none, or no unicast route
+  peer_no_route,      //
+  client_on_link,     // a neighbour: its MAC is not the router's
+  peer_on_link,       //
+  client_elsewhere,   // leaves by another interface than the offloaded one
+  peer_elsewhere,     //
+  different_routers,  //
+  router_unresolved,  // two router addresses (one per family) whose MACs are not both known yet; a refresh asks again
+  no_interface_address,  // families differ, and the interface has no configured address of one of them
+  lookup_failed,         // netlink did not answer
+  count_
+};
+inline constexpr std::size_t kHopReasons = static_cast<std::size_t>(HopReason::count_);
+[[nodiscard]] std::string_view name_of(HopReason reason) noexcept;
+
+class RouteCheck {
+ public:
+  // The errno of the failing call.
+  [[nodiscard]] static Result<RouteCheck, int> open(std::uint32_t interface_index);
+  RouteCheck(RouteCheck&&) noexcept;
+  RouteCheck& operator=(RouteCheck&&) noexcept;
+  ~RouteCheck();
+
+  // `peer` is absent when the peer is this relay itself: then the client's own next hop alone counts.
+  [[nodiscard]] HopReason check(const IpAddress& client, const std::optional<IpAddress>& peer);
+
+ private:
+  struct SocketCloser {
+    void operator()(mnl_socket* socket) const noexcept;
+  };
+  struct Hop {
+    enum class Kind : std::uint8_t { router, on_link, elsewhere, none, failed };
+    Kind kind = Kind::none;
+    IpAddress router;
+  };
+  using Mac = std::array<std::uint8_t, 6>;
+
+  RouteCheck(std::unique_ptr<mnl_socket, SocketCloser> socket, std::uint32_t index) noexcept;
+  [[nodiscard]] Hop next_hop(const IpAddress& target);
+  [[nodiscard]] std::optional<Mac> neighbour(const IpAddress& router);
+
+  std::unique_ptr<mnl_socket, SocketCloser> socket_;
+  std::uint32_t index_ = 0;
+  std::uint32_t sequence_ = 0;
+};
+
+}  // namespace fireline::relay
