@@ -43,6 +43,7 @@ class MessageView {
 
   // The first occurrence, decoded. Empty when absent, or when the value is bad for a type that parse() does not check.
   [[nodiscard]] std::optional<Endpoint> find_xor_address(Attribute type) const noexcept;
+  [[nodiscard]] std::optional<Endpoint> find_address(Attribute type) const noexcept;
   [[nodiscard]] std::optional<std::string_view> find_text(Attribute type) const noexcept;
   [[nodiscard]] std::optional<std::uint32_t> find_u32(Attribute type) const noexcept;
   [[nodiscard]] std::optional<std::uint64_t> find_u64(Attribute type) const noexcept;
@@ -69,14 +70,13 @@ class MessageView {
     [[nodiscard]] bool broken() const noexcept { return broken_; }
     [[nodiscard]] Attribute type() const noexcept { return type_; }
     [[nodiscard]] ConstBytes value() const noexcept { return value_; }
-    [[nodiscard]] std::size_t offset() const noexcept { return offset_; }  // of the attribute's header
 
    private:
     [[nodiscard]] bool read() noexcept;
 
     ConstBytes bytes_;
-    std::size_t offset_ = 0;
-    std::size_t next_ = 0;
+    std::size_t next_ = 0;   // offset of the attribute that read() takes
+    std::size_t count_ = 0;  // attributes read, those that do not count included
     Attribute type_{};
     ConstBytes value_;
     bool broken_ = false;
