@@ -14,11 +14,11 @@
 #include <optional>
 #include <vector>
 
+#include "core/base/deadline_heap.h"
 #include "core/packet/icmp_error.h"
 #include "core/packet/segmenter.h"
 #include "core/wireguard/allowed_ips.h"
 #include "core/wireguard/constants.h"
-#include "core/wireguard/deadline_heap.h"
 #include "core/wireguard/device.h"
 #include "core/wireguard/device_work.h"
 #include "core/wireguard/handshake_queue.h"

@@ -4,13 +4,13 @@
 #include <cstdint>
 #include <optional>
 
+#include "core/base/deadline_heap.h"
 #include "core/base/endpoint.h"
 #include "core/base/time.h"
 #include "core/crypto/keys.h"
 #include "core/packet/batch.h"
 #include "core/wireguard/allowed_ips.h"
 #include "core/wireguard/cookie.h"
-#include "core/wireguard/deadline_heap.h"
 #include "core/wireguard/index_table.h"
 #include "core/wireguard/noise.h"
 #include "core/wireguard/packet_queue.h"

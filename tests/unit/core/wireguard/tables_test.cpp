@@ -5,7 +5,7 @@
 #include <set>
 #include <vector>
 
-#include "core/wireguard/deadline_heap.h"
+#include "core/base/deadline_heap.h"
 #include "core/wireguard/handshake_queue.h"
 #include "core/wireguard/index_table.h"
 #include "core/wireguard/peer.h"

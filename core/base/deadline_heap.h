@@ -8,7 +8,7 @@
 
 #include "core/base/time.h"
 
-namespace fireline::wireguard {
+namespace fireline {
 
 inline constexpr std::uint32_t kNotInHeap = UINT32_MAX;
 
@@ -88,4 +88,4 @@ class DeadlineHeap {
   std::vector<Node> nodes_;
 };
 
-}  // namespace fireline::wireguard
+}  // namespace fireline
