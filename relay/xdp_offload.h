@@ -10,16 +10,13 @@
 #include <array>
 #include <cstdint>
 #include <memory>
-#include <optional>
 #include <string>
-#include <string_view>
 #include <vector>
 
-#include "core/base/endpoint.h"
 #include "core/base/result.h"
 #include "relay/protocol/host.h"
 #include "relay/route_check.h"
-#include "relay/xdp_layout.h"
+#include "relay/xdp_program.h"
 
 namespace fireline::relay {
 
@@ -31,25 +28,10 @@ enum class XdpMode : std::uint8_t {
 struct XdpOptions {
   std::string interface;
   XdpMode mode = XdpMode::driver;
-  std::uint16_t listen_port = 3478;
-  std::uint16_t lowest_port = 49152;
-  std::uint16_t highest_port = 65535;
-  std::optional<IpAddress> public4;
-  std::optional<IpAddress> public6;
-  // Empty: the first IPv4 and the first global IPv6 address of the interface, read in open().
-  std::optional<IpAddress> interface4;
-  std::optional<IpAddress> interface6;
-  // Frames of live ports without an entry pass: needed where user space forwards by permissions (static credentials).
-  bool unknown_passes = false;
+  // interface4, interface6 empty: the first IPv4 and the first global IPv6 address of the interface, read in open().
+  XdpSettings settings;
   // Looks the next hops of both sides up for every binding. Off only where the caller knows the topology.
   bool check_routes = true;
-  // One event per frame in a ring, read by drain_debug(). Costs every frame; off in production.
-  bool debug_ring = false;
-  std::uint32_t binding_entries = xdp_binding_entries;  // per map
-};
-
-struct XdpError {
-  std::string sentence;  // for a person, with the fix where there is one
 };
 
 // What add() did. Only `full` is a failure: nothing is left in place then.
@@ -63,43 +45,37 @@ struct XdpAdded {
   HopReason reason = HopReason::common_router;
 };
 
-struct XdpCounts {
-  std::array<xdp_count, xdp_outcome_count> outcomes{};  // indexed by xdp_outcome; summed over all CPUs
-};
-// "relayed.udp4_to_channel4", "pass.dns", "drop.expired" …; aborts on a number that is none.
-[[nodiscard]] std::string_view name_of(xdp_outcome outcome) noexcept;
-
 class XdpOffload {
  public:
   // Loads, writes the configuration, attaches, in this order. Raises no limit and keeps no privilege: CAP_BPF and
-  // CAP_NET_ADMIN may be dropped afterwards, the maps are reached by descriptors.
+  // CAP_NET_ADMIN may be dropped afterwards (Linux 5.19 and newer), the maps are reached by descriptors.
   [[nodiscard]] static Result<XdpOffload, XdpError> open(const XdpOptions& options);
   XdpOffload(XdpOffload&&) noexcept;
   XdpOffload& operator=(XdpOffload&&) noexcept;
   ~XdpOffload();  // detaches
 
-  // Both entries are in place, or replaced, when it returns; also for refreshed and revived bindings.
+  // Both entries are in place, or replaced, when it returns; also for refreshed and revived bindings. A client's
+  // channel that gets another peer is removed with its old peer first.
   [[nodiscard]] XdpAdded add(const ChannelBinding& binding);
   // Takes both entries out; either may already be gone.
-  void remove(const ChannelBinding& binding);
+  void remove(const ChannelBinding& binding) noexcept;
   // While a port is closed its frames pass, so that the host's own traffic is never dropped.
-  void port_opened(std::uint16_t port);
-  void port_closed(std::uint16_t port);
+  void port_opened(std::uint16_t port) noexcept;
+  void port_closed(std::uint16_t port) noexcept;
 
   // Totals since open(). A system call per outcome: for once a second, not for every packet.
   [[nodiscard]] XdpCounts counters() const;
-  // Bindings left to user space so far, by HopReason.
+  // How often add() left a binding to user space, by HopReason.
   [[nodiscard]] const std::array<std::uint64_t, kHopReasons>& not_offloaded() const noexcept;
   // What to tell the operator at start, a sentence each: a family without an interface address, a veth whose far end
-  // has no program, local ports that overlap the allocation ports.
+  // has no program.
   [[nodiscard]] const std::vector<std::string>& warnings() const noexcept;
-  [[nodiscard]] const std::optional<IpAddress>& interface4() const noexcept;
-  [[nodiscard]] const std::optional<IpAddress>& interface6() const noexcept;
+  // The settings in force, with the interface's addresses.
+  [[nodiscard]] const XdpSettings& settings() const noexcept;
   // Takes what the debug ring holds; empty without one.
   [[nodiscard]] std::vector<xdp_debug_event> drain_debug();
-
-  // For tests and benchmarks: BPF_PROG_TEST_RUN needs the program. Borrowed.
-  [[nodiscard]] int program_fd() const noexcept;
+  // The link that keeps the program attached. Borrowed; a test pins it.
+  [[nodiscard]] int link_fd() const noexcept;
 
  private:
   struct State;
