@@ -87,10 +87,10 @@ Result<ErrorCode, ParseError> decode_error_code(ConstBytes value) noexcept {
   return ErrorCode{static_cast<std::uint16_t>(hundreds * 100 + number), reason};
 }
 
-Result<std::uint16_t, ParseError> decode_channel_number(ConstBytes value) noexcept {
+Result<std::uint16_t, ParseError> decode_channel_number(ConstBytes value, std::uint16_t max) noexcept {
   if (value.size() != 4) return err(ParseError::malformed);
   const std::uint16_t channel = load_be16(value, 0);
-  if (channel < kMinChannel || channel > kMaxChannel) return err(ParseError::illegal_value);
+  if (channel < kMinChannel || channel > max) return err(ParseError::illegal_value);
   return channel;
 }
 

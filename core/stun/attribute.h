@@ -79,7 +79,8 @@ std::size_t encode_xor_address(const Endpoint& endpoint, const TransactionId& id
 std::size_t encode_address(const Endpoint& endpoint, Bytes out) noexcept;
 
 [[nodiscard]] Result<ErrorCode, ParseError> decode_error_code(ConstBytes value) noexcept;
-[[nodiscard]] Result<std::uint16_t, ParseError> decode_channel_number(ConstBytes value) noexcept;
+[[nodiscard]] Result<std::uint16_t, ParseError> decode_channel_number(ConstBytes value,
+                                                                      std::uint16_t max = kMaxChannel) noexcept;
 // LIFETIME in seconds, PRIORITY, FINGERPRINT.
 [[nodiscard]] Result<std::uint32_t, ParseError> decode_u32(ConstBytes value) noexcept;
 // The tie-breaker of ICE-CONTROLLED and ICE-CONTROLLING.

@@ -12,7 +12,7 @@ std::optional<T> value_or_absent(const Result<T, ParseError>& decoded) noexcept 
 
 }  // namespace
 
-Result<MessageView, ParseError> MessageView::parse(ConstBytes datagram) noexcept {
+Result<MessageView, ParseError> MessageView::parse(ConstBytes datagram, std::uint16_t max_channel) noexcept {
   const auto header = Header::parse(datagram);
   if (!header) return err(header.error());
   if (header->length % 4 != 0) return err(ParseError::malformed);
@@ -20,6 +20,11 @@ Result<MessageView, ParseError> MessageView::parse(ConstBytes datagram) noexcept
   MessageView view(*header, datagram);
   Cursor cursor(view.attributes());
   while (cursor.next()) {
+    if (cursor.type() == Attribute::channel_number) {
+      const auto channel = decode_channel_number(cursor.value(), max_channel);
+      if (!channel) return err(channel.error());
+      continue;
+    }
     const auto checked = check_attribute(cursor.type(), cursor.value(), header->transaction_id);
     if (!checked) return err(checked.error());
   }
@@ -79,7 +84,7 @@ std::optional<std::uint8_t> MessageView::find_transport() const noexcept {
 std::optional<std::uint16_t> MessageView::find_channel_number() const noexcept {
   const auto value = find(Attribute::channel_number);
   if (!value) return std::nullopt;
-  return value_or_absent(decode_channel_number(*value));
+  return value_or_absent(decode_channel_number(*value, UINT16_MAX));  // parse() knew the bound
 }
 
 std::optional<ErrorCode> MessageView::find_error_code() const noexcept {

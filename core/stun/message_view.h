@@ -26,7 +26,9 @@ inline constexpr std::size_t kMaxAttributes = 128;
 
 class MessageView {
  public:
-  [[nodiscard]] static Result<MessageView, ParseError> parse(ConstBytes datagram) noexcept;
+  // `max_channel`: the highest CHANNEL-NUMBER that is legal. RFC 5766 has 0x7FFF, and clients still bind such numbers.
+  [[nodiscard]] static Result<MessageView, ParseError> parse(ConstBytes datagram,
+                                                             std::uint16_t max_channel = kMaxChannel) noexcept;
 
   [[nodiscard]] const Header& header() const noexcept { return header_; }
   [[nodiscard]] MessageClass message_class() const noexcept { return header_.message_class; }
