@@ -4,39 +4,21 @@
 // Secrets are zeroed when dropped and appear in no log. Threads: one owner.
 // Source: relay specification section 1.4; RFC 8489 section 9.2.2.
 #pragma once
-#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <map>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "core/base/result.h"
 #include "core/base/time.h"
 #include "core/base/wire.h"
 #include "core/crypto/random.h"
+#include "core/stun/integrity.h"
 
 namespace fireline::relay {
-
-inline constexpr std::size_t kLongTermKeyBytes = 16;
-
-// MD5(username ":" realm ":" password); zeroed when dropped.
-class LongTermKey {
- public:
-  LongTermKey() noexcept = default;
-  LongTermKey(const LongTermKey&) noexcept = default;
-  LongTermKey& operator=(const LongTermKey&) noexcept = default;
-  ~LongTermKey();
-
-  // No SASLprep: clients of either kind send ASCII.
-  [[nodiscard]] static LongTermKey derive(std::string_view username, std::string_view realm,
-                                          std::string_view password) noexcept;
-  [[nodiscard]] ConstBytes bytes() const noexcept { return bytes_; }
-
- private:
-  std::array<std::byte, kLongTermKeyBytes> bytes_{};
-};
 
 // A text that erases itself. It moves no bytes that it leaves behind: copies only.
 class SecretText {
@@ -54,7 +36,7 @@ class SecretText {
 
 // What a username says before any signature is looked at.
 struct UserLookup {
-  LongTermKey key;
+  stun::LongTermKey key;
   bool expired = false;
 };
 
@@ -99,7 +81,7 @@ class StaticCredentials {
 
  private:
   std::string realm_;
-  std::map<std::string, LongTermKey, std::less<>> keys_;  // the password itself is not kept
+  std::map<std::string, stun::LongTermKey, std::less<>> keys_;  // the password itself is not kept
 };
 
 }  // namespace fireline::relay
