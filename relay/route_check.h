@@ -8,14 +8,13 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
-#include <memory>
 #include <optional>
 #include <string_view>
+#include <utility>
 
 #include "core/base/endpoint.h"
 #include "core/base/result.h"
-
-struct mnl_socket;
+#include "relay/netlink_query.h"
 
 namespace fireline::relay {
 
@@ -40,17 +39,11 @@ class RouteCheck {
  public:
   // The errno of the failing call.
   [[nodiscard]] static Result<RouteCheck, int> open(std::uint32_t interface_index);
-  RouteCheck(RouteCheck&&) noexcept;
-  RouteCheck& operator=(RouteCheck&&) noexcept;
-  ~RouteCheck();
 
   // `peer` is absent when the peer is this relay itself: then the client's own next hop alone counts.
   [[nodiscard]] HopReason check(const IpAddress& client, const std::optional<IpAddress>& peer);
 
  private:
-  struct SocketCloser {
-    void operator()(mnl_socket* socket) const noexcept;
-  };
   struct Hop {
     enum class Kind : std::uint8_t { router, on_link, elsewhere, none, failed };
     Kind kind = Kind::none;
@@ -58,13 +51,12 @@ class RouteCheck {
   };
   using Mac = std::array<std::uint8_t, 6>;
 
-  RouteCheck(std::unique_ptr<mnl_socket, SocketCloser> socket, std::uint32_t index) noexcept;
+  RouteCheck(NetlinkQuery query, std::uint32_t index) noexcept : query_(std::move(query)), index_(index) {}
   [[nodiscard]] Hop next_hop(const IpAddress& target);
   [[nodiscard]] std::optional<Mac> neighbour(const IpAddress& router);
 
-  std::unique_ptr<mnl_socket, SocketCloser> socket_;
+  NetlinkQuery query_;
   std::uint32_t index_ = 0;
-  std::uint32_t sequence_ = 0;
 };
 
 }  // namespace fireline::relay

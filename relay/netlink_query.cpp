@@ -1,0 +1,52 @@
+#include "relay/netlink_query.h"
+
+#include <sys/socket.h>
+#include <sys/time.h>
+
+#include <cerrno>
+#include <utility>
+
+namespace fireline::relay {
+namespace {
+constexpr std::size_t kReceiveBytes = 32'768;  // what the kernel sends at once at most, as libmnl recommends
+// Late answers to questions that timed out carry another number; each question has at most an answer and its end.
+constexpr int kStaleMax = 8;
+constexpr timeval kAnswerTime{.tv_sec = 1, .tv_usec = 0};
+}  // namespace
+
+NetlinkQuery::NetlinkQuery(std::unique_ptr<mnl_socket, Closer> socket) noexcept : socket_(std::move(socket)) {}
+
+Result<NetlinkQuery, int> NetlinkQuery::open() {
+  std::unique_ptr<mnl_socket, Closer> socket(mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC));
+  if (!socket || mnl_socket_bind(socket.get(), 0, MNL_SOCKET_AUTOPID) < 0) return err(errno);
+  if (::setsockopt(mnl_socket_get_fd(socket.get()), SOL_SOCKET, SO_RCVTIMEO, &kAnswerTime, sizeof(kAnswerTime)) != 0) {
+    return err(errno);
+  }
+  return NetlinkQuery(std::move(socket));
+}
+
+nlmsghdr* NetlinkQuery::request(std::uint16_t type) noexcept {
+  request_.fill('\0');
+  nlmsghdr* header = mnl_nlmsg_put_header(request_.data());
+  header->nlmsg_type = type;
+  header->nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK;
+  header->nlmsg_seq = ++sequence_;
+  return header;
+}
+
+int NetlinkQuery::ask(mnl_cb_t read, void* data) noexcept {
+  const auto* header = reinterpret_cast<const nlmsghdr*>(request_.data());
+  if (mnl_socket_sendto(socket_.get(), header, header->nlmsg_len) < 0) return errno;
+  alignas(nlmsghdr) std::array<char, kReceiveBytes> bytes;
+  int stale = 0;
+  while (true) {
+    const auto received = mnl_socket_recvfrom(socket_.get(), bytes.data(), bytes.size());
+    if (received < 0) return errno;
+    const int outcome = mnl_cb_run(bytes.data(), static_cast<std::size_t>(received), sequence_,
+                                   mnl_socket_get_portid(socket_.get()), read, data);
+    if (outcome == MNL_CB_STOP) return 0;
+    if (outcome < 0 && (errno != EPROTO || ++stale > kStaleMax)) return errno;
+  }
+}
+
+}  // namespace fireline::relay

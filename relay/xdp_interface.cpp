@@ -1,0 +1,145 @@
+#include "relay/xdp_interface.h"
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <ifaddrs.h>
+#include <libmnl/libmnl.h>
+#include <linux/if_link.h>
+#include <linux/rtnetlink.h>
+#include <net/if.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+#include <cerrno>
+#include <cstring>
+#include <memory>
+#include <string_view>
+
+#include "bpf/pass.skel.h"
+#include "relay/netlink_query.h"
+
+namespace fireline::relay {
+namespace {
+
+struct Link {
+  bool veth = false;
+  std::optional<std::uint32_t> other_index;
+  std::optional<std::uint32_t> other_namespace;  // as this namespace numbers it; empty: the same
+  bool has_program = false;
+};
+
+int read_kind(const nlattr* attribute, void* data) {
+  if (mnl_attr_get_type(attribute) == IFLA_INFO_KIND && mnl_attr_validate(attribute, MNL_TYPE_NUL_STRING) >= 0) {
+    static_cast<Link*>(data)->veth = std::string_view(mnl_attr_get_str(attribute)) == "veth";
+  }
+  return MNL_CB_OK;
+}
+
+int read_xdp(const nlattr* attribute, void* data) {
+  if (mnl_attr_get_type(attribute) == IFLA_XDP_ATTACHED && mnl_attr_validate(attribute, MNL_TYPE_U8) >= 0) {
+    const auto mode = mnl_attr_get_u8(attribute);
+    static_cast<Link*>(data)->has_program = mode == XDP_ATTACHED_DRV || mode == XDP_ATTACHED_MULTI;
+  }
+  return MNL_CB_OK;
+}
+
+int read_link_attribute(const nlattr* attribute, void* data) {
+  auto& link = *static_cast<Link*>(data);
+  switch (mnl_attr_get_type(attribute)) {
+    case IFLA_LINKINFO:
+      return mnl_attr_parse_nested(attribute, read_kind, data);
+    case IFLA_XDP:
+      return mnl_attr_parse_nested(attribute, read_xdp, data);
+    case IFLA_LINK:
+      if (mnl_attr_validate(attribute, MNL_TYPE_U32) >= 0) link.other_index = mnl_attr_get_u32(attribute);
+      break;
+    case IFLA_LINK_NETNSID:
+      if (mnl_attr_validate(attribute, MNL_TYPE_U32) >= 0) link.other_namespace = mnl_attr_get_u32(attribute);
+      break;
+    default:
+      break;
+  }
+  return MNL_CB_OK;
+}
+
+int read_link(const nlmsghdr* message, void* data) {
+  if (message->nlmsg_type != RTM_NEWLINK) return MNL_CB_OK;
+  return mnl_attr_parse(message, sizeof(ifinfomsg), read_link_attribute, data);
+}
+
+Result<Link, int> read_interface(NetlinkQuery& query, std::uint32_t index, std::optional<std::uint32_t> in_namespace) {
+  auto* request = query.request(RTM_GETLINK);
+  auto* message = static_cast<ifinfomsg*>(mnl_nlmsg_put_extra_header(request, sizeof(ifinfomsg)));
+  message->ifi_family = AF_UNSPEC;
+  message->ifi_index = static_cast<int>(index);
+  if (in_namespace) mnl_attr_put_u32(request, IFLA_TARGET_NETNSID, *in_namespace);
+  Link link;
+  if (const int failed = query.ask(read_link, &link); failed != 0) return err(failed);
+  return link;
+}
+
+struct PassCloser {
+  void operator()(pass_bpf* program) const noexcept { pass_bpf__destroy(program); }
+};
+
+}  // namespace
+
+std::optional<IpAddress> first_address(const std::string& interface, Family family) {
+  ifaddrs* list = nullptr;
+  if (::getifaddrs(&list) != 0) return std::nullopt;
+  const std::unique_ptr<ifaddrs, decltype(&::freeifaddrs)> owner(list, &::freeifaddrs);
+  for (const ifaddrs* entry = list; entry != nullptr; entry = entry->ifa_next) {
+    if (entry->ifa_addr == nullptr || interface != entry->ifa_name) continue;
+    if (family == Family::v4 && entry->ifa_addr->sa_family == AF_INET) {
+      sockaddr_in address{};
+      std::memcpy(&address, entry->ifa_addr, sizeof(address));
+      return IpAddress::from_bytes(std::as_bytes(std::span(&address.sin_addr, 1)));
+    }
+    if (family == Family::v6 && entry->ifa_addr->sa_family == AF_INET6) {
+      sockaddr_in6 address{};
+      std::memcpy(&address, entry->ifa_addr, sizeof(address));
+      if (IN6_IS_ADDR_LINKLOCAL(&address.sin6_addr)) continue;
+      return IpAddress::from_bytes(std::as_bytes(std::span(&address.sin6_addr, 1)));
+    }
+  }
+  return std::nullopt;
+}
+
+Result<FarEnd, int> far_end_of(std::uint32_t interface_index) {
+  auto query = NetlinkQuery::open();
+  if (!query) return err(query.error());
+  const auto link = read_interface(*query, interface_index, std::nullopt);
+  if (!link) return err(link.error());
+  if (!link->veth) return FarEnd::not_veth;
+  if (!link->other_index) return FarEnd::unknown;
+  const auto other = read_interface(*query, *link->other_index, link->other_namespace);
+  if (!other) return FarEnd::unknown;
+  return other->has_program ? FarEnd::has_program : FarEnd::no_program;
+}
+
+Result<void, std::string> attach_pass(const std::string& interface) {
+  const auto index = ::if_nametoindex(interface.c_str());
+  if (index == 0) return err("no interface " + interface);
+  libbpf_set_print(nullptr);
+  const std::unique_ptr<pass_bpf, PassCloser> program(pass_bpf__open_and_load());
+  if (!program) {
+    return err(std::string("cannot load the passing XDP program: ") + std::strerror(errno) +
+               ": run as root or grant CAP_BPF and CAP_NET_ADMIN");
+  }
+  const int failed = bpf_xdp_attach(static_cast<int>(index), bpf_program__fd(program->progs.pass_all),
+                                    XDP_FLAGS_DRV_MODE | XDP_FLAGS_UPDATE_IF_NOEXIST, nullptr);
+  if (failed == -EBUSY || failed == -EEXIST) return err(interface + " has an XDP program already");
+  if (failed != 0) return err("cannot attach the passing XDP program to " + interface + ": " + std::strerror(-failed));
+  return {};
+}
+
+Result<void, std::string> detach_pass(const std::string& interface) {
+  const auto index = ::if_nametoindex(interface.c_str());
+  if (index == 0) return err("no interface " + interface);
+  libbpf_set_print(nullptr);
+  const int failed = bpf_xdp_detach(static_cast<int>(index), XDP_FLAGS_DRV_MODE, nullptr);
+  if (failed != 0) return err("cannot detach the XDP program of " + interface + ": " + std::strerror(-failed));
+  return {};
+}
+
+}  // namespace fireline::relay
