@@ -15,34 +15,17 @@
 #include "core/wireguard/device.h"
 #include "core/wireguard/messages.h"
 #include "core/wireguard/noise.h"
+#include "tests/unit/core/crypto/seeded_random.h"
 
 using namespace fireline;
 using namespace fireline::wireguard;
+using crypto::seeded_key;
+using crypto::SeededRandom;
 
 namespace {
 
 void require(bool promise) {
   if (!promise) std::abort();
-}
-
-class SeededRandom final : public crypto::Random {
- public:
-  explicit SeededRandom(std::uint64_t seed) : state_(seed) {}
-  void fill(Bytes bytes) noexcept override {
-    for (std::byte& byte : bytes) {
-      state_ = state_ * 6364136223846793005u + 1442695040888963407u;
-      byte = static_cast<std::byte>(state_ >> 56);
-    }
-  }
-
- private:
-  std::uint64_t state_;
-};
-
-crypto::Key key_from_seed(std::uint64_t seed) {
-  crypto::Key key;
-  SeededRandom(seed).fill(key.mutable_bytes());
-  return key;
 }
 
 // Each buffer is an allocation of exactly its room, so that a sanitizer sees a stray access.
@@ -74,8 +57,8 @@ class HeapBuffers final : public packet::BufferSource {
 };
 
 const Endpoint kPeerEndpoint = *Endpoint::parse("192.0.2.1:51820");
-const StaticIdentity kPeer(key_from_seed(1));
-const StaticIdentity kOwn(key_from_seed(2));
+const StaticIdentity kPeer(seeded_key(1));
+const StaticIdentity kOwn(seeded_key(2));
 const RemoteIdentity kToDevice(kPeer, kOwn.public_key());
 
 // Small pools make small inputs meet their limits.

@@ -11,9 +11,12 @@
 #include "core/crypto/blake2s.h"
 #include "core/wireguard/cookie.h"
 #include "core/wireguard/noise.h"
+#include "tests/unit/core/crypto/seeded_random.h"
 
 using namespace fireline;
 using namespace fireline::wireguard;
+using crypto::seeded_key;
+using crypto::SeededRandom;
 
 namespace {
 
@@ -21,34 +24,13 @@ void require(bool promise) {
   if (!promise) std::abort();
 }
 
-// A generator from one seed: the same bytes in each run.
-class SeededRandom final : public crypto::Random {
- public:
-  explicit SeededRandom(std::uint64_t seed) : state_(seed) {}
-  void fill(Bytes bytes) noexcept override {
-    for (std::byte& byte : bytes) {
-      state_ = state_ * 6364136223846793005u + 1442695040888963407u;
-      byte = static_cast<std::byte>(state_ >> 56);
-    }
-  }
-
- private:
-  std::uint64_t state_;
-};
-
-crypto::Key key_from_seed(std::uint64_t seed) {
-  crypto::Key key;
-  SeededRandom(seed).fill(key.mutable_bytes());
-  return key;
-}
-
 // Two nodes that know each other, one finished handshake between them, and its messages.
 struct World {
-  StaticIdentity initiator{key_from_seed(1)};
-  StaticIdentity responder{key_from_seed(2)};
+  StaticIdentity initiator{seeded_key(1)};
+  StaticIdentity responder{seeded_key(2)};
   RemoteIdentity to_responder{initiator, responder.public_key()};
   RemoteIdentity to_initiator{responder, initiator.public_key()};
-  crypto::Key preshared_key = key_from_seed(3);
+  crypto::Key preshared_key = seeded_key(3);
   InitiationMessage initiation{};
   ResponseMessage response{};
   InitiatorHandshake pending;

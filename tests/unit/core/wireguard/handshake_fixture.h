@@ -5,33 +5,15 @@
 #include <vector>
 
 #include "core/crypto/keys.h"
-#include "core/crypto/random.h"
 #include "core/wireguard/cookie.h"
 #include "core/wireguard/messages.h"
 #include "core/wireguard/noise.h"
+#include "tests/unit/core/crypto/seeded_random.h"
 
 namespace fireline::wireguard {
 
-// The same bytes for the same seed. Not for secrets.
-class SeededRandom final : public crypto::Random {
- public:
-  explicit SeededRandom(std::uint64_t seed) : state_(seed) {}
-  void fill(Bytes bytes) noexcept override {
-    for (std::byte& byte : bytes) {
-      state_ = state_ * 6364136223846793005u + 1442695040888963407u;
-      byte = static_cast<std::byte>(state_ >> 56);
-    }
-  }
-
- private:
-  std::uint64_t state_;
-};
-
-inline crypto::Key seeded_key(std::uint64_t seed) {
-  crypto::Key key;
-  SeededRandom(seed).fill(key.mutable_bytes());
-  return key;
-}
+using crypto::seeded_key;
+using crypto::SeededRandom;
 
 inline Tai64n stamp(std::uint64_t value) {
   Tai64n result;
