@@ -10,6 +10,8 @@
 #include <filesystem>
 #include <utility>
 
+#include "io/tun_open.h"
+
 namespace fireline::wg {
 namespace {
 
@@ -122,6 +124,14 @@ std::optional<std::string> read_udp_io(const std::string& word, UdpIo& out) {
   return choose(kUdpIos, "--udp-io", word, out);
 }
 
+std::optional<std::string> check_name(std::string_view name) {
+  std::string_view wrong = io::check_interface_name(name);
+  // The sockets are named after the interface before the kernel could complete a pattern.
+  if (wrong.empty() && name.find('%') != name.npos) wrong = "an interface name must be complete, without %";
+  if (wrong.empty()) return std::nullopt;
+  return fmt::format("\"{}\" cannot be the name of an interface: {}", name, wrong);
+}
+
 // The first thing that is wrong, as a sentence.
 std::optional<std::string> read_words(const Words& words, Options& options) {
   options.command = words.status ? Options::Command::status : Options::Command::run;
@@ -129,7 +139,7 @@ std::optional<std::string> read_words(const Words& words, Options& options) {
   options.json = words.json;
   options.foreground = words.foreground || environment("WG_PROCESS_FOREGROUND") == "1";
   if (words.interface_name.empty()) return "the name of the interface is missing: use fireline-wg [-f] INTERFACE";
-  if (auto wrong = check_interface_name(words.interface_name); !wrong.empty()) return wrong;
+  if (auto wrong = check_name(words.interface_name)) return wrong;
   if (words.json && !words.status) return "--json belongs to --status: use fireline-wg --status INTERFACE --json";
   if (auto wrong = read_mtu(words.mtu, options.mtu)) return wrong;
   if (auto wrong = choose(kThreadModes, "--threads", words.threads, options.threads)) return wrong;
@@ -165,21 +175,6 @@ Result<Options, EarlyExit> parse_options(int argc, const char* const* argv) {
   Options options;
   if (auto wrong = read_words(words, options)) return err(EarlyExit{1, std::move(*wrong)});
   return options;
-}
-
-std::string check_interface_name(std::string_view name) {
-  const auto refused = [&](std::string_view why) {
-    return fmt::format("\"{}\" cannot be the name of an interface: {}", name, why);
-  };
-  if (name.empty()) return refused("it is empty");
-  if (name.size() > kInterfaceNameBytesMax)
-    return refused(fmt::format("it has more than {} bytes", kInterfaceNameBytesMax));
-  if (name == "." || name == "..") return refused("it means a directory");
-  const auto forbidden = [](char c) { return c <= ' ' || c == '\x7f' || c == '/' || c == ':' || c == '%'; };
-  if (std::ranges::any_of(name, forbidden)) {
-    return refused("use letters, digits, dot, hyphen and underscore");
-  }
-  return {};
 }
 
 }  // namespace fireline::wg

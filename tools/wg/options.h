@@ -18,8 +18,6 @@ enum class UdpIo : std::uint8_t { automatic, syscall };
 enum class LogLevel : std::uint8_t { debug, info, error, silent };
 enum class LogFormat : std::uint8_t { text, json };
 
-// The kernel's limit is IFNAMSIZ - 1.
-inline constexpr std::size_t kInterfaceNameBytesMax = 15;
 inline constexpr std::uint16_t kMtuMin = 576;       // RFC 791: what every IPv4 host must take
 inline constexpr std::uint16_t kMtuMax = 9000;      // jumbo frames; pools and segment sizes are made for it
 inline constexpr std::uint16_t kMtuDefault = 1420;  // 1500 - IPv6 40 - UDP 8 - WireGuard 32
@@ -47,8 +45,5 @@ struct EarlyExit {
 };
 
 [[nodiscard]] Result<Options, EarlyExit> parse_options(int argc, const char* const* argv);
-
-// Empty when the kernel would take it; otherwise one sentence.
-[[nodiscard]] std::string check_interface_name(std::string_view name);
 
 }  // namespace fireline::wg

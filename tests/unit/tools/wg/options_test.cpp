@@ -138,10 +138,10 @@ TEST_F(OptionsTest, RefusesWithOneSentence) {
       {"a log level", {"--log-level", "loud", "wg0"}, "--log-level cannot be \"loud\""},
       {"a log format", {"--log-format", "xml", "wg0"}, "use one of text, json"},
       {"--json alone", {"--json", "wg0"}, "--json belongs to --status"},
-      {"a name too long", {"a-name-of-16-ch."}, "more than 15 bytes"},
+      {"a name too long", {"a-name-of-16-ch."}, "at most 15 bytes"},
       {"a name with a slash", {"../x"}, "cannot be the name of an interface"},
-      {"a name that is a directory", {".."}, "it means a directory"},
-      {"a name that the kernel would fill in", {"wg%d"}, "cannot be the name of an interface"},
+      {"a name that is a directory", {".."}, "must not be named . or .."},
+      {"a name that the kernel would fill in", {"wg%d"}, "without %"},
       {"an empty name", {""}, "missing"},
   };
   for (const Row& row : rows) {
