@@ -2,6 +2,8 @@
 // small ones before it, so that one ping does not pin 64 KiB beside another, and the large buffer is read into again.
 // The first small one is not copied: its buffer becomes the place of the others.
 //
+// read_turn() is the turn itself: how many calls, and what ends it.
+//
 // Lifetime: one turn; borrows the batch's buffers and the pool. A buffer in hand goes back to the pool at the end.
 #pragma once
 #include <cstddef>
@@ -9,8 +11,10 @@
 #include <utility>
 #include <vector>
 
+#include "core/base/counters.h"
 #include "core/base/wire.h"
 #include "core/packet/buffer.h"
+#include "io/io_status.h"
 
 namespace fireline::io {
 
@@ -63,5 +67,46 @@ class ReceiveArena {
   Bytes arena_;  // of a buffer in buffers_
   std::size_t used_ = 0;
 };
+
+// What became of one system call of a turn. `failed` is any error that neither ends the device nor the turn.
+enum class ReadCall : std::uint8_t { taken, interrupted, would_block, closed, failed };
+
+// Failed calls of one turn, after which others get theirs. On a socket each failure hands over one pending error.
+inline constexpr unsigned kReadErrorsMax = 16;
+
+// Calls `read_call` with room in arena.space() until `items` holds `items_max`, a limit above is met, or it says
+// would_block or closed. Counts `no_buffer` and `errors`; what was read is for `read_call` to count.
+template <class Items, class Counter, class Call>
+[[nodiscard]] IoStatus read_turn(ReceiveArena& arena, const Items& items, std::size_t items_max,
+                                 Counters<Counter>& counters, Call read_call) {
+  unsigned errors = 0;
+  // Calls are bounded too: what is not kept (empty, malformed) fills no batch.
+  for (std::size_t call = 0; call < items_max; ++call) {
+    if (items.size() >= items_max) return IoStatus::done;
+    switch (arena.prepare()) {
+      case ReceiveArena::Room::ready:
+        break;
+      case ReceiveArena::Room::batch_full:
+        return IoStatus::done;
+      case ReceiveArena::Room::pool_empty:
+        counters.add(Counter::no_buffer);
+        return IoStatus::done;
+    }
+    switch (read_call()) {
+      case ReadCall::taken:
+      case ReadCall::interrupted:
+        break;
+      case ReadCall::would_block:
+        return IoStatus::would_block;
+      case ReadCall::closed:
+        return IoStatus::closed;
+      case ReadCall::failed:
+        counters.add(Counter::errors);
+        if (++errors >= kReadErrorsMax) return IoStatus::done;
+        break;
+    }
+  }
+  return IoStatus::done;
+}
 
 }  // namespace fireline::io

@@ -19,8 +19,8 @@ namespace {
 
 using packet::Segmentation;
 
-// Failed calls of one turn, after which others get theirs.
-constexpr unsigned kReadErrorsMax = 16;
+// Interrupted writes of one turn, after which a packet counts as refused.
+constexpr unsigned kInterruptsMax = 16;
 constexpr std::size_t kPacketBytesMax = 65535;
 constexpr std::size_t kIpHeaderBytesMin = 20;
 static_assert(packet::kVnetHeaderBytes <= packet::kHeadroomBytes);
@@ -63,48 +63,35 @@ TunDevice::TunDevice(OpenTun tun, FileDescriptor netlink)
 
 IoStatus TunDevice::read(packet::TunBatch& batch, packet::BufferSource& large) {
   ReceiveArena arena(batch.buffers, packet::kTunBatchBuffers, large);
+  return read_turn(arena, batch.packets, packet::kTunBatchPackets, read_, [&] { return read_packet(arena, batch); });
+}
+
+ReadCall TunDevice::read_packet(ReceiveArena& arena, packet::TunBatch& batch) {
   const std::size_t vnet_bytes = capabilities_.vnet_header ? packet::kVnetHeaderBytes : 0;
-  unsigned errors = 0;
-  // Calls are bounded too: packets that are not kept fill no batch.
-  for (std::size_t call = 0; call < packet::kTunBatchPackets; ++call) {
-    if (batch.packets.size() >= packet::kTunBatchPackets) return IoStatus::done;
-    switch (arena.prepare()) {
-      case ReceiveArena::Room::ready:
-        break;
-      case ReceiveArena::Room::batch_full:
-        return IoStatus::done;
-      case ReceiveArena::Room::pool_empty:
-        read_.add(TunReadCounter::no_buffer);
-        return IoStatus::done;
-    }
-    // The virtio-net header goes into the headroom, so that the packet starts at the buffer's aligned beginning.
-    const Bytes space = arena.space();
-    std::byte* const start = space.data() - vnet_bytes;
-    const ssize_t result = ::read(fd_.get(), start, space.size() + vnet_bytes);
-    if (result > 0) {
-      read_.add(TunReadCounter::calls);
-      const auto length = static_cast<std::size_t>(result);
-      take_packet(arena, length > vnet_bytes ? length - vnet_bytes : 0, ConstBytes(start, vnet_bytes), batch);
-      continue;
-    }
-    const int code = result == 0 ? EBADFD : errno;
-    switch (code) {
-      case EAGAIN:
-        return IoStatus::would_block;
-      case EINTR:
-        continue;
-      case EBADFD:  // the interface was removed
-      case EBADF:
-      case ENODEV:
-      case EIO:
-        return IoStatus::closed;
-      default:
-        break;
-    }
-    read_.add(TunReadCounter::errors);
-    if (++errors >= kReadErrorsMax) return IoStatus::done;
+  // The virtio-net header goes into the headroom, so that the packet starts at the buffer's aligned beginning.
+  const Bytes space = arena.space();
+  std::byte* const start = space.data() - vnet_bytes;
+  const ssize_t result = ::read(fd_.get(), start, space.size() + vnet_bytes);
+  if (result > 0) {
+    read_.add(TunReadCounter::calls);
+    const auto length = static_cast<std::size_t>(result);
+    take_packet(arena, length > vnet_bytes ? length - vnet_bytes : 0, ConstBytes(start, vnet_bytes), batch);
+    return ReadCall::taken;
   }
-  return IoStatus::done;
+  const int code = result == 0 ? EBADFD : errno;
+  switch (code) {
+    case EAGAIN:
+      return ReadCall::would_block;
+    case EINTR:
+      return ReadCall::interrupted;
+    case EBADFD:  // the interface was removed
+    case EBADF:
+    case ENODEV:
+    case EIO:
+      return ReadCall::closed;
+    default:
+      return ReadCall::failed;
+  }
 }
 
 void TunDevice::take_packet(ReceiveArena& arena, std::size_t length, ConstBytes vnet_header, packet::TunBatch& batch) {
@@ -141,7 +128,7 @@ IoStatus TunDevice::write(const packet::TunWriteBatch& batch, TunCursor& cursor)
       continue;
     }
     const int code = static_cast<int>(-result);
-    if (code == EINTR && ++interrupts <= kReadErrorsMax) continue;
+    if (code == EINTR && ++interrupts <= kInterruptsMax) continue;
     if (code == EAGAIN) {
       written_.add(TunWriteCounter::would_block);
       return IoStatus::would_block;

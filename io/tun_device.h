@@ -22,6 +22,9 @@
 
 namespace fireline::io {
 
+class ReceiveArena;
+enum class ReadCall : std::uint8_t;
+
 class TunDevice final : public TunPort {
  public:
   // Creates the interface, or attaches to a persistent one that nobody holds, in the calling thread's network
@@ -54,7 +57,8 @@ class TunDevice final : public TunPort {
  private:
   explicit TunDevice(OpenTun tun, FileDescriptor netlink);
 
-  void take_packet(class ReceiveArena& arena, std::size_t length, ConstBytes vnet_header, packet::TunBatch& batch);
+  [[nodiscard]] ReadCall read_packet(ReceiveArena& arena, packet::TunBatch& batch);
+  void take_packet(ReceiveArena& arena, std::size_t length, ConstBytes vnet_header, packet::TunBatch& batch);
   [[nodiscard]] ssize_t write_packet(const packet::TunWriteBatch& batch, const packet::TunWrite& packet,
                                      std::size_t& bytes) noexcept;
   void note_write_error(int code, const packet::TunWrite& packet, std::size_t segments);

@@ -10,8 +10,6 @@
 namespace fireline::io {
 namespace {
 
-// Failed calls of one turn, after which the others get theirs. Each failure hands over one pending socket error.
-constexpr unsigned kReceiveErrorsMax = 16;
 // How often a free port of one family may turn out to be taken in the other.
 constexpr unsigned kPairAttempts = 16;
 constexpr std::size_t kDatagramBytesMax = 65535;
@@ -34,44 +32,32 @@ UdpSocket::UdpSocket(BoundUdp bound, const UdpOptions& options, UdpSyscalls& sys
 
 IoStatus UdpSocket::receive(packet::UdpBatch& batch, packet::BufferSource& large) {
   ReceiveArena arena(batch.buffers, packet::kUdpBatchBuffers, large);
-  unsigned errors = 0;
-  // Calls are bounded too: a flood of empty datagrams fills no batch.
-  for (std::size_t call = 0; call < packet::kUdpBatchDatagrams; ++call) {
-    if (batch.datagrams.size() >= packet::kUdpBatchDatagrams) return IoStatus::done;
-    switch (arena.prepare()) {
-      case ReceiveArena::Room::ready:
-        break;
-      case ReceiveArena::Room::batch_full:
-        return IoStatus::done;
-      case ReceiveArena::Room::pool_empty:
-        received_.add(UdpReceiveCounter::no_buffer);
-        return IoStatus::done;
-    }
-    const Bytes space = arena.space();
-    sockaddr_storage source;
-    iovec vector{.iov_base = space.data(), .iov_len = space.size()};
-    ControlBuffer control;
-    msghdr message{};
-    message.msg_name = &source;
-    message.msg_namelen = sizeof source;
-    message.msg_iov = &vector;
-    message.msg_iovlen = 1;
-    message.msg_control = control.bytes.data();
-    message.msg_controllen = control.bytes.size();
+  return read_turn(arena, batch.datagrams, packet::kUdpBatchDatagrams, received_,
+                   [&] { return receive_datagram(arena, batch); });
+}
 
-    const ssize_t result = syscalls_.recvmsg(fd_.get(), message, MSG_DONTWAIT);
-    if (result >= 0) {
-      take_datagram(message, static_cast<std::size_t>(result), arena, batch);
-      continue;
-    }
-    const int code = static_cast<int>(-result);
-    if (code == EAGAIN) return IoStatus::would_block;
-    if (code == EBADF || code == ENOTSOCK) return IoStatus::closed;
-    if (code == EINTR) continue;
-    received_.add(UdpReceiveCounter::errors);
-    if (++errors >= kReceiveErrorsMax) return IoStatus::done;
+ReadCall UdpSocket::receive_datagram(ReceiveArena& arena, packet::UdpBatch& batch) {
+  const Bytes space = arena.space();
+  sockaddr_storage source;
+  iovec vector{.iov_base = space.data(), .iov_len = space.size()};
+  ControlBuffer control;
+  msghdr message{};
+  message.msg_name = &source;
+  message.msg_namelen = sizeof source;
+  message.msg_iov = &vector;
+  message.msg_iovlen = 1;
+  message.msg_control = control.bytes.data();
+  message.msg_controllen = control.bytes.size();
+
+  const ssize_t result = syscalls_.recvmsg(fd_.get(), message, MSG_DONTWAIT);
+  if (result >= 0) {
+    take_datagram(message, static_cast<std::size_t>(result), arena, batch);
+    return ReadCall::taken;
   }
-  return IoStatus::done;
+  const int code = static_cast<int>(-result);
+  if (code == EAGAIN) return ReadCall::would_block;
+  if (code == EBADF || code == ENOTSOCK) return ReadCall::closed;
+  return code == EINTR ? ReadCall::interrupted : ReadCall::failed;
 }
 
 void UdpSocket::take_datagram(const msghdr& message, std::size_t length, ReceiveArena& arena, packet::UdpBatch& batch) {

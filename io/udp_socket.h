@@ -18,6 +18,9 @@
 
 namespace fireline::io {
 
+class ReceiveArena;
+enum class ReadCall : std::uint8_t;
+
 class UdpSocket final : public UdpPort {
  public:
   // In the calling thread's network namespace. Errors name port and family; EADDRINUSE, EAFNOSUPPORT (no IPv6 on this
@@ -39,7 +42,8 @@ class UdpSocket final : public UdpPort {
  private:
   UdpSocket(BoundUdp bound, const UdpOptions& options, UdpSyscalls& syscalls) noexcept;
 
-  void take_datagram(const msghdr& message, std::size_t length, class ReceiveArena& arena, packet::UdpBatch& batch);
+  [[nodiscard]] ReadCall receive_datagram(ReceiveArena& arena, packet::UdpBatch& batch);
+  void take_datagram(const msghdr& message, std::size_t length, ReceiveArena& arena, packet::UdpBatch& batch);
   void note_kernel_drops(std::uint32_t cumulative) noexcept;
 
   FileDescriptor fd_;
