@@ -107,7 +107,6 @@ struct DataPlane::Parts {
                    }),
         tun_writer(tun),
         tun_writer_station(tun_writer, tun_out),
-        engine_pools_(engine_pools),
         loop(PacketLoop::Wiring{
             .engine = &engine,
             .aead = &aead,
@@ -157,7 +156,6 @@ struct DataPlane::Parts {
   TunReader tun_reader;
   TunWriter tun_writer;
   TunWriterStation tun_writer_station;
-  std::vector<BufferPool*> engine_pools_;
   PacketLoop loop;
 };
 
@@ -221,7 +219,8 @@ std::vector<QueueDepth> DataPlane::queue_depths() const {
 
 std::vector<const BufferPool*> DataPlane::pools() const {
   std::vector<const BufferPool*> pools{&parts_->tun_pool, &parts_->udp4.pool, &parts_->udp6.pool};
-  pools.insert(pools.end(), parts_->engine_pools_.begin(), parts_->engine_pools_.end());
+  const auto& engine_pools = parts_->loop.pools();
+  pools.insert(pools.end(), engine_pools.begin(), engine_pools.end());
   return pools;
 }
 

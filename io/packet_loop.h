@@ -65,6 +65,7 @@ class PacketLoop final : public Station {
   // Control thread, with the packet thread stopped: runs everything that waits, on the caller.
   void run_posted(Now now);
 
+  [[nodiscard]] const std::vector<BufferPool*>& pools() const noexcept { return wiring_.pools; }
   [[nodiscard]] const Counters<PacketLoopCounter>& counters() const noexcept { return counters_; }
 
   static constexpr std::size_t kCommandsMax = 64;  // the control thread waits for each answer; a few are room enough
