@@ -70,18 +70,10 @@ Result<InitiationView, MessageError> InitiationView::parse(ConstBytes datagram) 
   return InitiationView(datagram.first<kInitiationBytes>());
 }
 
-MacFields InitiationView::macs() const noexcept {
-  return mac_fields(bytes_);
-}
-
 Result<ResponseView, MessageError> ResponseView::parse(ConstBytes datagram) noexcept {
   const auto checked = expect_type(datagram, MessageType::response);
   if (!checked) return err(checked.error());
   return ResponseView(datagram.first<kResponseBytes>());
-}
-
-MacFields ResponseView::macs() const noexcept {
-  return mac_fields(bytes_);
 }
 
 Result<CookieReplyView, MessageError> CookieReplyView::parse(ConstBytes datagram) noexcept {

@@ -76,7 +76,6 @@ class InitiationView {
   [[nodiscard]] std::span<const std::byte, 32> ephemeral() const noexcept { return bytes_.subspan<8, 32>(); }
   [[nodiscard]] std::span<const std::byte, 48> encrypted_static() const noexcept { return bytes_.subspan<40, 48>(); }
   [[nodiscard]] std::span<const std::byte, 28> encrypted_timestamp() const noexcept { return bytes_.subspan<88, 28>(); }
-  [[nodiscard]] MacFields macs() const noexcept;
 
  private:
   using Fixed = std::span<const std::byte, kInitiationBytes>;
@@ -92,7 +91,6 @@ class ResponseView {
   [[nodiscard]] std::uint32_t receiver_index() const noexcept { return load_le32(bytes_, 8); }
   [[nodiscard]] std::span<const std::byte, 32> ephemeral() const noexcept { return bytes_.subspan<12, 32>(); }
   [[nodiscard]] std::span<const std::byte, 16> encrypted_nothing() const noexcept { return bytes_.subspan<44, 16>(); }
-  [[nodiscard]] MacFields macs() const noexcept;
 
  private:
   using Fixed = std::span<const std::byte, kResponseBytes>;

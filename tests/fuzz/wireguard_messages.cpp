@@ -54,7 +54,6 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     require_field(datagram, initiation->encrypted_static(), 40);
     require_field(datagram, initiation->encrypted_timestamp(), 88);
     require(initiation->sender_index() == load_le32(datagram, 4));
-    require_macs(datagram, initiation->macs());
     require_macs(datagram, *macs);
   }
   if (response) {
@@ -62,7 +61,6 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     require_field(datagram, response->encrypted_nothing(), 44);
     require(response->sender_index() == load_le32(datagram, 4));
     require(response->receiver_index() == load_le32(datagram, 8));
-    require_macs(datagram, response->macs());
     require_macs(datagram, *macs);
   }
   if (cookie_reply) {
