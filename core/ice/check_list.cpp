@@ -1,0 +1,156 @@
+#include "core/ice/check_list.h"
+
+#include <algorithm>
+
+namespace fireline::ice {
+namespace {
+
+void keep_earlier(std::optional<Instant>& earliest, Instant time) noexcept {
+  if (!earliest || time < *earliest) earliest = time;
+}
+
+}  // namespace
+
+CheckList::Outcome CheckList::add(Instant now, const LocalCandidate& local, const RemoteCandidate& remote) {
+  if (local.candidate.family() != remote.candidate.family()) return Outcome::other_family;
+  Pair pair = make_pair(now, local, remote);
+
+  if (Pair* const existing = find(pair.source, pair.destination)) {
+    if (pair.priority <= existing->priority) return Outcome::redundant;
+    pair.id = existing->id;
+    pair.nominated = pair.announce = existing->nominated;
+    // The addresses are the same, so that data may stay on them while the new pair is checked.
+    pair.answered = existing->answered && existing->nominated;
+    pair.use_candidate = existing->use_candidate;
+    *existing = std::move(pair);
+    sort();
+    return Outcome::replaced;
+  }
+
+  if (pairs_.size() >= kPairsMax) {
+    // What is nominated carries data; it goes only when everything is.
+    auto victim = std::ranges::find(pairs_.rbegin(), pairs_.rend(), false, &Pair::nominated);
+    if (victim == pairs_.rend()) victim = pairs_.rbegin();
+    if (pair.priority <= victim->priority) return Outcome::full;
+    pairs_.erase(std::next(victim).base());
+  }
+  pair.id = next_id_++;
+  pairs_.push_back(std::move(pair));
+  sort();
+  return Outcome::added;
+}
+
+void CheckList::remove_local(CandidateId id) {
+  std::erase_if(pairs_, [id](const Pair& pair) { return pair.local == id; });
+}
+
+void CheckList::remove_remote(CandidateId id) {
+  std::erase_if(pairs_, [id](const Pair& pair) { return pair.remote == id; });
+}
+
+std::size_t CheckList::remove_failed(Instant now) {
+  return std::erase_if(pairs_, [&](const Pair& pair) {
+    const auto failure = pair.requests.fails_at(timing_);
+    return failure && *failure <= now;
+  });
+}
+
+void CheckList::set_timing(Instant now, const Timing& timing) {
+  timing_ = timing;
+  for (auto& pair : pairs_) plan(now, pair);
+}
+
+Pair* CheckList::due(Instant now) noexcept {
+  Pair* best = nullptr;
+  for (auto& pair : pairs_) {
+    if (pair.next_check > now) continue;
+    const bool better = best == nullptr || (pair.announce && !best->announce) ||
+                        (pair.announce == best->announce && pair.next_check < best->next_check);
+    if (better) best = &pair;
+  }
+  return best;
+}
+
+void CheckList::record_request(Instant now, Pair& pair, RequestId id) {
+  pair.requests.record(now, id, timing_);
+  pair.announce = false;
+  if (pair.state == PairState::waiting) pair.state = PairState::in_progress;
+  plan(now, pair);
+}
+
+bool CheckList::record_answer(Instant now, RequestId id, const Endpoint& mapped) {
+  for (auto& pair : pairs_) {
+    const auto rtt = pair.requests.answer(now, id);
+    if (!rtt) continue;
+    pair.state = PairState::succeeded;
+    pair.answered = true;
+    pair.rtt = rtt;
+    pair.mapped = mapped;
+    plan(now, pair);
+    return true;
+  }
+  return false;
+}
+
+void CheckList::nominate(Instant now, Pair& pair) noexcept {
+  pair.nominated = true;
+  pair.announce = true;
+  plan(now, pair);
+}
+
+std::optional<Instant> CheckList::next_time() const noexcept {
+  std::optional<Instant> earliest;
+  for (const auto& pair : pairs_) {
+    keep_earlier(earliest, pair.next_check);
+    if (const auto failure = pair.requests.fails_at(timing_)) keep_earlier(earliest, *failure);
+  }
+  return earliest;
+}
+
+Pair* CheckList::find(const Endpoint& source, const Endpoint& destination) noexcept {
+  const auto found = std::ranges::find_if(
+      pairs_, [&](const Pair& pair) { return pair.source == source && pair.destination == destination; });
+  return found == pairs_.end() ? nullptr : &*found;
+}
+
+Pair* CheckList::find(PairId id) noexcept {
+  const auto found = std::ranges::find(pairs_, id, &Pair::id);
+  return found == pairs_.end() ? nullptr : &*found;
+}
+
+const Pair* CheckList::find(PairId id) const noexcept {
+  const auto found = std::ranges::find(pairs_, id, &Pair::id);
+  return found == pairs_.end() ? nullptr : &*found;
+}
+
+bool CheckList::has_request(RequestId id) const noexcept {
+  return std::ranges::any_of(pairs_, [id](const Pair& pair) { return pair.requests.has(id); });
+}
+
+bool CheckList::has_remote(CandidateId id) const noexcept {
+  return std::ranges::any_of(pairs_, [id](const Pair& pair) { return pair.remote == id; });
+}
+
+Pair CheckList::make_pair(Instant now, const LocalCandidate& local, const RemoteCandidate& remote) const {
+  Pair pair;
+  pair.local = local.id;
+  pair.remote = remote.id;
+  pair.source = local.candidate.base;
+  pair.destination = remote.candidate.address;
+  const bool controlling = role_ == Role::controlling;
+  pair.priority = pair_priority(controlling ? local.candidate.priority : remote.candidate.priority,
+                                controlling ? remote.candidate.priority : local.candidate.priority);
+  pair.check_priority = check_priority(local.candidate.priority);
+  pair.next_check = now;
+  return pair;
+}
+
+void CheckList::plan(Instant now, Pair& pair) noexcept {
+  pair.next_check = pair.announce ? now : pair.requests.next(now, timing_);
+}
+
+void CheckList::sort() {
+  std::ranges::stable_sort(pairs_, [](const Pair& a, const Pair& b) { return a.priority > b.priority; });
+}
+
+}  // namespace fireline::ice

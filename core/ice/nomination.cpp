@@ -1,0 +1,58 @@
+#include "core/ice/nomination.h"
+
+#include <algorithm>
+
+namespace fireline::ice {
+namespace {
+
+// When `pair` counts as left by the controlling side, given what arrived on the others; empty when it does not.
+std::optional<Instant> deserted_at(const Pair& pair, const CheckList& list) noexcept {
+  const auto& last = pair.use_candidate.front();
+  if (!last) return std::nullopt;
+  const bool busier_one = std::ranges::any_of(list.pairs(), [&](const Pair& other) {
+    return other.nominated && other.use_candidate.back() && *other.use_candidate.back() > *last;
+  });
+  if (!busier_one) return std::nullopt;
+  return *last + kDesertedAfter;
+}
+
+}  // namespace
+
+void Nomination::update(Instant now, CheckList& list) noexcept {
+  if (role_ == Role::controlling) {
+    choose_as_controlling(now, list);
+  } else {
+    choose_as_controlled(now, list);
+  }
+}
+
+std::optional<Instant> Nomination::next_time(Instant now, const CheckList& list) const noexcept {
+  if (role_ == Role::controlling || !selected_) return std::nullopt;
+  const Pair* const pair = list.find(*selected_);
+  if (pair == nullptr) return std::nullopt;
+  const auto time = deserted_at(*pair, list);
+  if (!time || *time <= now) return std::nullopt;
+  return time;
+}
+
+void Nomination::choose_as_controlling(Instant now, CheckList& list) noexcept {
+  const Pair* const current = selected_ ? list.find(*selected_) : nullptr;
+  if (current == nullptr) selected_.reset();
+  const auto winner = std::ranges::find(list.pairs(), true, &Pair::answered);
+  if (winner == list.pairs().end()) return;
+  if (current != nullptr && winner->priority == current->priority) return;
+  selected_ = winner->id;
+  list.nominate(now, *winner);
+}
+
+void Nomination::choose_as_controlled(Instant now, const CheckList& list) noexcept {
+  const auto winner = std::ranges::find_if(list.pairs(), [&](const Pair& pair) {
+    if (!pair.nominated) return false;
+    const auto left = deserted_at(pair, list);
+    return !left || *left > now;
+  });
+  selected_.reset();
+  if (winner != list.pairs().end()) selected_ = winner->id;
+}
+
+}  // namespace fireline::ice

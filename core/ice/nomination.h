@@ -1,0 +1,42 @@
+// Which pair carries data. Source: RFC 8445 section 8 as the Firezone baseline does it.
+//
+// Controlling: the best pair that answered; whenever its priority differs from that of the pair in use it is nominated,
+// and data moves at once. Controlled: the best pair on which USE-CANDIDATE arrived, except for one that the controlling
+// side has left: its last USE-CANDIDATE is kDesertedAfter old, and kDesertedRequests have arrived on another pair
+// since. Without that exception a gateway would send into a dead direct path until its own timeout of ten minutes.
+// There is no timer and no special case for moving from a relay to a direct path.
+//
+// Lifetime: value. Threads: one owner. No allocation.
+#pragma once
+#include <chrono>
+#include <optional>
+
+#include "core/base/time.h"
+#include "core/ice/check_list.h"
+
+namespace fireline::ice {
+
+inline constexpr Duration kDesertedAfter = std::chrono::seconds(10);
+
+class Nomination {
+ public:
+  explicit Nomination(Role role) noexcept : role_(role) {}
+
+  // After each change of the pairs and at next_time(). Nominates in `list` where the choice is ours.
+  void update(Instant now, CheckList& list) noexcept;
+
+  // The pair in use; empty while there is none.
+  [[nodiscard]] std::optional<PairId> selected() const noexcept { return selected_; }
+
+  // As controlled: when the pair in use will have been left unless it is used again.
+  [[nodiscard]] std::optional<Instant> next_time(Instant now, const CheckList& list) const noexcept;
+
+ private:
+  void choose_as_controlling(Instant now, CheckList& list) noexcept;
+  void choose_as_controlled(Instant now, const CheckList& list) noexcept;
+
+  Role role_;
+  std::optional<PairId> selected_;
+};
+
+}  // namespace fireline::ice
