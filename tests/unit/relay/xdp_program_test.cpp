@@ -1,0 +1,210 @@
+// The program's maps as the relay uses them: expiry, user space's bindings, full maps, live ports, the debug ring.
+#include "relay/xdp_program.h"
+
+#include <gtest/gtest.h>
+
+#include <chrono>
+
+#include "tests/unit/relay/udp_frame.h"
+#include "tests/unit/relay/xdp_runner.h"
+
+namespace fireline::relay {
+namespace {
+
+using Forwarder = XdpProgram::Forwarder;
+
+IpAddress address(const char* text) {
+  return IpAddress::parse(text).value();
+}
+
+XdpSettings small_settings() {
+  XdpSettings settings;
+  settings.interface4 = address("10.0.0.5");
+  settings.interface6 = address("2001:db8:10::10");
+  settings.binding_entries = 4;
+  return settings;
+}
+
+ChannelBinding make_binding(std::uint16_t channel = 0x4001) {
+  ChannelBinding binding;
+  binding.client = {address("198.51.100.7"), 51820};
+  binding.channel = channel;
+  binding.peer = {address("192.0.2.33"), static_cast<std::uint16_t>(channel)};
+  binding.port = 50000;
+  binding.expires = boot_now() + std::chrono::hours(1);
+  return binding;
+}
+
+std::vector<std::byte> from_client(const ChannelBinding& binding) {
+  return build({.source = binding.client,
+                .target = {address("10.0.0.5"), 3478},
+                .channel = binding.channel,
+                .payload = {std::byte{1}, std::byte{2}, std::byte{3}}});
+}
+
+std::vector<std::byte> from_peer(const ChannelBinding& binding) {
+  return build({.source = binding.peer,
+                .target = {address("10.0.0.5"), binding.port},
+                .payload = {std::byte{1}, std::byte{2}, std::byte{3}}});
+}
+
+// The outcome of one more frame.
+xdp_outcome outcome_of(const XdpProgram& program, ConstBytes frame) {
+  const auto before = program.counts();
+  const auto ran = run_frame(program.fd(), frame);
+  const auto after = program.counts();
+  for (unsigned i = 0; i < xdp_outcome_count; ++i) {
+    if (after.outcomes.at(i).frames == before.outcomes.at(i).frames) continue;
+    const auto outcome = static_cast<xdp_outcome>(i);
+    EXPECT_EQ(ran.verdict, verdict_of(outcome));
+    return outcome;
+  }
+  ADD_FAILURE() << "nothing was counted";
+  return xdp_outcome_count;
+}
+
+TEST(XdpProgram, BothHalvesEndTogether) {
+  FIRELINE_LOAD_OR_SKIP(program, small_settings());
+  program->set_live(50000, true);
+  struct Row {
+    const char* rule;
+    Duration from_now;
+    xdp_outcome to_peer;
+    xdp_outcome to_client;
+  };
+  for (const auto& row : {
+           Row{"an hour to go: forwarded", std::chrono::hours(1), xdp_channel4_to_udp4, xdp_udp4_to_channel4},
+           Row{"ended just now: dropped", Duration(0), xdp_drop_expired, xdp_drop_expired},
+           Row{"ended long ago: dropped", -std::chrono::hours(1), xdp_drop_expired, xdp_drop_expired},
+           Row{"refreshed: forwarded again", std::chrono::hours(1), xdp_channel4_to_udp4, xdp_udp4_to_channel4},
+       }) {
+    SCOPED_TRACE(row.rule);
+    auto binding = make_binding();
+    binding.expires = boot_now() + row.from_now;
+    ASSERT_TRUE(program->insert(binding, Forwarder::program));
+    EXPECT_EQ(outcome_of(*program, from_client(binding)), row.to_peer);
+    EXPECT_EQ(outcome_of(*program, from_peer(binding)), row.to_client);
+  }
+  auto never = make_binding();
+  never.expires = Instant();  // zero is the mark of user space, not a time
+  ASSERT_TRUE(program->insert(never, Forwarder::program));
+  EXPECT_EQ(outcome_of(*program, from_client(never)), xdp_drop_expired);
+}
+
+TEST(XdpProgram, BindingsOfUserSpacePass) {
+  FIRELINE_LOAD_OR_SKIP(program, small_settings());
+  program->set_live(50000, true);
+  const auto binding = make_binding();
+  ASSERT_TRUE(program->insert(binding, Forwarder::user_space));
+  EXPECT_EQ(outcome_of(*program, from_client(binding)), xdp_pass_user_space);
+  EXPECT_EQ(outcome_of(*program, from_peer(binding)), xdp_pass_user_space);
+  ASSERT_TRUE(program->insert(binding, Forwarder::program));
+  EXPECT_EQ(outcome_of(*program, from_client(binding)), xdp_channel4_to_udp4);
+}
+
+TEST(XdpProgram, UnknownFramesPassWhereUserSpaceHasPermissions) {
+  auto settings = small_settings();
+  settings.unknown_passes = true;
+  FIRELINE_LOAD_OR_SKIP(program, settings);
+  program->set_live(50000, true);
+  EXPECT_EQ(outcome_of(*program, from_client(make_binding())), xdp_pass_unknown);
+  EXPECT_EQ(outcome_of(*program, from_peer(make_binding())), xdp_pass_unknown);
+}
+
+TEST(XdpProgram, ClosedPortsPassAndErasedBindingsAreGone) {
+  FIRELINE_LOAD_OR_SKIP(program, small_settings());
+  const auto binding = make_binding();
+  ASSERT_TRUE(program->insert(binding, Forwarder::program));
+  EXPECT_EQ(outcome_of(*program, from_peer(binding)), xdp_pass_idle_port);
+  program->set_live(50000, true);
+  program->set_live(50001, true);
+  EXPECT_EQ(outcome_of(*program, from_peer(binding)), xdp_udp4_to_channel4);
+  program->erase(binding);
+  EXPECT_EQ(outcome_of(*program, from_peer(binding)), xdp_drop_unknown_peer);
+  EXPECT_EQ(outcome_of(*program, from_client(binding)), xdp_drop_unknown_channel);
+  program->erase(binding);  // again: nothing to do
+  program->set_live(50000, false);
+  EXPECT_EQ(outcome_of(*program, from_peer(binding)), xdp_pass_idle_port);
+  auto neighbour = binding;
+  neighbour.port = 50001;
+  EXPECT_EQ(outcome_of(*program, from_peer(neighbour)), xdp_drop_unknown_peer) << "its bit was left alone";
+}
+
+TEST(XdpProgram, AHalfThatIsGoneDoesNotKeepTheOther) {
+  FIRELINE_LOAD_OR_SKIP(program, small_settings());
+  program->set_live(50000, true);
+  const auto binding = make_binding();
+  ASSERT_TRUE(program->insert(binding, Forwarder::program));
+  const auto map = map_named(program->fd(), "chan_to_udp_44");
+  xdp_client4 key{};
+  ASSERT_EQ(bpf_map_get_next_key(map.get(), nullptr, &key), 0);
+  ASSERT_EQ(bpf_map_delete_elem(map.get(), &key), 0);
+  program->erase(binding);
+  EXPECT_EQ(outcome_of(*program, from_peer(binding)), xdp_drop_unknown_peer);
+}
+
+TEST(XdpProgram, AFullMapTakesNeitherHalf) {
+  FIRELINE_LOAD_OR_SKIP(program, small_settings());
+  program->set_live(50000, true);
+  for (std::uint16_t i = 0; i < 4; ++i) {
+    ASSERT_TRUE(program->insert(make_binding(static_cast<std::uint16_t>(0x4001 + i)), Forwarder::program));
+  }
+  // The kernel keeps a spare element per CPU for updates; it is no room for a fifth binding.
+  const auto fifth = make_binding(0x4005);
+  EXPECT_FALSE(program->insert(fifth, Forwarder::program));
+  EXPECT_EQ(outcome_of(*program, from_client(fifth)), xdp_drop_unknown_channel);
+  EXPECT_EQ(outcome_of(*program, from_peer(fifth)), xdp_drop_unknown_peer);
+  EXPECT_TRUE(program->insert(make_binding(0x4002), Forwarder::program)) << "a refresh needs no room";
+  program->erase(make_binding(0x4001));
+  EXPECT_TRUE(program->insert(fifth, Forwarder::program));
+}
+
+// Client and peer of another family fill other maps: here the second half alone does not fit.
+TEST(XdpProgram, ASecondHalfThatDoesNotFitTakesTheFirstBack) {
+  FIRELINE_LOAD_OR_SKIP(program, small_settings());
+  const auto full = map_named(program->fd(), "udp_to_chan_44");
+  for (std::uint32_t i = 0; i < 4; ++i) {
+    const xdp_peer4 key{i, 0, 0};
+    const xdp_to_client4 value{1, {}};
+    ASSERT_EQ(bpf_map_update_elem(full.get(), &key, &value, BPF_ANY), 0);
+  }
+  EXPECT_FALSE(program->insert(make_binding(), Forwarder::program));
+  EXPECT_EQ(outcome_of(*program, from_client(make_binding())), xdp_drop_unknown_channel);
+}
+
+TEST(XdpProgram, DebugRingTellsEachFrame) {
+  auto settings = small_settings();
+  settings.debug_ring = true;
+  FIRELINE_LOAD_OR_SKIP(program, settings);
+  const auto frame = from_peer(make_binding());
+  EXPECT_EQ(outcome_of(*program, frame), xdp_pass_idle_port);
+  const auto events = program->drain_debug();
+  ASSERT_EQ(events.size(), 1u);
+  EXPECT_EQ(events[0].outcome, unsigned{xdp_pass_idle_port});
+  EXPECT_EQ(events[0].frame_bytes, frame.size());
+  EXPECT_TRUE(program->drain_debug().empty());
+}
+
+TEST(XdpProgram, SettingsThatCannotBeAreRefusedInASentence) {
+  auto settings = small_settings();
+  settings.interface4 = address("2001:db8::1");
+  const auto other_family = XdpProgram::load(settings);
+  ASSERT_FALSE(other_family.has_value());
+  EXPECT_EQ(other_family.error().sentence, "an address given for XDP is of the other family");
+  settings = small_settings();
+  settings.binding_entries = 65537;
+  const auto too_many = XdpProgram::load(settings);
+  ASSERT_FALSE(too_many.has_value());
+  EXPECT_EQ(too_many.error().sentence, "XDP maps have 1 to 65536 entries");
+}
+
+TEST(XdpProgram, EveryOutcomeHasAName) {
+  for (unsigned i = 0; i < xdp_outcome_count; ++i) {
+    const auto name = name_of(static_cast<xdp_outcome>(i));
+    const auto verdict = verdict_of(static_cast<xdp_outcome>(i));
+    EXPECT_TRUE(name.starts_with(verdict == XDP_TX ? "relayed." : verdict == XDP_PASS ? "pass." : "drop.")) << name;
+  }
+}
+
+}  // namespace
+}  // namespace fireline::relay
