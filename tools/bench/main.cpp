@@ -1,4 +1,4 @@
-// fireline-bench: tunnel, aead and udp side by side with other people's programs.
+// fireline-bench: tunnel, relay, aead and udp side by side with other people's programs.
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cstdio>
@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "tools/bench/aead_bench.h"
+#include "tools/bench/relay_bench.h"
 #include "tools/bench/tunnel_bench.h"
 #include "tools/bench/udp_bench.h"
 
@@ -21,6 +22,18 @@ struct TunnelWords {
   std::vector<std::string> underlays{"plain"};
   std::vector<std::string> measures{"tcp", "udp", "ping"};
 };
+
+bool contains(const std::vector<std::string>& words, const char* word) {
+  return std::find(words.begin(), words.end(), word) != words.end();
+}
+
+std::vector<Underlay> underlays_of(const std::vector<std::string>& words) {
+  std::vector<Underlay> underlays;
+  for (const std::string& word : words) {
+    underlays.push_back(word == "plain" ? Underlay::plain : Underlay::software_gso);
+  }
+  return underlays;
+}
 
 void add_tunnel(CLI::App& tunnel, TunnelWords& words, TunnelBenchOptions& options) {
   tunnel
@@ -47,27 +60,71 @@ void add_tunnel(CLI::App& tunnel, TunnelWords& words, TunnelBenchOptions& option
   tunnel.add_flag("--check", options.check, "judge the acceptance thresholds; exit code 2 when one is missed");
 }
 
-int run_tunnel(const TunnelWords& words, TunnelBenchOptions& options) {
+std::string own_folder() {
   std::error_code error;
-  const auto folder = std::filesystem::read_symlink("/proc/self/exe", error).parent_path().string();
-  auto candidates = parse_candidates(words.peers, words.thread_modes, folder);
+  return std::filesystem::read_symlink("/proc/self/exe", error).parent_path().string();
+}
+
+int run_tunnel(const TunnelWords& words, TunnelBenchOptions& options) {
+  auto candidates = parse_candidates(words.peers, words.thread_modes, own_folder());
   if (!candidates) {
     std::fprintf(stderr, "fireline-bench: %s\n", candidates.error().c_str());
     return 1;
   }
   options.candidates = std::move(*candidates);
   options.mtus = words.mtus;
-  options.underlays.clear();
-  for (const std::string& word : words.underlays) {
-    options.underlays.push_back(word == "plain" ? Underlay::plain : Underlay::software_gso);
-  }
-  const auto has = [&](const char* word) {
-    return std::find(words.measures.begin(), words.measures.end(), word) != words.measures.end();
-  };
+  options.underlays = underlays_of(words.underlays);
+  const auto has = [&](const char* word) { return contains(words.measures, word); };
   options.tcp = has("tcp");
   options.udp = has("udp");
   options.ping = has("ping");
   return run_tunnel_bench(options);
+}
+
+struct RelayWords {
+  std::string candidates = "fireline,coturn,forwarding";
+  std::vector<std::string> underlays{"plain"};
+  std::vector<std::string> measures{"singles", "trains", "latency", "fairness", "setup"};
+};
+
+void add_relay(CLI::App& relay, RelayWords& words, RelayBenchOptions& options) {
+  relay
+      .add_option("--candidates", words.candidates,
+                  "NAME[=BINARY],…: fireline, fireline-xdp, coturn, forwarding (the kernel in a relay's place)")
+      ->capture_default_str();
+  relay.add_option("--allocations", options.allocations, "allocations that share the load; fairness always takes 100")
+      ->delimiter(',')
+      ->check(CLI::Range(1, 10000));
+  relay.add_option("--size", options.payloads, "bytes of a datagram's payload")
+      ->delimiter(',')
+      ->check(CLI::Range(16, 1440));
+  relay.add_option("--underlay", words.underlays, "plain: veth; software-gso: segmented before the veth")
+      ->delimiter(',')
+      ->check(CLI::IsMember({"plain", "software-gso"}));
+  relay.add_option("--measure", words.measures, "what to measure")
+      ->delimiter(',')
+      ->check(CLI::IsMember({"singles", "trains", "latency", "fairness", "setup"}));
+  relay.add_option("--rounds", options.rounds, "rounds that count; one more runs first and is dropped")
+      ->check(CLI::Range(1, 100))
+      ->capture_default_str();
+  relay.add_option("--json", options.json_path, "file for all figures");
+  relay.add_flag("--check", options.check, "judge the acceptance thresholds; exit code 2 when one is missed");
+}
+
+int run_relay(const RelayWords& words, RelayBenchOptions& options) {
+  auto candidates = parse_relay_candidates(words.candidates, own_folder());
+  if (!candidates) {
+    std::fprintf(stderr, "fireline-bench: %s\n", candidates.error().c_str());
+    return 1;
+  }
+  options.candidates = std::move(*candidates);
+  options.underlays = underlays_of(words.underlays);
+  options.singles = contains(words.measures, "singles");
+  options.trains = contains(words.measures, "trains");
+  options.latency = contains(words.measures, "latency");
+  options.fairness = contains(words.measures, "fairness");
+  options.setup = contains(words.measures, "setup");
+  return run_relay_bench(options);
 }
 
 }  // namespace
@@ -82,6 +139,12 @@ int main(int argc, char** argv) {
   for (int i = 0; i < argc; ++i) tunnel_options.command += (i == 0 ? "" : " ") + std::string(argv[i]);
   CLI::App& tunnel = *app.add_subcommand("tunnel", "whole tunnels between two network namespaces (needs root)");
   add_tunnel(tunnel, words, tunnel_options);
+
+  RelayWords relay_words;
+  RelayBenchOptions relay_options;
+  relay_options.command = tunnel_options.command;
+  CLI::App& relay = *app.add_subcommand("relay", "TURN relays between clients and a peer (needs root)");
+  add_relay(relay, relay_words, relay_options);
 
   AeadBenchOptions aead_options;
   CLI::App& aead = *app.add_subcommand("aead", "what sealing and opening a packet costs with each backend");
@@ -104,6 +167,7 @@ int main(int argc, char** argv) {
   try {
     if (udp) return run_udp_bench(udp_options);
     if (aead) return run_aead_bench(aead_options);
+    if (relay) return run_relay(relay_words, relay_options);
     if (tunnel) return run_tunnel(words, tunnel_options);
   } catch (const std::exception& error) {
     std::fprintf(stderr, "fireline-bench: %s\n", error.what());

@@ -1,0 +1,143 @@
+// Ratios and judgements of relay figures, fairness, and the names of candidates.
+#include "tools/bench/relay_results.h"
+
+#include <gtest/gtest.h>
+
+#include <string>
+#include <tuple>
+#include <vector>
+
+#include "tools/bench/relay_bench.h"
+#include "tools/bench/relay_load.h"
+
+namespace fireline::bench {
+namespace {
+
+using Kind = RelayCandidate::Kind;
+
+RelayBlock block_of(double fireline, double coturn, double forwarding, RelayMeasure measure, int rounds = 9) {
+  RelayBlock block{Underlay::plain, 1280, 1, {}};
+  const auto add = [&](Kind kind, const char* name, double value) {
+    RelaySeries series({kind, name, ""});
+    for (int i = 0; i < rounds; ++i) series.add(measure, value);
+    block.series.push_back(std::move(series));
+  };
+  add(Kind::fireline, "fireline", fireline);
+  add(Kind::coturn, "coturn", coturn);
+  add(Kind::forwarding, "forwarding", forwarding);
+  return block;
+}
+
+const Judgement& judgement_of(const std::vector<Judgement>& all, std::string_view rule) {
+  for (const Judgement& one : all) {
+    if (one.rule.starts_with(rule)) return one;
+  }
+  static const Judgement none{Verdict::not_judged, "none", ""};
+  return none;
+}
+
+TEST(RelayResults, NoRatioWithoutTwiceTheRateFromForwarding) {
+  const RelayBlock enough = block_of(500, 100, 1000, RelayMeasure::train_rate_up);
+  EXPECT_DOUBLE_EQ(ratio_to_coturn(enough, RelayMeasure::train_rate_up, enough.series[0]).value(), 5);
+  const RelayBlock scarce = block_of(501, 100, 1000, RelayMeasure::train_rate_up);
+  EXPECT_FALSE(ratio_to_coturn(scarce, RelayMeasure::train_rate_up, scarce.series[0]).has_value());
+  EXPECT_TRUE(refuse_ratio(scarce, RelayMeasure::train_cpu, scarce.series[0]).has_value())
+      << "CPU per packet of trains rests on those rates";
+  EXPECT_FALSE(refuse_ratio(scarce, RelayMeasure::setups, scarce.series[0]).has_value());
+
+  RelayBlock without = enough;
+  without.series.pop_back();
+  EXPECT_TRUE(refuse_ratio(without, RelayMeasure::train_rate_up, without.series[0]).has_value());
+  EXPECT_TRUE(refuse_ratio(without, RelayMeasure::single_cpu, without.series[0]).has_value());
+}
+
+TEST(RelayResults, SinglesNeedForwardingOfTwiceTheFixedRate) {
+  for (const double forwarded : {159.0, 160.0}) {
+    RelayBlock block = block_of(1.8, 2.0, 0, RelayMeasure::single_cpu);
+    block.series[2].add(RelayMeasure::single_flood_up, forwarded);
+    EXPECT_EQ(refuse_ratio(block, RelayMeasure::single_cpu, block.series[0]).has_value(), forwarded < 160);
+  }
+}
+
+TEST(RelayResults, JudgesAgainstCoturn) {
+  struct Row {
+    std::string_view rule;
+    RelayMeasure measure;
+    double fireline;
+    double coturn;
+    int rounds;
+    Verdict verdict;
+  };
+  const Row rows[] = {
+      {"four times the rate passes", RelayMeasure::train_rate_down, 400, 100, 9, Verdict::pass},
+      {"less than four times fails", RelayMeasure::train_rate_down, 399, 100, 9, Verdict::fail},
+      {"eight rounds do not judge", RelayMeasure::train_rate_down, 400, 100, 8, Verdict::not_judged},
+      {"a third of the CPU passes", RelayMeasure::train_cpu, 1, 3.01, 9, Verdict::pass},
+      {"more than a third fails", RelayMeasure::train_cpu, 1, 2.9, 9, Verdict::fail},
+      {"twice the set-ups pass", RelayMeasure::setups, 200, 100, 9, Verdict::pass},
+      {"less than twice fails", RelayMeasure::setups, 199, 100, 9, Verdict::fail},
+  };
+  for (const Row& row : rows) {
+    SCOPED_TRACE(row.rule);
+    const RelayBlock block = block_of(row.fireline, row.coturn, 1000, row.measure, row.rounds);
+    const auto judgements = judge(block, block.series[0]);
+    EXPECT_EQ(judgement_of(judgements, text_of(row.measure).key).verdict, row.verdict);
+    EXPECT_TRUE(judge(block, block.series[1]).empty()) << "coturn is not judged";
+  }
+}
+
+TEST(RelayResults, FairnessNeedsAnOverload) {
+  for (const auto& [factor, index, verdict] :
+       {std::tuple{2.0, 0.96, Verdict::pass}, {2.0, 0.94, Verdict::fail}, {1.5, 0.99, Verdict::not_judged}}) {
+    RelayBlock block = block_of(index, 0, 0, RelayMeasure::fairness_down);
+    block.series[0].add(RelayMeasure::overload_factor, factor);
+    EXPECT_EQ(judgement_of(judge(block, block.series[0]), "fairness_down").verdict, verdict);
+  }
+}
+
+TEST(RelayResults, TableAndJsonNameEveryMeasureTaken) {
+  const RelayBlock block = block_of(400, 100, 1000, RelayMeasure::train_rate_up);
+  const std::string text = table(block);
+  EXPECT_NE(text.find("trains loss-free up kpps"), std::string::npos);
+  EXPECT_NE(text.find("400 (400-400) 4.00x"), std::string::npos);
+  EXPECT_EQ(text.find("round trip"), std::string::npos);
+  const std::string json = json_report({}, {}, {block});
+  EXPECT_NE(json.find("\"ratio_to_coturn\": 4.0"), std::string::npos);
+  EXPECT_NE(acceptance_lines(block, block.series[0]).find("PASS  train_rate_up_kpps"), std::string::npos);
+}
+
+TEST(JainIndex, IsOneForEqualSharesAndOneNthForOneTaker) {
+  EXPECT_DOUBLE_EQ(jain_index(std::vector<double>{5, 5, 5, 5}), 1);
+  EXPECT_DOUBLE_EQ(jain_index(std::vector<double>{8, 0, 0, 0}), 0.25);
+  EXPECT_DOUBLE_EQ(jain_index(std::vector<double>{3, 1}), 0.8);
+  EXPECT_DOUBLE_EQ(jain_index(std::vector<double>{0, 0}), 0);
+  EXPECT_DOUBLE_EQ(jain_index({}), 0);
+}
+
+TEST(RelayCandidates, AreReadOrRefusedWithASentence) {
+  const auto good = parse_relay_candidates("coturn=/bin/true,forwarding,fireline=/bin/true", "/nowhere");
+  ASSERT_TRUE(good.has_value());
+  EXPECT_EQ(good->size(), 3u);
+  EXPECT_EQ((*good)[0].kind, Kind::coturn);
+  EXPECT_EQ((*good)[0].binary, "/bin/true");
+  EXPECT_EQ((*good)[1].kind, Kind::forwarding);
+  struct Row {
+    std::string_view names;
+    std::string_view sentence;
+  };
+  const Row rows[] = {
+      {"", "--candidates names nobody"},
+      {"eturnal", "--candidates: 'eturnal' is none of fireline, fireline-xdp, coturn, forwarding"},
+      {"forwarding=/bin/true", "--candidates: forwarding is no program"},
+      {"fireline", "--candidates: no program /nowhere/fireline-relay: build it or name another with fireline=PATH"},
+      {"forwarding,forwarding", "--candidates: forwarding appears twice"},
+  };
+  for (const Row& row : rows) {
+    const auto bad = parse_relay_candidates(row.names, "/nowhere");
+    ASSERT_FALSE(bad.has_value()) << row.names;
+    EXPECT_EQ(bad.error(), row.sentence);
+  }
+}
+
+}  // namespace
+}  // namespace fireline::bench

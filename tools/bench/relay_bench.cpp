@@ -1,0 +1,112 @@
+#include "tools/bench/relay_bench.h"
+
+#include <fmt/format.h>
+
+#include <cstdio>
+#include <fstream>
+
+namespace fireline::bench {
+namespace {
+
+void progress(const std::string& text) {
+  fmt::print(stderr, "{}\n", text);
+  std::fflush(stderr);
+}
+
+void report_round(const std::string& where, const RelaySeries& series, std::size_t failures_before) {
+  const auto last = [&](RelayMeasure measure) {
+    return series.values(measure).empty() ? std::string("-") : fmt::format("{:.2f}", series.values(measure).back());
+  };
+  progress(fmt::format("{} {}: singles {} us, trains {} / {} kpps {} us, round trip {} us, Jain {} / {}, {} set-ups/s",
+                       where, series.candidate().name, last(RelayMeasure::single_cpu),
+                       last(RelayMeasure::train_rate_up), last(RelayMeasure::train_rate_down),
+                       last(RelayMeasure::train_cpu), last(RelayMeasure::latency_p50), last(RelayMeasure::fairness_up),
+                       last(RelayMeasure::fairness_down), last(RelayMeasure::setups)));
+  for (std::size_t f = failures_before; f < series.failures().size(); ++f)
+    progress("  failed: " + series.failures()[f]);
+}
+
+RelayBlock measure_block(const RelayBenchOptions& options, Underlay underlay, std::size_t payload,
+                         std::size_t allocations) {
+  RelayBlock block{underlay, payload, allocations, {}};
+  for (const RelayCandidate& candidate : options.candidates) block.series.emplace_back(candidate);
+  const RelayLab lab(underlay);
+  for (int round = 0; round <= options.rounds; ++round) {
+    const bool dropped = round == 0;
+    for (std::size_t i = 0; i < block.series.size(); ++i) {
+      // Each round begins with another candidate: nobody always follows the same neighbour.
+      RelaySeries& series = block.series[(i + static_cast<std::size_t>(round)) % block.series.size()];
+      check_interrupt();
+      RelaySeries scratch(series.candidate());
+      RelaySeries& target = dropped ? scratch : series;
+      const std::size_t failures = target.failures().size();
+      try {
+        measure_relay(options, lab, payload, allocations, target);
+      } catch (const Interrupted&) {
+        throw;
+      } catch (const BenchError& error) {
+        // Who cannot start in the first round will not start later either.
+        if (dropped) throw;
+        target.add_failure(error.what());
+      }
+      report_round(fmt::format("{} B, {} allocation(s), {}, round {}/{}{}", payload, allocations, name_of(underlay),
+                               round, options.rounds, dropped ? " (dropped)" : ""),
+                   target, failures);
+    }
+  }
+  return block;
+}
+
+bool print_acceptance(const std::vector<RelayBlock>& blocks) {
+  bool passed = true;
+  bool judged = false;
+  for (const RelayBlock& block : blocks) {
+    for (const RelaySeries& series : block.series) {
+      fmt::print("{}", acceptance_lines(block, series));
+      for (const Judgement& one : judge(block, series)) {
+        judged = true;
+        if (one.verdict != Verdict::pass) passed = false;
+      }
+      if (!judge(block, series).empty() && !series.failures().empty()) passed = false;
+    }
+  }
+  if (!judged) fmt::print("\n--check: no fireline-relay among the candidates\n");
+  return passed && judged;
+}
+
+}  // namespace
+
+int run_relay_bench(const RelayBenchOptions& options) {
+  const Machine machine = describe_machine();
+  fmt::print("{}\n{} cores, {}, Linux {}, load average {:.2f}\n", options.command, machine.cores, machine.cpu,
+             machine.kernel, machine.load);
+  std::fflush(stdout);
+  watch_interrupts();
+  std::vector<RelayBlock> blocks;
+  try {
+    for (const Underlay underlay : options.underlays) {
+      for (const std::size_t payload : options.payloads) {
+        for (const std::size_t allocations : options.allocations) {
+          blocks.push_back(measure_block(options, underlay, payload, allocations));
+          fmt::print("{}", table(blocks.back()));
+          std::fflush(stdout);
+        }
+      }
+    }
+  } catch (const BenchError& error) {
+    fmt::print(stderr, "fireline-bench: {}\n", error.what());
+    return 1;
+  }
+  if (!options.json_path.empty()) {
+    std::ofstream file(options.json_path);
+    file << json_report(options, machine, blocks);
+    if (!file.flush()) {
+      fmt::print(stderr, "fireline-bench: cannot write {}\n", options.json_path);
+      return 1;
+    }
+  }
+  if (options.check && !print_acceptance(blocks)) return 2;
+  return 0;
+}
+
+}  // namespace fireline::bench

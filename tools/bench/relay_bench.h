@@ -1,0 +1,43 @@
+// `fireline-bench relay`: TURN relays side by side in a lab of namespaces, alternating round by round. The first round
+// warms up and is dropped. Progress on standard error, the tables on standard output. Needs root.
+#pragma once
+#include <string>
+#include <vector>
+
+#include "tools/bench/relay_results.h"
+#include "tools/bench/report.h"
+
+namespace fireline::bench {
+
+struct RelayBenchOptions {
+  std::vector<RelayCandidate> candidates;
+  std::vector<std::size_t> allocations{1};
+  std::vector<std::size_t> payloads{1280};
+  std::vector<Underlay> underlays{Underlay::plain};
+  int rounds = 9;  // that count
+  bool singles = true;
+  bool trains = true;
+  bool latency = true;
+  bool fairness = true;
+  bool setup = true;
+  bool check = false;  // judge the thresholds
+  std::string json_path;
+  std::string command;  // as typed, for the report
+};
+
+// The exit code: 0; 1 after a sentence on standard error; 2 when --check found a threshold missed.
+int run_relay_bench(const RelayBenchOptions& options);
+
+// One candidate, one round: fills `series`. Throws BenchError when it cannot even start; a measurement that fails is a
+// failure of the series.
+void measure_relay(const RelayBenchOptions& options, const RelayLab& lab, std::size_t payload_bytes,
+                   std::size_t allocations, RelaySeries& series);
+
+// One block: a row per measure, a column per candidate: median (low-high), and the ratio to coturn or why not.
+[[nodiscard]] std::string table(const RelayBlock& block);
+// A line per threshold: "PASS", "FAIL" or "----" for what could not be judged.
+[[nodiscard]] std::string acceptance_lines(const RelayBlock& block, const RelaySeries& series);
+[[nodiscard]] std::string json_report(const RelayBenchOptions& options, const Machine& machine,
+                                      const std::vector<RelayBlock>& blocks);
+
+}  // namespace fireline::bench

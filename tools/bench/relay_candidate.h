@@ -1,0 +1,53 @@
+// Who competes in `fireline-bench relay`: fireline-relay in user space or by XDP, coturn, or the kernel's forwarding in
+// their place; and one of them running in the lab. One thread.
+#pragma once
+#include <sys/types.h>
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/base/result.h"
+#include "tools/bench/process.h"
+#include "tools/bench/relay_lab.h"
+#include "tools/bench/turn_clients.h"
+
+namespace fireline::bench {
+
+struct RelayCandidate {
+  enum class Kind : std::uint8_t { fireline, fireline_xdp, coturn, forwarding };
+  Kind kind = Kind::fireline;
+  std::string name;
+  std::string binary;  // empty for forwarding
+};
+
+// "fireline,fireline-xdp,coturn=/opt/bin/turnserver,forwarding". `folder` is where fireline's own programs are. The
+// error is a sentence for the person.
+[[nodiscard]] Result<std::vector<RelayCandidate>, std::string> parse_relay_candidates(std::string_view names,
+                                                                                      const std::string& folder);
+
+// A server that answers. Ended with the object.
+class RunningRelay {
+ public:
+  // Throws BenchError, with the last lines that the program wrote.
+  RunningRelay(const RelayCandidate& candidate, const RelayLab& lab);
+  ~RunningRelay();
+  RunningRelay(const RunningRelay&) = delete;
+  RunningRelay& operator=(const RunningRelay&) = delete;
+
+  [[nodiscard]] const TurnServer& server() const noexcept { return server_; }
+  // None for forwarding.
+  [[nodiscard]] const std::vector<pid_t>& processes() const noexcept { return processes_; }
+
+ private:
+  [[nodiscard]] Command command_of(const RelayCandidate& candidate, const RelayLab& lab);
+
+  TurnServer server_;
+  std::string users_path_;
+  std::unique_ptr<Child> process_;
+  std::vector<pid_t> processes_;
+};
+
+}  // namespace fireline::bench

@@ -1,0 +1,56 @@
+#include "tools/bench/relay_lab.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <sstream>
+
+#include "tools/bench/process.h"
+
+namespace fireline::bench {
+namespace {
+
+void in(const std::string& network_namespace, const std::string& words) {
+  Command command{{}, network_namespace, {}, {}};
+  std::istringstream stream(words);
+  for (std::string word; stream >> word;) command.words.push_back(word);
+  run(command);
+}
+
+}  // namespace
+
+RelayLab::Namespace::Namespace(std::string its_name) : name(std::move(its_name)) {
+  in("", "ip netns add " + name);
+}
+
+RelayLab::Namespace::~Namespace() {
+  try {
+    in("", "ip netns del " + name);
+  } catch (const std::exception&) {
+    // Interrupted: the next run removes it.
+  }
+}
+
+RelayLab::RelayLab(Underlay underlay) : pair_(underlay), far_(fmt::format("flbench-{}-f", getpid())) {
+  in(near(), "ip address flush dev under");
+  in(relay(), "ip address flush dev under");
+  in(near(), fmt::format("ip address add {}/30 dev under", kNearAddress));
+  in(relay(), fmt::format("ip address add {}/30 dev under", kRelayAddress));
+  in(near(), fmt::format("ip address add {}/32 dev lo", kClientAddress));
+  in(near(), fmt::format("ip address add {}/32 dev lo", kPeerAddress));
+  in(near(), fmt::format("ip route add 198.18.3.0/30 via {}", kRelayAddress));
+  in(relay(), fmt::format("ip route add default via {}", kNearAddress));
+  in(relay(), "ip link add far type veth peer name under netns " + far());
+  in(relay(), "ip address add 198.18.3.1/30 dev far");
+  in(relay(), "ip link set far up");
+  in(relay(), "sysctl -qw net.ipv4.ip_forward=1");
+  in(far(), fmt::format("ip address add {}/30 dev under", kFarAddress));
+  in(far(), "ip link set lo up");
+  in(far(), "ip link set under up");
+  in(far(), "ip route add default via 198.18.3.1");
+  if (underlay == Underlay::plain) return;
+  in(relay(), "ethtool -K far tso off tx-udp-segmentation off gro on");
+  in(far(), "ethtool -K under tso off tx-udp-segmentation off gro on");
+}
+
+}  // namespace fireline::bench

@@ -1,0 +1,55 @@
+// Load through a relay, or through the kernel in its place, in one direction: one sender thread and one counting
+// receiver thread, each pinned to a core of its own where there are two. Datagrams are numbered per flow; goodput is
+// what came, not what was sent. Singles leave by sendmmsg, trains by UDP GSO.
+//
+//   payload:  0  sequence number in its flow (8)    8  flow (4)    12  run (4)    then zeros
+#pragma once
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "tools/bench/turn_clients.h"
+
+namespace fireline::bench {
+
+enum class Direction : std::uint8_t { to_peer, to_client };
+
+inline constexpr std::size_t kLoadHeaderBytes = 16;  // the least payload
+inline constexpr std::size_t kSingleBurst = 4;       // singles of one sendmmsg: few, so that the pace stays fine
+inline constexpr std::size_t kRelayTrain = 44;       // datagrams of one GSO send at 1280 bytes; fewer when longer
+
+struct RelayLoad {
+  Direction direction = Direction::to_peer;
+  std::size_t payload_bytes = 1280;
+  bool trains = false;
+  double datagrams_per_second = 0;  // over all flows; 0: as fast as it goes
+  std::chrono::milliseconds time{1000};
+};
+
+struct RelayResult {
+  std::uint64_t sent = 0;
+  std::uint64_t received = 0;  // without duplicates
+  std::uint64_t reordered = 0;
+  std::uint64_t duplicates = 0;
+  double seconds = 0;
+  std::vector<double> per_flow;  // received
+  [[nodiscard]] double loss() const noexcept {
+    return sent == 0 ? 0 : 1 - static_cast<double>(received) / static_cast<double>(sent);
+  }
+  [[nodiscard]] double offered() const noexcept { return static_cast<double>(sent) / seconds; }      // per second
+  [[nodiscard]] double carried() const noexcept { return static_cast<double>(received) / seconds; }  // per second
+};
+
+// All flows share the rate equally, call by call. Throws BenchError.
+[[nodiscard]] RelayResult run_relay_load(std::span<const Flow> flows, int peer_socket, const RelayLoad& load);
+
+// Round trips client to peer and back, one at a time, in microseconds; the peer echoes. Lost ones are left out.
+[[nodiscard]] std::vector<double> relay_round_trips(const Flow& flow, int peer_socket, std::size_t payload_bytes,
+                                                    std::size_t count);
+
+// Jain's index of fairness: 1 when all are equal, 1/n when one has all. 0 without values or when all are zero.
+[[nodiscard]] double jain_index(std::span<const double> shares) noexcept;
+
+}  // namespace fireline::bench

@@ -1,0 +1,194 @@
+// One round of one relay: singles, trains, round trips, fairness, set-up.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <functional>
+#include <memory>
+#include <optional>
+
+#include "tools/bench/cpu_meter.h"
+#include "tools/bench/loss_free_rate.h"
+#include "tools/bench/relay_bench.h"
+#include "tools/bench/relay_load.h"
+
+namespace fireline::bench {
+namespace {
+
+using std::chrono::milliseconds;
+
+constexpr milliseconds kFixedTime{1500};
+constexpr milliseconds kFloodTime{800};
+constexpr milliseconds kProbeTime{250};  // of one step of the loss-free search
+constexpr double kOfferedLeast = 0.95;   // of the rate asked for
+constexpr std::size_t kRoundTrips = 2000;
+constexpr std::size_t kFairAllocations = 100;
+constexpr std::size_t kSetups = 1000;
+constexpr double kMicro = 1e6;
+constexpr double kKilo = 1e3;
+
+// Peer socket and flows of one candidate: through the relay, or plain where the kernel forwards.
+class Path {
+ public:
+  Path(const RelayCandidate& candidate, const RelayLab& lab, const TurnServer& server, std::size_t allocations)
+      : forwarding_(candidate.kind == RelayCandidate::Kind::forwarding),
+        peer_(bench_socket(forwarding_ ? lab.far() : lab.near(),
+                           {IpAddress::parse(forwarding_ ? kFarAddress : kPeerAddress).value(), 0, 0})) {
+    const Endpoint peer = local_endpoint(peer_.get());
+    if (forwarding_) {
+      plain_ = plain_flows(lab.near(), peer, allocations);
+    } else {
+      clients_ = std::make_unique<TurnClients>(lab.near(), server, peer, allocations);
+    }
+  }
+  [[nodiscard]] std::span<const Flow> flows() const { return forwarding_ ? plain_ : clients_->flows(); }
+  [[nodiscard]] int peer_socket() const noexcept { return peer_.get(); }
+  [[nodiscard]] double setup_seconds() const noexcept { return clients_ ? clients_->seconds() : 0; }
+
+ private:
+  bool forwarding_;
+  io::FileDescriptor peer_;
+  std::unique_ptr<TurnClients> clients_;
+  std::vector<Flow> plain_;
+};
+
+class Round {
+ public:
+  Round(const RelayBenchOptions& options, const RelayLab& lab, std::size_t payload, std::size_t allocations,
+        RelaySeries& series)
+      : options_(options), lab_(lab), payload_(payload), series_(series), running_(series.candidate(), lab) {
+    path_.emplace(series.candidate(), lab, running_.server(), allocations);
+  }
+
+  void measure() {
+    const bool relay = series_.candidate().kind != RelayCandidate::Kind::forwarding;
+    if (options_.latency) attempt("round trips", [&] { latency(); });
+    if (options_.singles) attempt("singles", [&] { singles(); });
+    if (options_.trains) attempt("trains", [&] { trains(); });
+    series_.add(RelayMeasure::reorders, static_cast<double>(reordered_));
+    series_.add(RelayMeasure::duplicates, static_cast<double>(duplicates_));
+    path_.reset();
+    if (options_.fairness && relay) attempt("fairness", [&] { fairness(); });
+    if (options_.setup && relay) attempt("set-up", [&] { setup(); });
+  }
+
+ private:
+  struct Spent {
+    double packets = 0;
+    double relay = 0;    // CPU seconds of the relay's process
+    double machine = 0;  // busy seconds of all CPUs
+    double lost = 0;
+    double sent = 0;
+  };
+
+  void attempt(const char* what, const std::function<void()>& action) {
+    try {
+      action();
+    } catch (const Interrupted&) {
+      throw;
+    } catch (const BenchError& error) {
+      series_.add_failure(fmt::format("{}: {}", what, error.what()));
+    }
+  }
+
+  RelayResult load(Direction direction, bool trains, double rate, milliseconds time, Spent* spent = nullptr) {
+    const CpuTimes before = cpu_times(running_.processes());
+    const RelayResult result =
+        run_relay_load(path_->flows(), path_->peer_socket(), {direction, payload_, trains, rate, time});
+    const CpuTimes after = cpu_times(running_.processes());
+    reordered_ += result.reordered;
+    duplicates_ += result.duplicates;
+    if (spent == nullptr) return result;
+    spent->packets += static_cast<double>(result.received);
+    spent->relay += after.processes - before.processes;
+    spent->machine += after.machine - before.machine;
+    spent->sent += static_cast<double>(result.sent);
+    spent->lost += static_cast<double>(result.sent - std::min(result.sent, result.received));
+    return result;
+  }
+
+  void add_spent(const Spent& spent, RelayMeasure relay, RelayMeasure machine) {
+    if (spent.packets == 0) throw BenchError("nothing arrived");
+    if (!running_.processes().empty()) series_.add(relay, spent.relay / spent.packets * kMicro);
+    series_.add(machine, spent.machine / spent.packets * kMicro);
+  }
+
+  void latency() {
+    const std::vector<double> times = relay_round_trips(path_->flows()[0], path_->peer_socket(), payload_, kRoundTrips);
+    if (times.size() < kRoundTrips * 99 / 100) {
+      throw BenchError(fmt::format("{} of {} came back", times.size(), kRoundTrips));
+    }
+    series_.add(RelayMeasure::latency_p50, *percentile(times, 50));
+    series_.add(RelayMeasure::latency_p99, *percentile(times, 99));
+  }
+
+  void singles() {
+    Spent spent;
+    for (const Direction direction : {Direction::to_peer, Direction::to_client}) {
+      const RelayResult result = load(direction, false, kFixedRate, kFixedTime, &spent);
+      if (result.offered() < kOfferedLeast * kFixedRate) {
+        throw BenchError(fmt::format("the generator made {:.0f} instead of {:.0f} datagrams per second",
+                                     result.offered(), kFixedRate));
+      }
+    }
+    add_spent(spent, RelayMeasure::single_cpu, RelayMeasure::single_busy);
+    series_.add(RelayMeasure::single_loss, 100 * spent.lost / spent.sent);
+    series_.add(RelayMeasure::single_flood_up, load(Direction::to_peer, false, 0, kFloodTime).carried() / kKilo);
+    series_.add(RelayMeasure::single_flood_down, load(Direction::to_client, false, 0, kFloodTime).carried() / kKilo);
+  }
+
+  void trains() {
+    Spent spent;
+    for (const Direction direction : {Direction::to_peer, Direction::to_client}) {
+      const double flood = load(direction, true, 0, kFloodTime).carried();
+      const double rate = search_loss_free_rate(flood / 2, [&](double per_second) {
+        const RelayResult probe = load(direction, true, per_second, kProbeTime);
+        // A rate that the sender did not reach is not shown to be carried.
+        return probe.offered() < kOfferedLeast * per_second ? 1.0 : probe.loss();
+      });
+      series_.add(direction == Direction::to_peer ? RelayMeasure::train_rate_up : RelayMeasure::train_rate_down,
+                  rate / kKilo);
+      if (rate > 0) (void)load(direction, true, rate, kFloodTime, &spent);
+    }
+    add_spent(spent, RelayMeasure::train_cpu, RelayMeasure::train_busy);
+  }
+
+  // Equal shares of twice what all of them got through when nobody paced.
+  void fairness() {
+    path_.emplace(series_.candidate(), lab_, running_.server(), kFairAllocations);
+    double least_factor = 0;
+    for (const Direction direction : {Direction::to_peer, Direction::to_client}) {
+      const double carried = load(direction, false, 0, kFloodTime).carried();
+      const RelayResult result = load(direction, false, 2 * carried, kFloodTime);
+      series_.add(direction == Direction::to_peer ? RelayMeasure::fairness_up : RelayMeasure::fairness_down,
+                  jain_index(result.per_flow));
+      const double factor = result.carried() > 0 ? result.offered() / result.carried() : 0;
+      least_factor = least_factor == 0 ? factor : std::min(least_factor, factor);
+    }
+    series_.add(RelayMeasure::overload_factor, least_factor);
+    path_.reset();
+  }
+
+  void setup() {
+    path_.emplace(series_.candidate(), lab_, running_.server(), kSetups);
+    series_.add(RelayMeasure::setups, static_cast<double>(kSetups) / path_->setup_seconds());
+    path_.reset();
+  }
+
+  const RelayBenchOptions& options_;
+  const RelayLab& lab_;
+  std::size_t payload_;
+  RelaySeries& series_;
+  RunningRelay running_;
+  std::optional<Path> path_;
+  std::uint64_t reordered_ = 0;
+  std::uint64_t duplicates_ = 0;
+};
+
+}  // namespace
+
+void measure_relay(const RelayBenchOptions& options, const RelayLab& lab, std::size_t payload_bytes,
+                   std::size_t allocations, RelaySeries& series) {
+  Round(options, lab, payload_bytes, allocations, series).measure();
+}
+
+}  // namespace fireline::bench

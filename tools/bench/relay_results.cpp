@@ -1,0 +1,149 @@
+#include "tools/bench/relay_results.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace fireline::bench {
+namespace {
+
+using Kind = RelayCandidate::Kind;
+
+constexpr std::array<RelayMeasureText, kRelayMeasures> kTexts{{
+    {"single_cpu_us", "singles at 80 kpps: relay us", 2, true, false},
+    {"single_busy_us", "  whole machine us", 2, false, false},
+    {"single_loss_percent", "  lost %", 2, false, false},
+    {"single_flood_up_kpps", "singles unpaced up kpps", 0, true, true},
+    {"single_flood_down_kpps", "singles unpaced down kpps", 0, true, true},
+    {"train_rate_up_kpps", "trains loss-free up kpps", 0, true, true},
+    {"train_rate_down_kpps", "trains loss-free down kpps", 0, true, true},
+    {"train_cpu_us", "  relay us", 3, true, false},
+    {"train_busy_us", "  whole machine us", 3, false, false},
+    {"latency_p50_us", "round trip p50 us", 0, false, false},
+    {"latency_p99_us", "round trip p99 us", 0, false, false},
+    {"fairness_up", "Jain, twice the load, up", 3, false, false},
+    {"fairness_down", "Jain, twice the load, down", 3, false, false},
+    {"overload_factor", "  offered over carried", 2, false, false},
+    {"setups_per_second", "allocate + bind per s", 0, true, false},
+    {"reorders", "reordered", 0, false, false},
+    {"duplicates", "duplicates", 0, false, false},
+}};
+
+// The measures whose medians a measure's figure rests on: each must be within what the kernel forwards.
+std::vector<RelayMeasure> claims_of(RelayMeasure measure) {
+  if (text_of(measure).is_rate) return {measure};
+  if (measure == RelayMeasure::train_cpu) return {RelayMeasure::train_rate_up, RelayMeasure::train_rate_down};
+  return {};
+}
+
+std::optional<std::string> refuse_claim(const RelayBlock& block, RelayMeasure measure, double claim) {
+  const RelaySeries* forwarding = block.find(Kind::forwarding);
+  const auto forwarded = forwarding != nullptr ? forwarding->median(measure) : std::nullopt;
+  if (!forwarded) return fmt::format("no figure of kernel forwarding for {}", text_of(measure).key);
+  if (*forwarded >= kForwardingMargin * claim) return std::nullopt;
+  return fmt::format("kernel forwarding gives {:.0f} kpps ({}), less than {} times {:.0f}", *forwarded,
+                     text_of(measure).key, kForwardingMargin, claim);
+}
+
+Judgement judge_ratio(const RelayBlock& block, const RelaySeries& series, RelayMeasure measure, double bound,
+                      bool at_least) {
+  Judgement judgement;
+  judgement.rule = fmt::format("{} {} {:.2f} x coturn", text_of(measure).key, at_least ? ">=" : "<=", bound);
+  if (const auto why = refuse_ratio(block, measure, series)) {
+    judgement.figure = *why;
+    return judgement;
+  }
+  const auto ratio = ratio_to_coturn(block, measure, series);
+  if (!ratio) {
+    judgement.figure = "not measured for both";
+    return judgement;
+  }
+  const std::size_t rounds = series.values(measure).size();
+  judgement.figure = fmt::format("{:.2f} x ({:.2f} of {:.2f}), {} rounds", *ratio, *series.median(measure),
+                                 *block.find(Kind::coturn)->median(measure), rounds);
+  if (rounds < kJudgedRounds) {
+    judgement.figure += fmt::format(": {} are needed", kJudgedRounds);
+    return judgement;
+  }
+  judgement.verdict = (at_least ? *ratio >= bound : *ratio <= bound) ? Verdict::pass : Verdict::fail;
+  return judgement;
+}
+
+Judgement judge_fairness(const RelaySeries& series, RelayMeasure measure) {
+  constexpr double kLeast = 0.95;
+  constexpr double kOverloadLeast = 1.8;  // of the twice that is asked for
+  Judgement judgement;
+  judgement.rule = fmt::format("{} >= {}", text_of(measure).key, kLeast);
+  const auto index = series.median(measure);
+  const auto factor = series.median(RelayMeasure::overload_factor);
+  if (!index || !factor) {
+    judgement.figure = "not measured";
+    return judgement;
+  }
+  judgement.figure = fmt::format("{:.3f} at {:.2f} x what is carried", *index, *factor);
+  if (*factor < kOverloadLeast) {
+    judgement.figure += ": the generator made no overload";
+    return judgement;
+  }
+  judgement.verdict = *index >= kLeast ? Verdict::pass : Verdict::fail;
+  return judgement;
+}
+
+}  // namespace
+
+const RelayMeasureText& text_of(RelayMeasure measure) {
+  return kTexts[static_cast<std::size_t>(measure)];
+}
+
+std::optional<double> RelaySeries::median(RelayMeasure measure) const {
+  const auto summary = summarize(values(measure));
+  if (!summary) return std::nullopt;
+  return summary->median;
+}
+
+const RelaySeries* RelayBlock::find(Kind kind) const {
+  const auto found =
+      std::find_if(series.begin(), series.end(), [&](const RelaySeries& one) { return one.candidate().kind == kind; });
+  return found == series.end() ? nullptr : &*found;
+}
+
+std::optional<std::string> refuse_ratio(const RelayBlock& block, RelayMeasure measure, const RelaySeries& series) {
+  if (measure == RelayMeasure::single_cpu) {
+    return refuse_claim(block, RelayMeasure::single_flood_up, kFixedRate / 1000);
+  }
+  for (const RelayMeasure claim : claims_of(measure)) {
+    const auto median = series.median(claim);
+    if (!median) continue;
+    if (auto why = refuse_claim(block, claim, *median)) return why;
+  }
+  return std::nullopt;
+}
+
+std::optional<double> ratio_to_coturn(const RelayBlock& block, RelayMeasure measure, const RelaySeries& series) {
+  const RelaySeries* coturn = block.find(Kind::coturn);
+  if (coturn == nullptr || coturn == &series || refuse_ratio(block, measure, series)) return std::nullopt;
+  const auto ours = series.median(measure);
+  const auto theirs = coturn->median(measure);
+  if (!ours || !theirs || *theirs <= 0) return std::nullopt;
+  return *ours / *theirs;
+}
+
+std::vector<Judgement> judge(const RelayBlock& block, const RelaySeries& series) {
+  switch (series.candidate().kind) {
+    case Kind::fireline:
+      return {judge_ratio(block, series, RelayMeasure::single_cpu, 0.9, false),
+              judge_ratio(block, series, RelayMeasure::train_rate_up, 4, true),
+              judge_ratio(block, series, RelayMeasure::train_rate_down, 4, true),
+              judge_ratio(block, series, RelayMeasure::train_cpu, 1.0 / 3, false),
+              judge_ratio(block, series, RelayMeasure::setups, 2, true),
+              judge_fairness(series, RelayMeasure::fairness_up),
+              judge_fairness(series, RelayMeasure::fairness_down)};
+    case Kind::fireline_xdp:
+      return {judge_ratio(block, series, RelayMeasure::single_flood_up, 5, true),
+              judge_ratio(block, series, RelayMeasure::single_flood_down, 5, true)};
+    default:
+      return {};
+  }
+}
+
+}  // namespace fireline::bench
