@@ -35,8 +35,8 @@
 
 namespace fireline::ice {
 
-// Room for a check: header 20, USERNAME 4 + 516, role 12, PRIORITY 8, USE-CANDIDATE 4, integrity 24, FINGERPRINT 8.
-inline constexpr std::size_t kTransmitBytesMax = 608;
+// Room for a check: header 20, USERNAME 4 + 512, role 12, PRIORITY 8, USE-CANDIDATE 4, integrity 24, FINGERPRINT 8.
+inline constexpr std::size_t kTransmitBytesMax = 604;
 
 // Answers that wait to be fetched: one per handle_binding when the caller drains, some more when it handles a batch
 // first.

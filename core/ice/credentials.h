@@ -11,7 +11,9 @@
 
 namespace fireline::ice {
 
-inline constexpr std::size_t kUfragBytesMax = 256;
+// RFC 8839 section 5.4 allows 256 characters of each, but two fragments and a colon must fit into a USERNAME, whose
+// limit is 509 bytes (RFC 8489 section 14.3).
+inline constexpr std::size_t kUfragBytesMax = 254;
 inline constexpr std::size_t kPasswordBytesMax = 256;
 
 enum class CredentialsError : std::uint8_t {

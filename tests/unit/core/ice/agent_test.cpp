@@ -1,0 +1,423 @@
+// One agent: the bytes that it sends, what it accepts and drops, and what it tells its owner.
+#include "core/ice/agent.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "core/stun/integrity.h"
+#include "core/stun/message_writer.h"
+#include "tests/unit/core/ice/virtual_network.h"
+
+namespace fireline::ice {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+std::string hex(std::span<const std::byte> bytes) {
+  std::string text;
+  for (const std::byte b : bytes) {
+    constexpr const char* kDigits = "0123456789abcdef";
+    text += kDigits[std::to_integer<unsigned>(b) >> 4];
+    text += kDigits[std::to_integer<unsigned>(b) & 15];
+  }
+  return text;
+}
+
+constexpr const char* kRequest =
+    "000100482112a4420102030405060708090a0b0c000600096e6b34363a6c6c7165000000802a00080102030405060708002400046efffeff"
+    "00250000000800141dd014ff8eba04c8d69b4b272dbe61e06651e93380280004d5b89c73";
+constexpr const char* kResponse =
+    "0101002c2112a4420102030405060708090a0b0c002000080001ec83e112a6480008001435e33d4280d1e90a9477882b180cebf496a0fda2"
+    "80280004131e27a3";
+
+constexpr Instant kNow = Instant{} + seconds(1);
+
+// The specification's vectors: the client's second request nominates, and the gateway answers it.
+TEST(Agent, WritesTheSpecificationsRequestAndResponse) {
+  Side client(client_settings(), 1, {0x0102030405060708, 0x1111, 0x05060708090A0B0C});
+  Side gateway(gateway_settings(), 2);
+  client.agent.add_local(kNow, host("192.0.2.10:52625"));
+  gateway.agent.add_local(kNow, host("198.51.100.7:52625"));
+  client.agent.add_remote(kNow, announced(host("198.51.100.7:52625")));
+  const auto exchange = [&] {
+    const auto request = client.drain(kNow).front();
+    gateway.agent.handle_binding(kNow, at("192.0.2.10:52625"), at("198.51.100.7:52625"), request.view());
+    const auto response = gateway.drain(kNow).front();
+    client.agent.handle_binding(kNow, at("198.51.100.7:52625"), at("192.0.2.10:52625"), response.view());
+    return std::pair(hex(request.bytes), hex(response.bytes));
+  };
+  EXPECT_EQ(exchange().first.find("00250000"), std::string::npos) << "nothing is nominated yet";
+  const auto [request, response] = exchange();
+  EXPECT_EQ(request, kRequest);
+  EXPECT_EQ(response, kResponse);
+}
+
+// A gateway with one host candidate.
+struct Gateway : testing::Test {
+  Gateway() { side.agent.add_local(kNow, host("198.51.100.7:52625")); }
+  bool receive(const RequestOptions& options, const char* source = "192.0.2.10:52625",
+               const char* destination = "198.51.100.7:52625") {
+    const auto bytes = write_request(options);
+    const bool used = side.agent.handle_binding(kNow, at(source), at(destination), *stun::MessageView::parse(bytes));
+    answers = side.drain(kNow);
+    return used;
+  }
+  Side side{gateway_settings(), 1};
+  std::vector<Sent> answers;
+};
+
+struct DropRow {
+  const char* rule;
+  RequestOptions request;
+  const char* destination;
+  AgentCounter counter;
+};
+
+constexpr const char* kHere = "198.51.100.7:52625";
+
+const DropRow kDrops[] = {
+    {"no user name", {.username = ""}, kHere, AgentCounter::drop_no_username},
+    {"a user name without second half", {.username = "nk46:"}, kHere, AgentCounter::drop_no_username},
+    {"a user name without colon", {.username = "nk46"}, kHere, AgentCounter::drop_no_username},
+    {"another receiver", {.username = "nk47:llqe"}, kHere, AgentCounter::drop_wrong_username},
+    {"our fragment and another sender's", {.username = "nk46:llqf"}, kHere, AgentCounter::drop_wrong_username},
+    {"the halves exchanged", {.username = "llqe:nk46"}, kHere, AgentCounter::drop_wrong_username},
+    {"no priority", {.priority = false}, kHere, AgentCounter::drop_no_priority},
+    {"not signed", {.integrity = false}, kHere, AgentCounter::drop_no_integrity},
+    {"signed with the sender's password",
+     {.password = "jio6xwffz6i3ixgub3h4n5"},
+     kHere,
+     AgentCounter::drop_wrong_integrity},
+    {"an indication", {.message_class = stun::MessageClass::indication}, kHere, AgentCounter::drop_indication},
+    {"an indication without user name",
+     {.username = "", .message_class = stun::MessageClass::indication},
+     kHere,
+     AgentCounter::drop_indication},
+    {"an error response", {.message_class = stun::MessageClass::error}, kHere, AgentCounter::drop_error_response},
+    {"a response to nothing",
+     {.message_class = stun::MessageClass::success},
+     kHere,
+     AgentCounter::drop_unknown_transaction},
+    {"another method", {.method = stun::Method::allocate}, kHere, AgentCounter::drop_not_binding},
+    {"to an address that is no candidate", {}, "198.51.100.8:52625", AgentCounter::drop_unknown_destination},
+};
+
+TEST_F(Gateway, DropsWhatIsNotForItAndCountsIt) {
+  for (const auto& row : kDrops) {
+    SCOPED_TRACE(row.rule);
+    const auto before = side.count(row.counter);
+    EXPECT_FALSE(receive(row.request, "192.0.2.10:52625", row.destination));
+    EXPECT_EQ(side.count(row.counter), before + 1);
+    EXPECT_TRUE(answers.empty());
+    EXPECT_TRUE(side.agent.remote_candidates().empty()) << "nothing is learnt from it";
+  }
+  std::uint64_t drops = 0;
+  side.counters.for_each([&](std::string_view name, std::uint64_t value) {
+    if (name.starts_with("ice.drop.")) drops += value;
+  });
+  EXPECT_EQ(drops, std::size(kDrops)) << "each exactly once";
+}
+
+TEST_F(Gateway, AnswersBeforeAnyRemoteCandidateWasSignalled) {
+  EXPECT_TRUE(receive({}));
+  ASSERT_EQ(answers.size(), 2u);
+  EXPECT_EQ(answers[0].view().message_class(), stun::MessageClass::success) << "the answer first";
+  EXPECT_EQ(answers[0].transmit.source, at(kHere)) << "from where the request arrived";
+  EXPECT_EQ(answers[0].transmit.destination, at("192.0.2.10:52625"));
+  EXPECT_FALSE(answers[0].view().has(stun::Attribute::username));
+  EXPECT_TRUE(answers[1].is_request) << "and its own check of the new pair";
+  EXPECT_EQ(side.agent.remote_candidates().front().candidate.priority, 1862270719u) << "as PRIORITY says";
+}
+
+TEST_F(Gateway, UseCandidateNominatesAndBringsOnePlainCheckAtOnce) {
+  receive({});
+  EXPECT_FALSE(side.agent.path().has_value());
+  receive({.use_candidate = true});
+  EXPECT_TRUE(side.uses(kHere, "192.0.2.10:52625"));
+  ASSERT_EQ(answers.size(), 2u);
+  EXPECT_TRUE(answers[1].is_request);
+  EXPECT_FALSE(answers[1].nominates);
+  receive({.use_candidate = true});
+  EXPECT_EQ(answers.size(), 1u) << "only the answer";
+}
+
+TEST_F(Gateway, TakesTheBestOfTheNominatedPairs) {
+  receive({.use_candidate = true}, "192.0.2.10:52625");
+  auto better = host("192.0.2.11:52625");
+  better.priority = 2130706175;
+  side.agent.add_remote(kNow, announced(better));
+  EXPECT_TRUE(side.uses(kHere, "192.0.2.10:52625")) << "it does not choose what was not nominated";
+  receive({.use_candidate = true}, "192.0.2.11:52625");
+  EXPECT_TRUE(side.uses(kHere, "192.0.2.11:52625"));
+  receive({.use_candidate = true}, "192.0.2.10:52625");
+  EXPECT_TRUE(side.uses(kHere, "192.0.2.11:52625"));
+}
+
+TEST_F(Gateway, RequestsFromAWithdrawnAddressAreIgnoredUntilItIsAnnouncedAgain) {
+  const auto candidate = announced(host("192.0.2.10:52625"));
+  side.agent.add_remote(kNow, candidate);
+  receive({.use_candidate = true});
+  ASSERT_TRUE(side.agent.path().has_value());
+  EXPECT_TRUE(side.agent.invalidate_remote(kNow, candidate.candidate));
+  EXPECT_FALSE(side.agent.path().has_value()) << "the nomination is looked at anew at once";
+  EXPECT_TRUE(side.agent.pairs().empty());
+  EXPECT_FALSE(receive({.use_candidate = true}));
+  EXPECT_EQ(side.count(AgentCounter::drop_discarded_source), 1u);
+  EXPECT_EQ(side.agent.add_remote(kNow, candidate), RemoteOutcome::re_enabled);
+  EXPECT_TRUE(receive({.use_candidate = true}));
+  EXPECT_TRUE(side.agent.path().has_value());
+}
+
+TEST_F(Gateway, AnInvalidationOfTheBaselineNeedNotRepeatPriorityAndUfrag) {
+  auto candidate = announced(relayed("192.0.2.100:50000"), "llqe");
+  candidate.candidate.priority = 37492479;
+  EXPECT_EQ(side.agent.add_remote(kNow, candidate), RemoteOutcome::added);
+  const auto invalidation = CandidateText::parse(
+      "candidate:fffeff021a2b3c4d 1 udp 50331391 192.0.2.100 50000 typ relay raddr 0.0.0.0 rport 0");
+  EXPECT_TRUE(side.agent.invalidate_remote(kNow, invalidation->candidate));
+  EXPECT_TRUE(side.agent.pairs().empty());
+}
+
+TEST_F(Gateway, AnAddressAnnouncedTwiceSurvivesTheLossOfOneKind) {
+  side.agent.add_remote(kNow, announced(host("203.0.113.9:52625")));
+  side.agent.add_remote(kNow, announced(reflexive("203.0.113.9:52625", "203.0.113.9:52625")));
+  ASSERT_EQ(side.agent.pairs().size(), 1u);
+  side.agent.invalidate_remote(kNow, host("203.0.113.9:52625"));
+  EXPECT_EQ(side.agent.pairs().size(), 1u);
+}
+
+TEST_F(Gateway, AnswersArriveInAnyNumberAndTheRestIsCounted) {
+  for (std::size_t i = 0; i <= kResponsesMax; ++i) {
+    const auto bytes = write_request({});
+    side.agent.handle_binding(kNow, at("192.0.2.10:52625"), at(kHere), *stun::MessageView::parse(bytes));
+  }
+  EXPECT_EQ(side.agent.poll_timeout(), kNow);
+  EXPECT_EQ(side.drain(kNow).size(), kResponsesMax + 1) << "and one check";
+  EXPECT_EQ(side.count(AgentCounter::drop_responses_full), 1u);
+  EXPECT_GT(side.agent.poll_timeout(), kNow);
+}
+
+TEST_F(Gateway, AFloodOfNewSourcesIsBounded) {
+  for (unsigned i = 0; i < 1000; ++i) {
+    const auto source = "10.1." + std::to_string(i / 200) + "." + std::to_string(i % 200 + 1) + ":1";
+    receive({.use_candidate = true}, source.c_str());
+  }
+  EXPECT_LE(side.agent.pairs().size(), kPairsMax);
+  EXPECT_LE(side.agent.remote_candidates().size(), kRemoteCandidatesMax);
+}
+
+TEST_F(Gateway, IsFoundByBothFragmentsAndIntegrity) {
+  const auto accepts = [&](const RequestOptions& options) {
+    const auto bytes = write_request(options);
+    return side.agent.accepts(*stun::MessageView::parse(bytes));
+  };
+  EXPECT_TRUE(accepts({}));
+  EXPECT_FALSE(accepts({.username = "nk46:aaaa"})) << "two connections of one gateway may share the local fragment";
+  EXPECT_FALSE(accepts({.password = "other"}));
+  EXPECT_FALSE(accepts({.username = ""}));
+  EXPECT_FALSE(accepts({.message_class = stun::MessageClass::indication}));
+  EXPECT_FALSE(accepts({.message_class = stun::MessageClass::success}));
+}
+
+TEST_F(Gateway, ResponsesAreFoundByTheTagOfTheirTransactionId) {
+  side.agent.add_remote(kNow, announced(host("192.0.2.10:52625")));
+  const auto id = side.drain(kNow).front().view().transaction_id();
+  const auto bytes = write_request({.message_class = stun::MessageClass::success, .id = id});
+  const auto view = *stun::MessageView::parse(bytes);
+  const auto addressee = addressed_to(view);
+  ASSERT_TRUE(std::holds_alternative<ToTag>(addressee));
+  EXPECT_EQ(std::get<ToTag>(addressee).tag, gateway_settings().tag);
+  EXPECT_TRUE(side.agent.accepts(view));
+  EXPECT_FALSE(side.agent.handle_binding(kNow, at("192.0.2.10:52625"), at(kHere), view));
+  EXPECT_EQ(side.count(AgentCounter::drop_no_mapped_address), 1u);
+  EXPECT_EQ(side.agent.pairs().front().state, PairState::in_progress);
+}
+
+// A client with one host candidate whose peer has one.
+struct Client : testing::Test {
+  Client() {
+    side.agent.add_local(kNow, host("192.0.2.10:52625"));
+    side.agent.add_remote(kNow, announced(host("198.51.100.7:52625")));
+    request = side.drain(kNow).front();
+  }
+  bool answer(std::string_view password, const char* source = "198.51.100.7:52625") {
+    Side gateway(gateway_settings(), 2);
+    std::array<std::byte, kTransmitBytesMax> out;
+    stun::MessageWriter writer(out, stun::MessageClass::success, stun::Method::binding,
+                               request.view().transaction_id());
+    writer.add_xor_address(stun::Attribute::xor_mapped_address, at("192.0.2.10:52625"));
+    if (!password.empty()) writer.add_integrity(stun::short_term_key(password));
+    const std::vector<std::byte> bytes(writer.message().begin(), writer.message().end());
+    return side.agent.handle_binding(kNow, at(source), at("192.0.2.10:52625"), *stun::MessageView::parse(bytes));
+  }
+  Side side{client_settings(), 1};
+  Sent request{};
+};
+
+TEST_F(Client, AnAnswerMustBeSigned) {
+  EXPECT_FALSE(answer(""));
+  EXPECT_FALSE(answer("jio6xwffz6i3ixgub3h4n5"));
+  EXPECT_FALSE(side.agent.path().has_value());
+  EXPECT_EQ(side.count(AgentCounter::drop_no_integrity), 1u);
+  EXPECT_EQ(side.count(AgentCounter::drop_wrong_integrity), 1u);
+  EXPECT_TRUE(answer("yiuijlligg2km2kweghata"));
+  EXPECT_TRUE(side.agent.path().has_value());
+}
+
+TEST_F(Client, TheSourceOfAnAnswerIsNotCompared) {
+  EXPECT_TRUE(answer("yiuijlligg2km2kweghata", "203.0.113.77:9"));
+  EXPECT_TRUE(side.uses("192.0.2.10:52625", "198.51.100.7:52625"));
+}
+
+TEST_F(Client, UseCandidateFromTheControlledSideIsIgnored) {
+  const auto bytes =
+      write_request({.username = "llqe:nk46", .password = "jio6xwffz6i3ixgub3h4n5", .use_candidate = true});
+  EXPECT_FALSE(side.agent.handle_binding(kNow, at("198.51.100.7:52625"), at("192.0.2.10:52625"),
+                                         *stun::MessageView::parse(bytes)));
+  EXPECT_EQ(side.count(AgentCounter::drop_role), 1u);
+  EXPECT_TRUE(side.drain(kNow).empty());
+}
+
+struct RemoteRow {
+  const char* rule;
+  const char* text;
+  RemoteOutcome outcome;
+};
+
+constexpr RemoteRow kRemotes[] = {
+    {"an ordinary one", "candidate:1 1 udp 5 10.0.0.4 1 typ host ufrag nk46", RemoteOutcome::added},
+    {"the same", "candidate:1 1 udp 5 10.0.0.4 1 typ host ufrag nk46", RemoteOutcome::known},
+    {"without ufrag", "candidate:1 1 udp 5 10.0.0.5 1 typ host", RemoteOutcome::added},
+    {"another component", "candidate:1 2 udp 5 10.0.0.6 1 typ host", RemoteOutcome::other_component},
+    {"another transport", "candidate:1 1 tcp 5 10.0.0.6 9 typ host", RemoteOutcome::other_transport},
+    {"of an earlier connection", "candidate:1 1 udp 5 10.0.0.6 1 typ host ufrag aaaa", RemoteOutcome::other_ufrag},
+    {"multicast", "candidate:1 1 udp 5 224.0.0.1 1 typ host", RemoteOutcome::unusable_address},
+    {"port 0", "candidate:1 1 udp 5 10.0.0.6 0 typ host", RemoteOutcome::unusable_address},
+};
+
+TEST(Agent, JudgesRemoteCandidates) {
+  Side side(client_settings(), 1);
+  for (const auto& row : kRemotes) {
+    SCOPED_TRACE(row.rule);
+    const auto text = CandidateText::parse(row.text);
+    ASSERT_TRUE(text.has_value());
+    EXPECT_EQ(side.agent.add_remote(kNow, *text), row.outcome);
+  }
+  EXPECT_EQ(side.agent.remote_candidates().size(), 2u);
+}
+
+TEST(Agent, OptimisticCandidatesAreAtMostTwoPerReceivedOne) {
+  Side side(client_settings(), 1);
+  side.agent.add_local(kNow, host("192.0.2.10:52625"));
+  for (const char* const port : {"1", "2", "3", "4", "5"}) {
+    side.agent.add_remote(kNow, announced(host("10.0.0.4:" + std::string(port))));
+  }
+  EXPECT_EQ(side.agent.pairs().size(), 5u);
+  side.agent.add_remote(kNow, announced(reflexive("203.0.113.9:40000", "10.0.0.4:1")));
+  EXPECT_EQ(side.agent.pairs().size(), 5u + 1 + 2);
+}
+
+TEST(Agent, SignalsWhatItAcceptedWithItsOwnPriority) {
+  Side side(client_settings(), 1);
+  const auto crossed = side.agent.add_local(kNow, relayed("192.0.2.100:50000", Family::v6));
+  ASSERT_TRUE(crossed.has_value());
+  EXPECT_EQ(crossed->priority, 37492479u) << "the penalty for crossing families is in the signalled string";
+  EXPECT_TRUE(side.agent.add_local(kNow, host("10.0.0.4:52625")).has_value());
+  EXPECT_FALSE(side.agent.add_local(kNow, host("10.0.0.4:52625")).has_value()) << "redundant";
+  EXPECT_TRUE(side.agent.add_local(kNow, reflexive("203.0.113.9:40000", "10.0.0.4:52625")).has_value());
+  std::vector<CandidateKind> kinds;
+  side.agent.for_each_signalled([&](const Candidate& candidate) { kinds.push_back(candidate.kind); });
+  EXPECT_THAT(kinds, testing::ElementsAre(CandidateKind::host, CandidateKind::server_reflexive, CandidateKind::relayed))
+      << "all of them for an upsert, best first";
+}
+
+TEST(Agent, AReflexiveCandidateFoundLaterIsSignalled) {
+  Side side(client_settings(), 1);
+  side.agent.add_local(kNow, host("10.0.0.4:52625"));
+  side.agent.add_remote(kNow, announced(host("198.51.100.7:52625")));
+  side.drain(kNow);
+  EXPECT_TRUE(side.agent.add_local(kNow, reflexive("203.0.113.9:40000", "10.0.0.4:52625")).has_value());
+  EXPECT_EQ(side.agent.pairs().size(), 1u) << "and not paired";
+}
+
+TEST(Agent, NeitherSignalsWhatIsInvalidNorInvalidatesWhatWasNeverSignalled) {
+  Side side(client_settings(), 1);
+  const auto address = host("10.0.0.4:52625");
+  EXPECT_FALSE(side.agent.invalidate_local(kNow, address).has_value());
+  side.agent.add_local(kNow, address);
+  const auto invalid = side.agent.invalidate_local(kNow, address);
+  ASSERT_TRUE(invalid.has_value());
+  EXPECT_EQ(invalid->priority, 2130706175u);
+  EXPECT_TRUE(is_same_announcement(*invalid, address));
+  int count = 0;
+  side.agent.for_each_signalled([&](const Candidate&) { ++count; });
+  EXPECT_EQ(count, 0);
+  const auto back = side.agent.add_local(kNow, address);
+  ASSERT_TRUE(back.has_value()) << "signalled again";
+  EXPECT_EQ(back->priority, 2130706175u);
+}
+
+TEST(Agent, AReflexiveAddressThatIsGoneIsToldToEveryPeer) {
+  Side side(client_settings(), 1);
+  const auto gone = side.agent.invalidate_local(kNow, reflexive("203.0.113.9:40000", "10.0.0.4:52625"));
+  ASSERT_TRUE(gone.has_value());
+  EXPECT_EQ(gone->priority, 1694498559u);
+}
+
+TEST(Agent, NominationInvalidatesNothing) {
+  VirtualNetwork net;
+  net.add(net.client, {host("10.0.0.4:52625"), reflexive("203.0.113.9:40000", "10.0.0.4:52625")});
+  net.add(net.gateway, {host("198.51.100.7:52625")});
+  net.run_for(seconds(5));
+  ASSERT_TRUE(net.client.agent.path().has_value());
+  int count = 0;
+  net.client.agent.for_each_signalled([&](const Candidate&) { ++count; });
+  EXPECT_EQ(count, 2);
+}
+
+TEST(Agent, PairsOfOneRelayAreCheckedLikeAnyOther) {
+  VirtualNetwork net;
+  net.add(net.client, {relayed("192.0.2.100:50000")});
+  net.add(net.gateway, {relayed("192.0.2.100:50001")});
+  net.run_for(seconds(1));
+  EXPECT_TRUE(net.client.uses("192.0.2.100:50000", "192.0.2.100:50001"));
+  EXPECT_EQ(net.client.agent.path()->source_kind, CandidateKind::relayed);
+}
+
+TEST(Agent, HasNothingToDoWithoutPairs) {
+  Side side(client_settings(), 1);
+  EXPECT_EQ(side.agent.state(), AgentState::fresh);
+  EXPECT_EQ(side.agent.poll_timeout(), std::nullopt);
+  EXPECT_TRUE(side.drain(kNow).empty());
+  side.agent.handle_timeout(kNow);
+  EXPECT_EQ(side.agent.poll_timeout(), std::nullopt);
+}
+
+TEST(Credentials, AreOpaqueTextOfAnyLengthUpToTheLimit) {
+  EXPECT_TRUE(Credentials::make("a", "b").has_value());
+  EXPECT_TRUE(Credentials::make(std::string(kUfragBytesMax, 'u'), std::string(kPasswordBytesMax, 'p')).has_value());
+  EXPECT_EQ(Credentials::make("", "b").error(), CredentialsError::empty);
+  EXPECT_EQ(Credentials::make("a", "").error(), CredentialsError::empty);
+  EXPECT_EQ(Credentials::make(std::string(kUfragBytesMax + 1, 'u'), "p").error(), CredentialsError::too_long);
+  EXPECT_EQ(Credentials::make("a:b", "p").error(), CredentialsError::bad_character);
+  EXPECT_TRUE(*Credentials::make("a", "b") == *Credentials::make("a", "b"));
+  EXPECT_FALSE(*Credentials::make("a", "b") == *Credentials::make("a", "c"));
+  EXPECT_FALSE(*Credentials::make("a", "b") == *Credentials::make("c", "b"));
+}
+
+TEST(Credentials, OfTheGreatestLengthFitIntoADatagram) {
+  const auto settings = AgentSettings{
+      Role::controlling, *Credentials::make(std::string(kUfragBytesMax, 'u'), std::string(kPasswordBytesMax, 'p')),
+      *Credentials::make(std::string(kUfragBytesMax, 'v'), std::string(kPasswordBytesMax, 'q')), 1};
+  Side side(settings, 1);
+  side.agent.add_local(kNow, host("10.0.0.4:52625"));
+  side.agent.add_remote(kNow, announced(host("198.51.100.7:52625")));
+  std::array<std::byte, kTransmitBytesMax> out;
+  const auto transmit = side.agent.poll_transmit(out);
+  ASSERT_TRUE(transmit.has_value());
+  EXPECT_GT(transmit->bytes, 550u);
+}
+
+}  // namespace
+}  // namespace fireline::ice

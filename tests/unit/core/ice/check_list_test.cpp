@@ -1,0 +1,126 @@
+// Pairs: which exist, what replaces what, and in which order they are checked.
+#include "core/ice/check_list.h"
+
+#include <gtest/gtest.h>
+
+#include "tests/unit/core/ice/virtual_network.h"
+
+namespace fireline::ice {
+namespace {
+
+using std::chrono::milliseconds;
+using Outcome = CheckList::Outcome;
+
+struct Checks : testing::Test {
+  LocalCandidate local(const char* address, std::uint32_t priority = 2130706175) {
+    auto candidate = host(address);
+    candidate.priority = priority;
+    return {next_id++, candidate, false};
+  }
+  RemoteCandidate remote(const std::string& address, std::uint32_t priority = 2130706175) {
+    auto candidate = host(address);
+    candidate.priority = priority;
+    return {next_id++, candidate, RemoteOrigin::signalled, false};
+  }
+  Instant now = after(milliseconds(0));
+  CandidateId next_id = 1;
+  CheckList list{Role::controlling};
+};
+
+TEST_F(Checks, LocalAndRemoteOfDifferentFamiliesNeverPair) {
+  EXPECT_EQ(list.add(now, local("10.0.0.4:1"), remote("[2001:db8::1]:1")), Outcome::other_family);
+  EXPECT_TRUE(list.pairs().empty());
+}
+
+TEST_F(Checks, AnEqualOrLowerNewcomerIsDropped) {
+  const auto base = local("10.0.0.4:1");
+  EXPECT_EQ(list.add(now, base, remote("10.0.0.5:1", 100)), Outcome::added);
+  EXPECT_EQ(list.add(now, base, remote("10.0.0.5:1", 100)), Outcome::redundant);
+  EXPECT_EQ(list.add(now, base, remote("10.0.0.5:1", 99)), Outcome::redundant);
+  EXPECT_EQ(list.pairs().size(), 1u);
+}
+
+TEST_F(Checks, AHigherNewcomerInheritsTheNominationAlsoWhileItIsUnanswered) {
+  const auto base = local("10.0.0.4:1");
+  list.add(now, base, remote("10.0.0.5:1", 100));
+  auto& old = *list.due(now);
+  list.record_request(now, old, 1);
+  list.record_answer(now, 1, at("10.0.0.4:1"));
+  list.nominate(now, old);
+  list.record_request(now, old, 2);  // announces the nomination, and is not answered
+  const auto id = old.id;
+
+  EXPECT_EQ(list.add(now, base, remote("10.0.0.5:1", 200)), Outcome::replaced);
+  const Pair& pair = list.pairs().front();
+  EXPECT_EQ(pair.id, id);
+  EXPECT_TRUE(pair.nominated);
+  EXPECT_TRUE(pair.answered);
+  EXPECT_EQ(pair.state, PairState::waiting);
+  EXPECT_EQ(list.due(now), &pair) << "checked at once";
+  EXPECT_FALSE(list.record_answer(now, 2, at("10.0.0.4:1"))) << "answers to the old pair's requests are not known";
+}
+
+TEST_F(Checks, ANewcomerInThePlaceOfAnotherThatWasNotNominatedStartsAfresh) {
+  const auto base = local("10.0.0.4:1");
+  list.add(now, base, remote("10.0.0.5:1", 100));
+  list.record_request(now, *list.due(now), 1);
+  list.record_answer(now, 1, at("10.0.0.4:1"));
+  EXPECT_EQ(list.add(now, base, remote("10.0.0.5:1", 200)), Outcome::replaced);
+  EXPECT_FALSE(list.pairs().front().answered);
+  EXPECT_FALSE(list.pairs().front().nominated);
+}
+
+TEST_F(Checks, AtMostAHundredPairsTheLowestGoes) {
+  const auto base = local("10.0.0.4:1");
+  for (std::uint32_t i = 0; i < kPairsMax; ++i) {
+    ASSERT_EQ(list.add(now, base, remote("10.0.1." + std::to_string(i + 1) + ":1", 1000 + i)), Outcome::added);
+  }
+  EXPECT_EQ(list.add(now, base, remote("10.0.2.1:1", 999)), Outcome::full);
+  EXPECT_EQ(list.add(now, base, remote("10.0.2.1:1", 5000)), Outcome::added);
+  EXPECT_EQ(list.pairs().size(), kPairsMax);
+  EXPECT_EQ(list.pairs().front().destination, at("10.0.2.1:1"));
+  EXPECT_EQ(list.find(at("10.0.0.4:1"), at("10.0.1.1:1")), nullptr);
+}
+
+TEST_F(Checks, TheNominatedPairIsNotTheOneThatGoes) {
+  const auto base = local("10.0.0.4:1");
+  list.add(now, base, remote("10.0.1.1:1", 1000));
+  list.nominate(now, *list.due(now));
+  for (std::uint32_t i = 1; i < kPairsMax; ++i) {
+    list.add(now, base, remote("10.0.1." + std::to_string(i + 1) + ":1", 1000 + i));
+  }
+  EXPECT_EQ(list.add(now, base, remote("10.0.2.1:1", 5000)), Outcome::added);
+  EXPECT_NE(list.find(at("10.0.0.4:1"), at("10.0.1.1:1")), nullptr);
+  EXPECT_EQ(list.find(at("10.0.0.4:1"), at("10.0.1.2:1")), nullptr);
+}
+
+TEST_F(Checks, NominationsAreAnnouncedBeforeAnythingElse) {
+  const auto base = local("10.0.0.4:1");
+  list.add(now, base, remote("10.0.0.5:1", 200));
+  list.add(now, base, remote("10.0.0.6:1", 100));
+  Pair* const second = list.find(at("10.0.0.4:1"), at("10.0.0.6:1"));
+  list.record_request(now, *second, 1);
+  EXPECT_NE(list.due(now), second);
+  list.nominate(now, *second);
+  EXPECT_EQ(list.due(now), second);
+  list.record_request(now, *second, 2);
+  EXPECT_NE(list.due(now), second) << "once";
+}
+
+TEST_F(Checks, RemovingACandidateRemovesItsPairs) {
+  const auto first = local("10.0.0.4:1");
+  const auto second = local("10.0.0.5:1");
+  const auto peer = remote("10.0.0.6:1");
+  list.add(now, first, peer);
+  list.add(now, second, peer);
+  list.remove_local(first.id);
+  ASSERT_EQ(list.pairs().size(), 1u);
+  EXPECT_EQ(list.pairs().front().source, at("10.0.0.5:1"));
+  EXPECT_TRUE(list.has_remote(peer.id));
+  list.remove_remote(peer.id);
+  EXPECT_TRUE(list.pairs().empty());
+  EXPECT_EQ(list.next_time(), std::nullopt);
+}
+
+}  // namespace
+}  // namespace fireline::ice
