@@ -31,7 +31,8 @@ RelayLab::Namespace::~Namespace() {
   }
 }
 
-RelayLab::RelayLab(Underlay underlay) : pair_(underlay), far_(fmt::format("flbench-{}-f", getpid())) {
+RelayLab::RelayLab(Underlay underlay)
+    : underlay_(underlay), pair_(underlay), far_(fmt::format("flbench-{}-f", getpid())) {
   in(near(), "ip address flush dev under");
   in(relay(), "ip address flush dev under");
   in(near(), fmt::format("ip address add {}/30 dev under", kNearAddress));
@@ -48,9 +49,18 @@ RelayLab::RelayLab(Underlay underlay) : pair_(underlay), far_(fmt::format("flben
   in(far(), "ip link set lo up");
   in(far(), "ip link set under up");
   in(far(), "ip route add default via 198.18.3.1");
-  if (underlay == Underlay::plain) return;
-  in(relay(), "ethtool -K far tso off tx-udp-segmentation off gro on");
-  in(far(), "ethtool -K under tso off tx-udp-segmentation off gro on");
+  send_singles(false);
+}
+
+void RelayLab::send_singles(bool on) const {
+  const bool segmented = on || underlay_ == Underlay::software_gso;
+  const bool merged = !on && underlay_ == Underlay::software_gso;
+  const std::string features =
+      fmt::format("tso {0} tx-udp-segmentation {0} gro {1}", segmented ? "off" : "on", merged ? "on" : "off");
+  in(near(), "ethtool -K under " + features);
+  in(relay(), "ethtool -K under " + features);
+  in(relay(), "ethtool -K far " + features);
+  in(far(), "ethtool -K under " + features);
 }
 
 }  // namespace fireline::bench

@@ -27,6 +27,10 @@ class RelayLab {
   // Throws BenchError.
   explicit RelayLab(Underlay underlay);
 
+  // How the generator's trains cross: true: as single datagrams, segmented before the veth pair and not merged behind
+  // it; false: as the underlay has it, which is how a lab begins. Throws BenchError.
+  void send_singles(bool on) const;
+
   [[nodiscard]] const std::string& near() const noexcept { return pair_.a(); }
   [[nodiscard]] const std::string& relay() const noexcept { return pair_.b(); }
   [[nodiscard]] const std::string& far() const noexcept { return far_.name; }
@@ -40,6 +44,7 @@ class RelayLab {
     std::string name;
   };
 
+  Underlay underlay_;
   NamespacePair pair_;
   Namespace far_;
 };

@@ -55,7 +55,7 @@ class Burst {
   Burst(const RelayLoad& load, std::size_t header, std::uint32_t run)
       : header_(load.direction == Direction::to_peer ? header : 0),
         datagram_(header_ + load.payload_bytes),
-        count_(load.trains ? std::clamp<std::size_t>(kMaxUdpBytes / datagram_, 1, kRelayTrain) : kSingleBurst),
+        count_(std::clamp<std::size_t>(load.burst, 1, kMaxUdpBytes / datagram_)),
         bytes_(count_ * datagram_) {
     for (std::size_t i = 0; i < count_; ++i) {
       const Bytes datagram = Bytes(bytes_).subspan(i * datagram_, datagram_);
@@ -90,7 +90,7 @@ class Sender {
       : flows_(flows), peer_socket_(peer_socket), load_(load), burst_(load, header_bytes(flows[0]), run) {
     for (const Flow& flow : flows) targets_.push_back(io::to_socket_address(flow.reached_at));
     numbers_.resize(flows.size());
-    const int segment = load.trains ? static_cast<int>(burst_.datagram_bytes()) : 0;
+    const int segment = static_cast<int>(burst_.datagram_bytes());
     const auto set = [&](int socket) {
       if (setsockopt(socket, IPPROTO_UDP, UDP_SEGMENT, &segment, sizeof segment) != 0) {
         throw BenchError("the kernel has no UDP GSO");
@@ -131,18 +131,15 @@ class Sender {
     burst_.number(numbers_[flow], static_cast<std::uint32_t>(flow));
     const bool to_peer = load_.direction == Direction::to_peer;
     const int socket = to_peer ? flows_[flow].socket.get() : peer_socket_;
-    const std::size_t messages = load_.trains ? 1 : burst_.count();
-    const std::size_t bytes = load_.trains ? burst_.bytes().size() : burst_.datagram_bytes();
-    for (std::size_t i = 0; i < messages; ++i) {
-      pieces_[i] = {burst_.bytes().data() + i * bytes, bytes};
-      headers_[i] = {};
-      headers_[i].msg_hdr.msg_iov = &pieces_[i];
-      headers_[i].msg_hdr.msg_iovlen = 1;
-      if (to_peer) continue;
-      headers_[i].msg_hdr.msg_name = targets_[flow].get();
-      headers_[i].msg_hdr.msg_namelen = targets_[flow].length;
+    iovec piece{burst_.bytes().data(), burst_.bytes().size()};
+    msghdr message{};
+    message.msg_iov = &piece;
+    message.msg_iovlen = 1;
+    if (!to_peer) {
+      message.msg_name = targets_[flow].get();
+      message.msg_namelen = targets_[flow].length;
     }
-    const int result = sendmmsg(socket, headers_.data(), static_cast<unsigned>(messages), 0);
+    const ssize_t result = sendmsg(socket, &message, 0);
     numbers_[flow] += burst_.count();
     sent_ += burst_.count();
     const bool passing = errno == ENOBUFS || errno == EAGAIN || errno == EINTR || errno == ECONNREFUSED;
@@ -156,8 +153,6 @@ class Sender {
   Burst burst_;
   std::vector<io::SocketAddress> targets_;
   std::vector<std::uint64_t> numbers_;  // next per flow
-  std::array<mmsghdr, kSingleBurst> headers_{};
-  std::array<iovec, kSingleBurst> pieces_{};
   std::uint64_t sent_ = 0;
   double seconds_ = 0;
   int error_ = 0;
@@ -276,7 +271,7 @@ RelayResult run_relay_load(std::span<const Flow> flows, int peer_socket, const R
 }
 
 std::vector<double> relay_round_trips(const Flow& flow, int peer_socket, std::size_t payload_bytes, std::size_t count) {
-  RelayLoad load{Direction::to_peer, payload_bytes, false, 0, {}};
+  const RelayLoad load{Direction::to_peer, payload_bytes, 1, 0, {}};
   const std::uint32_t run = next_run();
   Burst burst(load, header_bytes(flow), run);
   const int no_segments = 0;

@@ -1,6 +1,7 @@
 // Load through a relay, or through the kernel in its place, in one direction: one sender thread and one counting
 // receiver thread, each pinned to a core of its own where there are two. Datagrams are numbered per flow; goodput is
-// what came, not what was sent. Singles leave by sendmmsg, trains by UDP GSO.
+// what came, not what was sent. Everything leaves by UDP GSO; whether a train crosses the veth pair whole or as single
+// datagrams is the lab's setting, so that the sender is fast enough for both.
 //
 //   payload:  0  sequence number in its flow (8)    8  flow (4)    12  run (4)    then zeros
 #pragma once
@@ -17,13 +18,14 @@ namespace fireline::bench {
 enum class Direction : std::uint8_t { to_peer, to_client };
 
 inline constexpr std::size_t kLoadHeaderBytes = 16;  // the least payload
-inline constexpr std::size_t kSingleBurst = 4;       // singles of one sendmmsg: few, so that the pace stays fine
-inline constexpr std::size_t kRelayTrain = 44;       // datagrams of one GSO send at 1280 bytes; fewer when longer
+inline constexpr std::size_t kSingleBurst = 4;       // of a paced load of singles: few, so that the pace stays fine
+inline constexpr std::size_t kFloodBurst = 16;       // of an unpaced one: fits into the smallest receive buffer
+inline constexpr std::size_t kRelayTrain = 44;       // of a load of trains
 
 struct RelayLoad {
   Direction direction = Direction::to_peer;
   std::size_t payload_bytes = 1280;
-  bool trains = false;
+  std::size_t burst = 1;            // datagrams of one send; fewer when they would be too long for one
   double datagrams_per_second = 0;  // over all flows; 0: as fast as it goes
   std::chrono::milliseconds time{1000};
 };

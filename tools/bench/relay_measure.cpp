@@ -51,6 +51,24 @@ class Path {
   std::vector<Flow> plain_;
 };
 
+// The lab sends singles while this lives.
+class Singles {
+ public:
+  explicit Singles(const RelayLab& lab) : lab_(lab) { lab_.send_singles(true); }
+  ~Singles() {
+    try {
+      lab_.send_singles(false);
+    } catch (const std::exception&) {
+      // Interrupted: the lab goes away.
+    }
+  }
+  Singles(const Singles&) = delete;
+  Singles& operator=(const Singles&) = delete;
+
+ private:
+  const RelayLab& lab_;
+};
+
 class Round {
  public:
   Round(const RelayBenchOptions& options, const RelayLab& lab, std::size_t payload, std::size_t allocations,
@@ -90,10 +108,10 @@ class Round {
     }
   }
 
-  RelayResult load(Direction direction, bool trains, double rate, milliseconds time, Spent* spent = nullptr) {
+  RelayResult load(Direction direction, std::size_t burst, double rate, milliseconds time, Spent* spent = nullptr) {
     const CpuTimes before = cpu_times(running_.processes());
     const RelayResult result =
-        run_relay_load(path_->flows(), path_->peer_socket(), {direction, payload_, trains, rate, time});
+        run_relay_load(path_->flows(), path_->peer_socket(), {direction, payload_, burst, rate, time});
     const CpuTimes after = cpu_times(running_.processes());
     reordered_ += result.reordered;
     duplicates_ += result.duplicates;
@@ -122,9 +140,10 @@ class Round {
   }
 
   void singles() {
+    const Singles mode(lab_);
     Spent spent;
     for (const Direction direction : {Direction::to_peer, Direction::to_client}) {
-      const RelayResult result = load(direction, false, kFixedRate, kFixedTime, &spent);
+      const RelayResult result = load(direction, kSingleBurst, kFixedRate, kFixedTime, &spent);
       if (result.offered() < kOfferedLeast * kFixedRate) {
         throw BenchError(fmt::format("the generator made {:.0f} instead of {:.0f} datagrams per second",
                                      result.offered(), kFixedRate));
@@ -132,33 +151,35 @@ class Round {
     }
     add_spent(spent, RelayMeasure::single_cpu, RelayMeasure::single_busy);
     series_.add(RelayMeasure::single_loss, 100 * spent.lost / spent.sent);
-    series_.add(RelayMeasure::single_flood_up, load(Direction::to_peer, false, 0, kFloodTime).carried() / kKilo);
-    series_.add(RelayMeasure::single_flood_down, load(Direction::to_client, false, 0, kFloodTime).carried() / kKilo);
+    series_.add(RelayMeasure::single_flood_up, load(Direction::to_peer, kFloodBurst, 0, kFloodTime).carried() / kKilo);
+    series_.add(RelayMeasure::single_flood_down,
+                load(Direction::to_client, kFloodBurst, 0, kFloodTime).carried() / kKilo);
   }
 
   void trains() {
     Spent spent;
     for (const Direction direction : {Direction::to_peer, Direction::to_client}) {
-      const double flood = load(direction, true, 0, kFloodTime).carried();
+      const double flood = load(direction, kRelayTrain, 0, kFloodTime).carried();
       const double rate = search_loss_free_rate(flood / 2, [&](double per_second) {
-        const RelayResult probe = load(direction, true, per_second, kProbeTime);
+        const RelayResult probe = load(direction, kRelayTrain, per_second, kProbeTime);
         // A rate that the sender did not reach is not shown to be carried.
         return probe.offered() < kOfferedLeast * per_second ? 1.0 : probe.loss();
       });
       series_.add(direction == Direction::to_peer ? RelayMeasure::train_rate_up : RelayMeasure::train_rate_down,
                   rate / kKilo);
-      if (rate > 0) (void)load(direction, true, rate, kFloodTime, &spent);
+      if (rate > 0) (void)load(direction, kRelayTrain, rate, kFloodTime, &spent);
     }
     add_spent(spent, RelayMeasure::train_cpu, RelayMeasure::train_busy);
   }
 
   // Equal shares of twice what all of them got through when nobody paced.
   void fairness() {
+    const Singles mode(lab_);
     path_.emplace(series_.candidate(), lab_, running_.server(), kFairAllocations);
     double least_factor = 0;
     for (const Direction direction : {Direction::to_peer, Direction::to_client}) {
-      const double carried = load(direction, false, 0, kFloodTime).carried();
-      const RelayResult result = load(direction, false, 2 * carried, kFloodTime);
+      const double carried = load(direction, kFloodBurst, 0, kFloodTime).carried();
+      const RelayResult result = load(direction, kFloodBurst, 2 * carried, kFloodTime);
       series_.add(direction == Direction::to_peer ? RelayMeasure::fairness_up : RelayMeasure::fairness_down,
                   jain_index(result.per_flow));
       const double factor = result.carried() > 0 ? result.offered() / result.carried() : 0;
