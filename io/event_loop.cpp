@@ -124,6 +124,8 @@ void EventLoop::turn(std::optional<Duration> wait) {
     watch->handler(reported);
   }
   fire_timers();
+  // Also here, for who sleeps on fd().
+  arm();
 }
 
 void EventLoop::fire_timers() {

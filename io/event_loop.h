@@ -64,6 +64,10 @@ class EventLoop {
   // Both clocks, as read when the current turn began.
   [[nodiscard]] Now now() const noexcept { return now_; }
 
+  // For a loop that sleeps elsewhere: readable while turn() has work. That loop calls turn(Duration::zero()) then, and
+  // once before it sleeps for the first time.
+  [[nodiscard]] int fd() const noexcept { return epoll_.get(); }
+
   // Until stop(). The handlers of a turn that has begun are still called.
   void run();
   void stop() noexcept { stopping_ = true; }

@@ -30,6 +30,24 @@ std::string_view standard(boost::beast::string_view text) noexcept {
   return {text.data(), text.size()};
 }
 
+// Percent-encoding and plus signs undone (application/x-www-form-urlencoded).
+std::optional<std::string> decoded(std::string_view text) {
+  std::string out;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if (text[i] != '%') {
+      out += text[i] == '+' ? ' ' : text[i];
+      continue;
+    }
+    const auto digits = text.substr(i + 1, 2);
+    unsigned value = 0;
+    const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), value, 16);
+    if (digits.size() != 2 || error != std::errc{} || end != digits.data() + 2) return std::nullopt;
+    out += static_cast<char>(value);
+    i += 2;
+  }
+  return out;
+}
+
 std::string_view reason_of(int status) noexcept {
   const auto reason = http::obsolete_reason(static_cast<http::status>(status));
   return standard(reason);
@@ -40,14 +58,14 @@ void append_response(SecretBuffer& out, const HttpResponse& response) {
   append(out, reason_of(response.status));
   append(out, "\r\nContent-Type: " + response.content_type);
   append(out, "\r\nContent-Length: " + std::to_string(response.body.size()));
-  if (response.status == 405) append(out, "\r\nAllow: GET");
+  if (!response.allow.empty()) append(out, "\r\nAllow: " + response.allow);
   append(out, "\r\nCache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\nConnection: close\r\n\r\n");
   append(out, response.body);
 }
 
 class HttpSession final : public StreamSession {
  public:
-  HttpSession(const HttpHandler& handler, bool loopback) noexcept : handler_(handler), loopback_(loopback) {}
+  HttpSession(HttpRequestHandler handler, bool loopback) noexcept : handler_(std::move(handler)), loopback_(loopback) {}
 
   // A header is parsed when it is complete: it is small, and a parser that keeps no state needs none checked.
   Step take(std::string_view input, bool ended, SecretBuffer& output) override {
@@ -68,7 +86,7 @@ class HttpSession final : public StreamSession {
   HttpResponse answer(std::string_view header) const;
   [[nodiscard]] std::optional<HttpResponse> refusal(const http::request<http::empty_body>& request) const;
 
-  const HttpHandler& handler_;
+  HttpRequestHandler handler_;
   bool loopback_;
 };
 
@@ -83,7 +101,10 @@ HttpResponse HttpSession::answer(std::string_view header) const {
   }
   if (auto refused = refusal(parser.get())) return std::move(*refused);
   const auto target = standard(parser.get().target());
-  return handler_(target.substr(0, target.find('?')));
+  const auto question = std::min(target.find('?'), target.size());
+  const auto query = target.substr(std::min(question + 1, target.size()));
+  return handler_(
+      {.method = standard(parser.get().method_string()), .path = target.substr(0, question), .query = query});
 }
 
 std::optional<HttpResponse> HttpSession::refusal(const http::request<http::empty_body>& request) const {
@@ -96,17 +117,22 @@ std::optional<HttpResponse> HttpSession::refusal(const http::request<http::empty
   if (loopback_ && !is_loopback_host(standard(request[http::field::host]))) {
     return HttpResponse{.status = 403, .body = "on a loopback address the Host must be one: use 127.0.0.1\n"};
   }
-  if (request.method() != http::verb::get) return HttpResponse{.status = 405, .body = "only GET\n"};
   return std::nullopt;
 }
 
 }  // namespace
 
-HttpServer::HttpServer(FileDescriptor socket, Endpoint endpoint, HttpHandler handler) noexcept
+HttpServer::HttpServer(FileDescriptor socket, Endpoint endpoint, HttpRequestHandler handler) noexcept
     : socket_(std::move(socket)), endpoint_(endpoint), handler_(std::move(handler)) {}
 
 Result<std::unique_ptr<HttpServer>, std::error_code> HttpServer::listen(EventLoop& loop, Endpoint endpoint,
                                                                         HttpHandler handler, StreamLimits limits) {
+  return listen_for(loop, endpoint, only_get(std::move(handler)), limits);
+}
+
+Result<std::unique_ptr<HttpServer>, std::error_code> HttpServer::listen_for(EventLoop& loop, Endpoint endpoint,
+                                                                            HttpRequestHandler handler,
+                                                                            StreamLimits limits) {
   const int family = endpoint.address.is_v4() ? AF_INET : AF_INET6;
   FileDescriptor socket(::socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
   if (!socket) return err(last_error());
@@ -150,8 +176,26 @@ bool is_loopback_host(std::string_view host) noexcept {
   return address && address->is_v4() != bracketed && is_loopback(*address);
 }
 
-std::unique_ptr<StreamSession> make_http_session(const HttpHandler& handler, bool loopback) {
-  return std::make_unique<HttpSession>(handler, loopback);
+std::optional<std::string> query_value(std::string_view query, std::string_view name) {
+  while (!query.empty()) {
+    const auto field = query.substr(0, query.find('&'));
+    query.remove_prefix(std::min(field.size() + 1, query.size()));
+    const auto equals = field.find('=');
+    if (field.substr(0, equals) != name || equals == std::string_view::npos) continue;
+    return decoded(field.substr(equals + 1));
+  }
+  return std::nullopt;
+}
+
+HttpRequestHandler only_get(HttpHandler handler) {
+  return [handler = std::move(handler)](const HttpRequest& request) -> HttpResponse {
+    if (request.method != "GET") return {.status = 405, .body = "only GET\n", .allow = "GET"};
+    return handler(request.path);
+  };
+}
+
+std::unique_ptr<StreamSession> make_http_session(HttpRequestHandler handler, bool loopback) {
+  return std::make_unique<HttpSession>(std::move(handler), loopback);
 }
 
 }  // namespace fireline::io

@@ -1,4 +1,5 @@
-// A small HTTP/1.1 server on the control thread for health, status and metrics: GET, one request per connection.
+// A small HTTP/1.1 server on the control thread for health, status, metrics and commands that fit a query: one request
+// per connection, its body unread.
 // Boost.Beast parses (included by http.cpp alone); sockets are those of stream_server.h, so nothing blocks.
 //
 // A page that a browser loads from elsewhere must not read it: a request with an Origin header is refused (403), and
@@ -9,6 +10,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <system_error>
@@ -32,10 +34,21 @@ struct HttpResponse {
   int status = 200;
   std::string content_type = "text/plain; charset=utf-8";
   std::string body;
+  std::string allow{};  // with 405: the methods that there are
 };
 
-// The path of a GET, without its query.
+// The path of a GET, without its query. Other methods are answered 405.
 using HttpHandler = std::function<HttpResponse(std::string_view path)>;
+
+struct HttpRequest {
+  std::string_view method;  // "GET", "POST"
+  std::string_view path;
+  std::string_view query;  // behind the question mark, as sent
+};
+// Any method: the handler answers 405 to those that it does not know.
+using HttpRequestHandler = std::function<HttpResponse(const HttpRequest&)>;
+// Value of a parameter of the query, decoded; nothing when it is missing or not well encoded.
+[[nodiscard]] std::optional<std::string> query_value(std::string_view query, std::string_view name);
 
 class HttpServer {
  public:
@@ -43,17 +56,19 @@ class HttpServer {
   [[nodiscard]] static Result<std::unique_ptr<HttpServer>, std::error_code> listen(EventLoop& loop, Endpoint endpoint,
                                                                                    HttpHandler handler,
                                                                                    StreamLimits limits = kHttpLimits);
+  [[nodiscard]] static Result<std::unique_ptr<HttpServer>, std::error_code> listen_for(
+      EventLoop& loop, Endpoint endpoint, HttpRequestHandler handler, StreamLimits limits = kHttpLimits);
 
   // As bound.
   [[nodiscard]] const Endpoint& endpoint() const noexcept { return endpoint_; }
   [[nodiscard]] std::size_t clients() const noexcept { return server_->clients(); }
 
  private:
-  HttpServer(FileDescriptor socket, Endpoint endpoint, HttpHandler handler) noexcept;
+  HttpServer(FileDescriptor socket, Endpoint endpoint, HttpRequestHandler handler) noexcept;
 
   FileDescriptor socket_;
   Endpoint endpoint_;
-  HttpHandler handler_;
+  HttpRequestHandler handler_;
   std::unique_ptr<StreamServer> server_;
 };
 
@@ -62,6 +77,7 @@ class HttpServer {
 [[nodiscard]] bool is_loopback_host(std::string_view host) noexcept;
 
 // The session of one connection; `loopback` as explained above. For tests and fuzzing.
-[[nodiscard]] std::unique_ptr<StreamSession> make_http_session(const HttpHandler& handler, bool loopback);
+[[nodiscard]] std::unique_ptr<StreamSession> make_http_session(HttpRequestHandler handler, bool loopback);
+[[nodiscard]] HttpRequestHandler only_get(HttpHandler handler);
 
 }  // namespace fireline::io

@@ -15,9 +15,24 @@ class KernelUdpSyscalls final : public UdpSyscalls {
     const ssize_t result = ::recvmsg(fd, &message, flags);
     return result >= 0 ? result : -errno;
   }
+  int recvmmsg(int fd, std::span<mmsghdr> messages, int flags) noexcept override {
+    const int result = ::recvmmsg(fd, messages.data(), static_cast<unsigned>(messages.size()), flags, nullptr);
+    return result >= 0 ? result : -errno;
+  }
 };
 
 }  // namespace
+
+int UdpSyscalls::recvmmsg(int fd, std::span<mmsghdr> messages, int flags) noexcept {
+  int count = 0;
+  for (mmsghdr& message : messages) {
+    const ssize_t result = recvmsg(fd, message.msg_hdr, flags);
+    if (result < 0) return count != 0 ? count : static_cast<int>(result);
+    message.msg_len = static_cast<unsigned>(result);
+    ++count;
+  }
+  return count;
+}
 
 UdpSyscalls& kernel_udp_syscalls() noexcept {
   static KernelUdpSyscalls syscalls;

@@ -1,8 +1,10 @@
-// The two system calls that a UDP socket makes per packet train, behind an interface, so that a test can script every
+// The system calls that a UDP socket makes per packet train, behind an interface, so that a test can script every
 // result. A virtual call costs nothing next to a system call that carries a whole train. Nothing else belongs here.
 #pragma once
 #include <sys/socket.h>
 #include <sys/types.h>
+
+#include <span>
 
 namespace fireline::io {
 
@@ -13,6 +15,10 @@ class UdpSyscalls {
   // As sendmsg(2) and recvmsg(2), but an error comes back as its negative errno. Any thread, also at the same time.
   [[nodiscard]] virtual ssize_t sendmsg(int fd, const msghdr& message, int flags) noexcept = 0;
   [[nodiscard]] virtual ssize_t recvmsg(int fd, msghdr& message, int flags) noexcept = 0;
+
+  // As recvmmsg(2) without a time limit: how many messages there were, or the negative errno of the first.
+  // Here: recvmsg() until it fails, so that a script needs no second kind of line.
+  [[nodiscard]] virtual int recvmmsg(int fd, std::span<mmsghdr> messages, int flags) noexcept;
 };
 
 // The kernel's own. Lives as long as the process.

@@ -35,14 +35,18 @@ struct Option {
 
 // Without the local address answers would leave from the wrong one, and without ECN bits congestion marks would be
 // lost; the rest is better but not needed. SO_RXQ_OVFL only tells of drops.
-constexpr std::array kOptionsV4 = {
+constexpr std::array kLocalAddressV4 = {
     Option{IPPROTO_IP, IP_PKTINFO, 1, "set IP_PKTINFO on", true},
+};
+constexpr std::array kLocalAddressV6 = {
+    Option{IPPROTO_IPV6, IPV6_RECVPKTINFO, 1, "set IPV6_RECVPKTINFO on", true},
+};
+constexpr std::array kOptionsV4 = {
     Option{IPPROTO_IP, IP_RECVTOS, 1, "set IP_RECVTOS on", false},
     Option{SOL_SOCKET, SO_RXQ_OVFL, 1, "set SO_RXQ_OVFL on", false},
 };
 constexpr std::array kOptionsV6 = {
     Option{IPPROTO_IPV6, IPV6_V6ONLY, 1, "set IPV6_V6ONLY on", true},
-    Option{IPPROTO_IPV6, IPV6_RECVPKTINFO, 1, "set IPV6_RECVPKTINFO on", true},
     Option{IPPROTO_IPV6, IPV6_RECVTCLASS, 1, "set IPV6_RECVTCLASS on", true},
     Option{SOL_SOCKET, SO_RXQ_OVFL, 1, "set SO_RXQ_OVFL on", false},
 };
@@ -67,6 +71,9 @@ std::optional<IoError> apply(int fd, const std::array<Option, kCount>& options, 
 std::optional<IoError> configure(int fd, const UdpOptions& options, const std::string& context) {
   const bool v4 = options.family == Family::v4;
   if (auto error = v4 ? apply(fd, kOptionsV4, context) : apply(fd, kOptionsV6, context)) return error;
+  if (options.local_address) {
+    if (auto error = v4 ? apply(fd, kLocalAddressV4, context) : apply(fd, kLocalAddressV6, context)) return error;
+  }
   if (options.path_mtu == PathMtu::probe) {
     if (auto error = v4 ? apply(fd, kProbeV4, context) : apply(fd, kProbeV6, context)) return error;
   }

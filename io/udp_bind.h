@@ -34,6 +34,8 @@ struct UdpOptions {
   std::size_t send_buffer_bytes = kUdpSendBufferBytes;
   bool gso = true;  // false: every datagram is sent singly
   bool gro = true;
+  // Ask for each datagram's local address; false for who answers from whatever address the routes pick.
+  bool local_address = true;
 };
 
 struct BoundUdp {

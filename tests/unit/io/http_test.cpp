@@ -19,7 +19,7 @@ HttpResponse page(std::string_view path) {
 
 std::string ask(std::string_view request, bool loopback, bool ended = false) {
   const HttpHandler handler = page;
-  const auto session = make_http_session(handler, loopback);
+  const auto session = make_http_session(only_get(handler), loopback);
   SecretBuffer output;
   (void)session->take(request, ended, output);
   return std::string(view(output));
