@@ -1,0 +1,19 @@
+// What a daemon gives up after its set-up, and the descriptor limit it raises before.
+// Threads: capabilities belong to threads: call drop_privileges() in each thread that exists, or before there are
+// others.
+#pragma once
+#include <cstdint>
+#include <optional>
+#include <string>
+
+namespace fireline::platform {
+
+// Raises the soft limit of descriptors, and the hard one where that is allowed, to at least `wanted`.
+// A sentence when fewer are there in the end.
+[[nodiscard]] std::optional<std::string> raise_descriptor_limit(std::uint64_t wanted);
+
+// Empties the calling thread's capability sets, ambient and bounding ones included, and sets no_new_privs, so that no
+// program it might start regains any. Idempotent. A sentence when the kernel refuses to.
+[[nodiscard]] std::optional<std::string> drop_privileges();
+
+}  // namespace fireline::platform
