@@ -1,6 +1,4 @@
-// The program's log: spdlog's default logger, asynchronous, as text or as JSON lines.
-//   2025-11-19T10:11:12.345Z  INFO wg0: the interface is up
-//   {"timestamp":"2025-11-19T10:11:12.345678Z","level":"INFO","message":"the interface is up","target":"wg0"}
+// The program's log: spdlog's default logger, asynchronous, as text or as JSON lines (tools/common/log_formatter.h).
 // A full queue overwrites its oldest lines: no thread waits for a slow terminal.
 // Lifetime: from Logging's construction to its end, which flushes. Threads: construct after fork; log from any.
 #pragma once
@@ -9,10 +7,6 @@
 
 #include "core/base/result.h"
 #include "tools/wg/options.h"
-
-namespace spdlog {
-class formatter;
-}
 
 namespace fireline::wg {
 
@@ -27,8 +21,5 @@ class Logging {
  private:
   Logging() = default;
 };
-
-// What the sinks use.
-[[nodiscard]] std::unique_ptr<spdlog::formatter> make_log_formatter(LogFormat format);
 
 }  // namespace fireline::wg
