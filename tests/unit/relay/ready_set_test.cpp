@@ -1,0 +1,118 @@
+#include "relay/ready_set.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <random>
+#include <vector>
+
+namespace fireline::relay {
+namespace {
+
+struct Step {
+  const char* rule;
+  enum class Do : std::uint8_t { insert, keep, drop, erase } what;
+  ReadySet::Slot slot;
+  std::size_t packets;
+  std::optional<ReadySet::Slot> next;  // what take() then answers; the slot is kept with nothing read
+};
+
+TEST(ReadySet, TheFewestPacketsFirstTiesByAge) {
+  using enum Step::Do;
+  const std::vector<Step> steps{
+      {"an empty set has nothing", drop, 0, 0, std::nullopt},
+      {"one ready socket is read", insert, 5, 0, 5},
+      {"readiness reported twice is one membership", insert, 5, 0, 5},
+      {"who read nothing yet comes before who read much", keep, 5, 64, 5},
+      {"a new one starts at zero and comes first", insert, 9, 0, 9},
+      {"fewer packets still come first", keep, 9, 63, 9},
+      {"at the same count the one that waits longer", keep, 9, 1, 5},
+      {"a socket that is empty leaves", drop, 5, 0, 9},
+      {"and comes back with nothing counted", insert, 5, 0, 5},
+      {"a closed socket is gone", erase, 5, 0, 9},
+      {"closing twice changes nothing", erase, 5, 0, 9},
+      {"the last one closed leaves an empty set", erase, 9, 0, std::nullopt},
+  };
+  ReadySet set;
+  for (const Step& step : steps) {
+    SCOPED_TRACE(step.rule);
+    switch (step.what) {
+      case insert:
+        set.insert(step.slot);
+        break;
+      case keep:
+        ASSERT_EQ(set.take(), step.slot);
+        set.keep(step.slot, step.packets);
+        break;
+      case drop:
+        set.drop(step.slot);
+        break;
+      case erase:
+        set.erase(step.slot);
+        break;
+    }
+    const auto next = set.take();
+    EXPECT_EQ(next, step.next);
+    EXPECT_EQ(set.empty(), !step.next.has_value());
+    // Only the slots' order matters below, so the one looked at goes back as it was.
+    if (next) set.keep(*next, 0);
+  }
+}
+
+TEST(ReadySet, ASocketClosedInHandStaysAway) {
+  ReadySet set;
+  set.insert(1);
+  ASSERT_EQ(set.take(), 1u);
+  set.erase(1);
+  set.keep(1, 10);
+  EXPECT_TRUE(set.empty());
+  EXPECT_EQ(set.take(), std::nullopt);
+  set.insert(1);
+  EXPECT_EQ(set.take(), 1u);
+}
+
+// The rule itself, with sockets that always have more: nobody gets more than one batch ahead.
+TEST(ReadySet, NoSocketGetsMoreThanABatchAhead) {
+  std::mt19937 random(7);
+  ReadySet set;
+  std::vector<std::size_t> read(100);
+  for (ReadySet::Slot slot = 0; slot < 100; ++slot) set.insert(slot);
+  for (int turn = 0; turn < 20'000; ++turn) {
+    const auto slot = set.take();
+    ASSERT_TRUE(slot);
+    const std::size_t packets = 1 + random() % kBatchPackets;
+    read[*slot] += packets;
+    set.keep(*slot, packets);
+    const auto [least, most] = std::ranges::minmax(read);
+    ASSERT_LE(most - least, kBatchPackets);
+  }
+}
+
+TEST(ReadySet, OneFloodAndAThousandSlowSocketsTakeOneRound) {
+  ReadySet set;
+  set.insert(0);
+  for (int i = 0; i < 1000; ++i) {
+    ASSERT_EQ(set.take(), 0u);
+    set.keep(0, kBatchPackets);
+  }
+  for (ReadySet::Slot slot = 1; slot <= 1000; ++slot) set.insert(slot);
+  for (ReadySet::Slot slot = 1; slot <= 1000; ++slot) {
+    ASSERT_EQ(set.take(), slot) << "before the flood is read again";
+    set.drop(slot);
+  }
+  EXPECT_EQ(set.take(), 0u);
+}
+
+TEST(ReadySet, ClosedSocketsLeaveNoMemoryBehind) {
+  ReadySet set;
+  set.insert(0);
+  for (int round = 0; round < 100'000; ++round) {
+    set.insert(1);
+    set.erase(1);
+  }
+  EXPECT_EQ(set.size(), 1u);
+  EXPECT_EQ(set.take(), 0u);
+}
+
+}  // namespace
+}  // namespace fireline::relay
