@@ -1,0 +1,56 @@
+#!/usr/bin/python3
+"""fireline-relay with clients that we did not write: coturn's turnutils_uclient over channels and Send indications, IPv4
+and IPv6, 100 clients against turnutils_peer: nothing lost. Topology: relay_lab.py.
+
+usage: relay.py [--clients N] [--messages N]
+"""
+import argparse
+import re
+
+import lab
+from relay_lab import PASSWORD, PEER, PORT, PUBLIC, USER, Relay, lost, tool
+
+PEER_PORT = 3480
+
+
+def scenario(laboratory, clients, messages):
+    tool("turnutils_uclient")
+    ends = Relay(laboratory)
+    ends.start()
+    for address in PEER:
+        ends.peer.start("turnutils_peer", "-L", address, "-p", PEER_PORT)
+    for server in (0, 1):
+        for indications in (False, True):
+            for peer in (0, 1):
+                exchange(ends, clients, messages, server, peer, indications)
+    counters = ends.counters()
+    lab.check(not lost(counters), f"the relay dropped nothing: {lost(counters) or 'no drop counter moved'}")
+    lab.check(counters["udp.receive.drop.kernel"] == 0, "nor did the kernel")
+    gauges = ends.status()["gauges"]
+    # uclient tries some allocations that it never frees; they have a socket each, and nothing else has.
+    lab.check(gauges["sockets"] == gauges["allocations"] + 2, "as many sockets as allocations, and two control sockets")
+
+
+def exchange(ends, clients, messages, server, peer, indications):
+    """Each client sends, the peer echoes, and every echo must come back."""
+    title = f"{clients} clients over {('IPv4', 'IPv6')[server]}, peer {('IPv4', 'IPv6')[peer]}, " \
+            f"{'Send indications' if indications else 'channels'}"
+    command = ["turnutils_uclient", "-c", "-u", USER, "-w", PASSWORD, "-e", PEER[peer], "-r", PEER_PORT, "-p", PORT,
+               "-m", clients, "-n", messages, "-l", 800, "-z", 20]
+    command += ["-s"] if indications else []
+    command += ["-x"] if peer else ["-X"]
+    result = ends.client.run(*command, PUBLIC[server], must=False, seconds=120)
+    text = result.stdout + result.stderr
+    sent = re.search(r"tot_send_msgs=(\d+), tot_recv_msgs=(\d+)(?!.*tot_send_msgs)", text, re.S)
+    missing = re.search(r"Total lost packets (\d+)", text)
+    lab.require(missing, f"uclient printed its loss:\n{text[-2000:]}")
+    lab.check(int(missing[1]) == 0 and result.returncode == 0,
+              f"{title}: {sent[1] if sent else '?'} sent, {sent[2] if sent else '?'} received, {missing[1]} lost")
+
+
+if __name__ == "__main__":
+    options = argparse.ArgumentParser()
+    options.add_argument("--clients", type=int, default=100)
+    options.add_argument("--messages", type=int, default=50)
+    chosen = options.parse_args()
+    lab.run(scenario, chosen.clients, chosen.messages)

@@ -1,0 +1,156 @@
+#include "tools/relay/options.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <vector>
+
+namespace fireline::relay {
+namespace {
+
+using ::testing::HasSubstr;
+
+constexpr const char* kVariables[] = {
+    "FIREZONE_TOKEN",     "FIREZONE_NAME",     "FIREZONE_API_URL",   "PUBLIC_IP4_ADDR", "PUBLIC_IP6_ADDR",
+    "LISTEN_PORT",        "LOWEST_PORT",       "HIGHEST_PORT",       "RNG_SEED",        "LOG_FORMAT",
+    "OTLP_GRPC_ENDPOINT", "EBPF_OFFLOADING",   "EBPF_ATTACH_MODE",   "EBPF_INT4_ADDR",  "EBPF_INT6_ADDR",
+    "HEALTH_CHECK_ADDR",  "CONTROL_ENDPOINT",  "FIREZONE_TELEMETRY", "RUST_LOG",        "BIND_IP4_ADDR",
+    "BIND_IP6_ADDR",      "NUM_WORKER_THREADS"};
+
+class RelayOptionsTest : public ::testing::Test {
+ protected:
+  void SetUp() override { clear(); }
+  void TearDown() override { clear(); }
+  static void clear() {
+    for (const char* name : kVariables) unsetenv(name);
+  }
+  static Result<RelayOptions, RelayExit> parse(std::vector<const char*> arguments) {
+    arguments.insert(arguments.begin(), "fireline-relay");
+    return parse_relay_options(static_cast<int>(arguments.size()), arguments.data());
+  }
+};
+
+TEST_F(RelayOptionsTest, Defaults) {
+  const auto options = parse({"--public-ip4-addr", "203.0.113.10"});
+  ASSERT_TRUE(options);
+  EXPECT_EQ(options->public_ip4, IpAddress::parse("203.0.113.10"));
+  EXPECT_EQ(options->public_ip6, std::nullopt);
+  EXPECT_EQ(options->listen_port, 3478);
+  EXPECT_EQ(options->lowest_port, 49152);
+  EXPECT_EQ(options->highest_port, 65535);
+  EXPECT_EQ(options->auth, AuthKind::firezone);
+  EXPECT_EQ(options->health, Endpoint::parse("0.0.0.0:8080"));
+  EXPECT_EQ(options->control, Endpoint::parse("127.0.0.1:9999"));
+  EXPECT_FALSE(options->offload);
+  EXPECT_EQ(options->log_filter.level_of("relay"), spdlog::level::info);
+  EXPECT_TRUE(options->gso);
+  EXPECT_TRUE(options->notes.empty());
+}
+
+TEST_F(RelayOptionsTest, TheEnvironmentOfAFirezoneRelay) {
+  setenv("PUBLIC_IP4_ADDR", "203.0.113.10", 1);
+  setenv("PUBLIC_IP6_ADDR", "2001:db8::10", 1);
+  setenv("LISTEN_PORT", "4478", 1);
+  setenv("LOWEST_PORT", "50000", 1);
+  setenv("HIGHEST_PORT", "50100", 1);
+  setenv("LOG_FORMAT", "json", 1);
+  setenv("RUST_LOG", "debug,wire=trace", 1);
+  setenv("HEALTH_CHECK_ADDR", "0.0.0.0:8081", 1);
+  setenv("CONTROL_ENDPOINT", "127.0.0.1:9998", 1);
+  setenv("BIND_IP4_ADDR", "0.0.0.0", 1);
+  setenv("BIND_IP6_ADDR", "::", 1);
+  setenv("NUM_WORKER_THREADS", "2", 1);
+  setenv("FIREZONE_NAME", "relay-1", 1);
+  setenv("EBPF_OFFLOADING", "eth0", 1);
+  setenv("EBPF_ATTACH_MODE", "generic", 1);
+  setenv("EBPF_INT4_ADDR", "10.0.0.5", 1);
+  const auto options = parse({"--listen-port", "3479"});
+  ASSERT_TRUE(options) << options.error().text;
+  EXPECT_EQ(options->listen_port, 3479) << "the flag wins";
+  EXPECT_EQ(options->lowest_port, 50000);
+  EXPECT_EQ(options->highest_port, 50100);
+  EXPECT_EQ(options->log_format, RelayLogFormat::json);
+  EXPECT_EQ(options->log_filter.level_of("wire"), spdlog::level::trace);
+  EXPECT_EQ(options->log_filter.level_of("relay"), spdlog::level::debug);
+  ASSERT_TRUE(options->offload);
+  EXPECT_EQ(options->offload->interface, "eth0");
+  EXPECT_EQ(options->offload->mode, AttachMode::generic);
+  EXPECT_EQ(options->offload->interface4, IpAddress::parse("10.0.0.5"));
+  EXPECT_EQ(options->notes.size(), 2u) << "the name and the number of threads have no effect, which is said";
+}
+
+TEST_F(RelayOptionsTest, WhatIsWrongGetsASentence) {
+  struct Row {
+    std::vector<const char*> arguments;
+    const char* sentence;
+  };
+  const char* const ip = "--public-ip4-addr=203.0.113.10";
+  const Row rows[] = {
+      {{}, "no public address is given"},
+      {{"--public-ip4-addr", "2001:db8::1"}, "use an IPv4 address"},
+      {{"--public-ip6-addr", "203.0.113.10"}, "use an IPv6 address"},
+      {{"--public-ip4-addr", "0.0.0.0"}, "must be the address that clients use"},
+      {{ip, "--listen-port", "0"}, "from 1 to 65535"},
+      {{ip, "--listen-port", "65536"}, "from 1 to 65535"},
+      {{ip, "--listen-port", "34x"}, "from 1 to 65535"},
+      {{ip, "--lowest-port", "60000", "--highest-port", "50000"}, "--lowest-port 60000 is above --highest-port 50000"},
+      {{ip, "--listen-port", "50000"}, "lies among the allocation ports"},
+      {{ip, "--bind-ip6-addr", "2001:db8::1"}, "needs --public-ip6-addr"},
+      {{ip, "--auth", "none"}, "use firezone or static"},
+      {{ip, "--auth", "static"}, "needs --users FILE"},
+      {{ip, "--users", "f"}, "--users belongs to --auth static"},
+      {{ip, "--realm", "x"}, "--realm belongs to --auth static"},
+      {{ip, "--allow-peer", "10.0.0.0/8"}, "--allow-peer belongs to --auth static"},
+      {{ip, "--auth", "static", "--users", "f", "--secret-file", "g"}, "--secret-file belongs to --auth firezone"},
+      {{ip, "--deny-peer", "10.0.0.0/33"}, "use ADDRESS/LENGTH"},
+      {{ip, "--max-channels", "4097"}, "from 1 to 4096"},
+      {{ip, "--max-allocations", "0"}, "from 1 to 65536"},
+      {{ip, "--log-format", "xml"}, "use human or json"},
+      {{ip, "--log-format", "google-cloud"}, "use json"},
+      {{ip, "--log-level", "loud"}, "no log directive"},
+      {{ip, "--log-file-level", "debug"}, "needs --log-file"},
+      {{ip, "--health-check-addr", "8080"}, "use ADDRESS:PORT"},
+      {{ip, "--control-endpoint", "localhost:1"}, "use ADDRESS:PORT"},
+      {{ip, "--rng-seed", "abc"}, "use a number"},
+      {{ip, "--ebpf-attach-mode", "fast"}, "use driver or generic"},
+      {{ip, "--ebpf-int4-addr", "10.0.0.1"}, "need --ebpf-offloading"},
+      {{ip, "--ebpf-offloading", "eth0", "--ebpf-int4-addr", "::1"}, "use an IPv4 address"},
+      {{ip, "--otlp-grpc-endpoint", "127.0.0.1:4317"}, "scrape /metrics"},
+      {{ip, "--api-url", "wss://api"}, "no portal connection yet"},
+      {{ip, "a-token"}, "no portal connection yet"},
+      {{ip, "--no-such-flag"}, "see fireline-relay --help"},
+  };
+  for (const Row& row : rows) {
+    SCOPED_TRACE(row.sentence);
+    const auto options = parse(row.arguments);
+    ASSERT_FALSE(options);
+    EXPECT_EQ(options.error().code, 1);
+    EXPECT_THAT(options.error().text, HasSubstr(row.sentence));
+    EXPECT_EQ(options.error().text.find('\n'), std::string::npos) << "one sentence";
+  }
+}
+
+TEST_F(RelayOptionsTest, ATokenInTheEnvironmentIsNotInTheSentence) {
+  setenv("FIREZONE_TOKEN", "very-secret", 1);
+  const auto options = parse({"--public-ip4-addr", "203.0.113.10"});
+  ASSERT_FALSE(options);
+  EXPECT_THAT(options.error().text, HasSubstr("FIREZONE_TOKEN asks for a portal"));
+  EXPECT_EQ(options.error().text.find("very-secret"), std::string::npos);
+}
+
+TEST_F(RelayOptionsTest, PrefixesRepeatAndLimitsMove) {
+  const auto options = parse({"--public-ip6-addr", "2001:db8::10", "--auth", "static", "--users", "users",
+                              "--allow-peer", "10.0.0.0/8", "--allow-peer", "fd00::/8", "--deny-peer", "10.1.0.0/16",
+                              "--max-user-allocations", "7", "--max-answers-source", "10"});
+  ASSERT_TRUE(options) << options.error().text;
+  ASSERT_EQ(options->allow_peers.size(), 2u);
+  EXPECT_EQ(options->allow_peers[1], *Prefix::parse("fd00::/8"));
+  EXPECT_EQ(options->deny_peers.size(), 1u);
+  EXPECT_EQ(options->limits.allocations_per_user, 7u);
+  EXPECT_EQ(options->limits.answers_per_second_source, 10u);
+  EXPECT_EQ(options->limits.answers_burst_source, 40u) << "the burst keeps its proportion";
+}
+
+}  // namespace
+}  // namespace fireline::relay

@@ -1,0 +1,378 @@
+#include "tools/relay/options.h"
+
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <charconv>
+#include <cstdlib>
+#include <filesystem>
+#include <utility>
+
+namespace fireline::relay {
+namespace {
+
+// As the person wrote it; turned into values when all of it is read, so that each error is a sentence of ours.
+struct Words {
+  std::string token, name, api_url;
+  std::string public_ip4, public_ip6, bind_ip4, bind_ip6;
+  std::string listen_port, lowest_port, highest_port;
+  std::string auth, users, realm, secret_file;
+  std::vector<std::string> allow_peers, deny_peers;
+  std::string allocations_max, user_allocations_max, channels_max, permissions_max, nonces_max;
+  std::string answers_source, answers_total;
+  std::string rng_seed, log_format, log_level, log_file, log_file_level;
+  std::string otlp, gcp_project, telemetry, worker_threads;
+  std::string interface, attach_mode, interface4, interface6;
+  std::string health, control;
+  bool no_gso = false;
+  bool no_gro = false;
+};
+
+using Wrong = std::optional<std::string>;
+
+void add_addresses(CLI::App& app, Words& words) {
+  app.add_option("--public-ip4-addr", words.public_ip4, "Public IPv4 address; at least one of both is needed")
+      ->envname("PUBLIC_IP4_ADDR");
+  app.add_option("--public-ip6-addr", words.public_ip6, "Public IPv6 address")->envname("PUBLIC_IP6_ADDR");
+  app.add_option("--bind-ip4-addr", words.bind_ip4, "Local IPv4 address of all sockets (default 0.0.0.0)")
+      ->envname("BIND_IP4_ADDR");
+  app.add_option("--bind-ip6-addr", words.bind_ip6, "Local IPv6 address of all sockets (default ::)")
+      ->envname("BIND_IP6_ADDR");
+  app.add_option("--listen-port", words.listen_port, "Control port (default 3478)")->envname("LISTEN_PORT");
+  app.add_option("--lowest-port", words.lowest_port, "First allocation port (default 49152)")->envname("LOWEST_PORT");
+  app.add_option("--highest-port", words.highest_port, "Last allocation port (default 65535)")->envname("HIGHEST_PORT");
+}
+
+void add_users(CLI::App& app, Words& words) {
+  app.add_option("--auth", words.auth, "firezone (default): stamped usernames; static: the users of --users")
+      ->envname("FIRELINE_RELAY_AUTH");
+  app.add_option("--users", words.users, "With --auth static: file of user:password lines")
+      ->envname("FIRELINE_RELAY_USERS");
+  app.add_option("--realm", words.realm, "With --auth static: the realm (default fireline)")
+      ->envname("FIRELINE_RELAY_REALM");
+  app.add_option("--secret-file", words.secret_file,
+                 "With --auth firezone: file, mode 0600, of the stamp secret (default: drawn at start)")
+      ->envname("FIRELINE_RELAY_SECRET_FILE");
+  app.add_option("--allow-peer", words.allow_peers, "With --auth static: private prefix that may be a peer; repeat it")
+      ->delimiter(',')
+      ->envname("FIRELINE_RELAY_ALLOW_PEER");
+  app.add_option("--deny-peer", words.deny_peers, "Prefix that may not be a peer; repeat it")
+      ->delimiter(',')
+      ->envname("FIRELINE_RELAY_DENY_PEER");
+}
+
+void add_limits(CLI::App& app, Words& words) {
+  const auto add = [&app](const char* flag, std::string& word, const char* help, const char* environment) {
+    app.add_option(flag, word, help)->envname(environment)->group("Limits");
+  };
+  add("--max-allocations", words.allocations_max, "Allocations in all (default 16384)",
+      "FIRELINE_RELAY_MAX_ALLOCATIONS");
+  add("--max-user-allocations", words.user_allocations_max, "With --auth static: of one user (default 4096)",
+      "FIRELINE_RELAY_MAX_USER_ALLOCATIONS");
+  add("--max-channels", words.channels_max, "Channels of one allocation (default 4096)", "FIRELINE_RELAY_MAX_CHANNELS");
+  add("--max-permissions", words.permissions_max, "Permissions of one allocation (default 1024)",
+      "FIRELINE_RELAY_MAX_PERMISSIONS");
+  add("--max-nonces", words.nonces_max, "Nonces remembered (default 65536)", "FIRELINE_RELAY_MAX_NONCES");
+  add("--max-answers-source", words.answers_source,
+      "Unauthenticated answers per second to one source (default 50, in a burst four times that)",
+      "FIRELINE_RELAY_MAX_ANSWERS_SOURCE");
+  add("--max-answers-total", words.answers_total, "Unauthenticated answers per second in all (default 20000)",
+      "FIRELINE_RELAY_MAX_ANSWERS_TOTAL");
+}
+
+void add_operations(CLI::App& app, Words& words) {
+  app.add_option("--rng-seed", words.rng_seed, "Deterministic randomness, for tests only")->envname("RNG_SEED");
+  app.add_option("--log-format", words.log_format, "human (default) or json, one object per line")
+      ->envname("LOG_FORMAT");
+  app.add_option("--log-level", words.log_level, "Log directives: level or target=level, comma-separated (info)")
+      ->envname("RUST_LOG");
+  app.add_option("--log-file", words.log_file, "Append the log to this file as well")
+      ->envname("FIRELINE_RELAY_LOG_FILE");
+  app.add_option("--log-file-level", words.log_file_level, "Log directives of the file (default: those of --log-level)")
+      ->envname("FIRELINE_RELAY_LOG_FILE_LEVEL");
+  app.add_option("--health-check-addr", words.health, "Public endpoint of /healthz and /readyz (0.0.0.0:8080)")
+      ->envname("HEALTH_CHECK_ADDR");
+  app.add_option("--control-endpoint", words.control,
+                 "Loopback endpoint of /status, /metrics, /log_filter (127.0.0.1:9999)")
+      ->envname("CONTROL_ENDPOINT");
+  app.add_flag("--no-gso", words.no_gso, "Send every datagram singly")->envname("FIRELINE_RELAY_NO_GSO");
+  app.add_flag("--no-gro", words.no_gro, "Receive every datagram singly")->envname("FIRELINE_RELAY_NO_GRO");
+  app.add_option("--ebpf-offloading", words.interface, "Interface on which XDP forwards channels (default: off)")
+      ->envname("EBPF_OFFLOADING")
+      ->group("XDP");
+  app.add_option("--ebpf-attach-mode", words.attach_mode, "driver (default) or generic")
+      ->envname("EBPF_ATTACH_MODE")
+      ->group("XDP");
+  app.add_option("--ebpf-int4-addr", words.interface4, "The interface's IPv4 address (default: read from it)")
+      ->envname("EBPF_INT4_ADDR")
+      ->group("XDP");
+  app.add_option("--ebpf-int6-addr", words.interface6, "The interface's IPv6 address (default: read from it)")
+      ->envname("EBPF_INT6_ADDR")
+      ->group("XDP");
+}
+
+// Of a Firezone relay's environment, for what this program does otherwise or not at all.
+void add_firezone(CLI::App& app, Words& words) {
+  app.add_option("TOKEN", words.token, "Portal token: refused, this version has no portal connection")
+      ->envname("FIREZONE_TOKEN");
+  app.add_option("NAME", words.name, "Display name in the portal")->envname("FIREZONE_NAME");
+  app.add_option("--api-url", words.api_url, "Portal URL: refused, as the token")->envname("FIREZONE_API_URL");
+  app.add_option("--otlp-grpc-endpoint", words.otlp, "Refused: metrics are at /metrics of the control endpoint")
+      ->envname("OTLP_GRPC_ENDPOINT")
+      ->group("Firezone");
+  app.add_option("--google-cloud-project-id", words.gcp_project, "Accepted, without effect")
+      ->envname("GOOGLE_CLOUD_PROJECT_ID")
+      ->group("Firezone");
+  app.add_option("--telemetry", words.telemetry, "Accepted, without effect: no crash report is sent to anybody")
+      ->envname("FIREZONE_TELEMETRY")
+      ->expected(0, 1)
+      ->default_str("true")
+      ->group("Firezone");
+  app.add_option("--num-worker-threads", words.worker_threads, "Accepted, without effect: one thread relays")
+      ->envname("NUM_WORKER_THREADS")
+      ->group("Firezone");
+}
+
+template <class Number>
+bool to_number(const std::string& word, Number& out) {
+  const auto [end, error] = std::from_chars(word.data(), word.data() + word.size(), out);
+  return error == std::errc{} && end == word.data() + word.size();
+}
+
+template <class Number>
+Wrong read_number(const char* flag, const std::string& word, Number lowest, Number highest, Number& out) {
+  if (word.empty()) return std::nullopt;
+  Number value{};
+  if (to_number(word, value) && value >= lowest && value <= highest) {
+    out = value;
+    return std::nullopt;
+  }
+  return fmt::format("{} cannot be \"{}\": use a number from {} to {}", flag, word, lowest, highest);
+}
+
+Wrong read_address(const char* flag, const std::string& word, Family family, std::optional<IpAddress>& out) {
+  if (word.empty()) return std::nullopt;
+  const auto address = IpAddress::parse(word);
+  if (address && address->family() == family) {
+    out = *address;
+    return std::nullopt;
+  }
+  return fmt::format("{} cannot be \"{}\": use an {} address", flag, word, family == Family::v4 ? "IPv4" : "IPv6");
+}
+
+Wrong read_endpoint(const char* flag, const std::string& word, const char* fallback, Endpoint& out) {
+  const auto endpoint = Endpoint::parse(word.empty() ? fallback : word);
+  if (!endpoint) {
+    return fmt::format("{} cannot be \"{}\": use ADDRESS:PORT, for example {} or [::1]:9999", flag, word, fallback);
+  }
+  out = *endpoint;
+  return std::nullopt;
+}
+
+Wrong read_prefixes(const char* flag, const std::vector<std::string>& words, std::vector<Prefix>& out) {
+  for (const std::string& word : words) {
+    const auto prefix = Prefix::parse(word);
+    if (!prefix) return fmt::format("{} cannot be \"{}\": use ADDRESS/LENGTH, for example 10.0.0.0/8", flag, word);
+    out.push_back(*prefix);
+  }
+  return std::nullopt;
+}
+
+Wrong read_addresses(const Words& words, RelayOptions& options) {
+  if (auto wrong = read_address("--public-ip4-addr", words.public_ip4, Family::v4, options.public_ip4)) return wrong;
+  if (auto wrong = read_address("--public-ip6-addr", words.public_ip6, Family::v6, options.public_ip6)) return wrong;
+  if (auto wrong = read_address("--bind-ip4-addr", words.bind_ip4, Family::v4, options.bind_ip4)) return wrong;
+  if (auto wrong = read_address("--bind-ip6-addr", words.bind_ip6, Family::v6, options.bind_ip6)) return wrong;
+  if (!options.public_ip4 && !options.public_ip6) {
+    return "no public address is given: use --public-ip4-addr, --public-ip6-addr or both";
+  }
+  for (const auto& [flag, address] :
+       {std::pair{"--public-ip4-addr", &options.public_ip4}, std::pair{"--public-ip6-addr", &options.public_ip6}}) {
+    if (*address && (*address)->is_unspecified()) return fmt::format("{} must be the address that clients use", flag);
+  }
+  // An environment may set both defaults; a bind address that means something needs its public one.
+  if (options.bind_ip4 && !options.bind_ip4->is_unspecified() && !options.public_ip4) {
+    return "--bind-ip4-addr needs --public-ip4-addr: without it there is no IPv4 socket";
+  }
+  if (options.bind_ip6 && !options.bind_ip6->is_unspecified() && !options.public_ip6) {
+    return "--bind-ip6-addr needs --public-ip6-addr: without it there is no IPv6 socket";
+  }
+  const std::uint16_t lowest = 1;
+  const std::uint16_t highest = 65535;
+  if (auto wrong = read_number("--listen-port", words.listen_port, lowest, highest, options.listen_port)) return wrong;
+  if (auto wrong = read_number("--lowest-port", words.lowest_port, lowest, highest, options.lowest_port)) return wrong;
+  if (auto wrong = read_number("--highest-port", words.highest_port, lowest, highest, options.highest_port)) {
+    return wrong;
+  }
+  if (options.lowest_port > options.highest_port) {
+    return fmt::format("--lowest-port {} is above --highest-port {}", options.lowest_port, options.highest_port);
+  }
+  if (options.listen_port >= options.lowest_port && options.listen_port <= options.highest_port) {
+    return fmt::format("--listen-port {} lies among the allocation ports {} to {}: move one of them",
+                       options.listen_port, options.lowest_port, options.highest_port);
+  }
+  return std::nullopt;
+}
+
+Wrong read_users(const Words& words, RelayOptions& options) {
+  if (!words.auth.empty() && words.auth != "firezone" && words.auth != "static") {
+    return fmt::format("--auth cannot be \"{}\": use firezone or static", words.auth);
+  }
+  options.auth = words.auth == "static" ? AuthKind::fixed : AuthKind::firezone;
+  options.users_file = words.users;
+  options.secret_file = words.secret_file;
+  if (!words.realm.empty()) options.realm = words.realm;
+  if (auto wrong = read_prefixes("--allow-peer", words.allow_peers, options.allow_peers)) return wrong;
+  if (auto wrong = read_prefixes("--deny-peer", words.deny_peers, options.deny_peers)) return wrong;
+  if (options.auth == AuthKind::fixed) {
+    if (options.users_file.empty()) return "--auth static needs --users FILE with lines of user:password";
+    if (!options.secret_file.empty()) return "--secret-file belongs to --auth firezone: leave it out";
+    if (options.realm.size() >= 128) return "--realm must be shorter than 128 bytes";
+    return std::nullopt;
+  }
+  if (!options.users_file.empty()) return "--users belongs to --auth static: add it, or leave --users out";
+  if (!words.realm.empty() && words.realm != "firezone") {
+    return "--realm belongs to --auth static: with --auth firezone it is always firezone";
+  }
+  if (!options.allow_peers.empty()) {
+    return "--allow-peer belongs to --auth static: with --auth firezone private peers are allowed already";
+  }
+  return std::nullopt;
+}
+
+Wrong read_limits(const Words& words, RelayOptions& options) {
+  Limits& limits = options.limits;
+  const std::size_t one = 1;
+  if (auto wrong = read_number<std::size_t>("--max-allocations", words.allocations_max, one, 65536, limits.allocations))
+    return wrong;
+  if (auto wrong = read_number<std::size_t>("--max-user-allocations", words.user_allocations_max, one, 65536,
+                                            limits.allocations_per_user))
+    return wrong;
+  if (auto wrong =
+          read_number<std::size_t>("--max-channels", words.channels_max, one, 4096, limits.channels_per_allocation))
+    return wrong;
+  if (auto wrong = read_number<std::size_t>("--max-permissions", words.permissions_max, one, 65536,
+                                            limits.permissions_per_allocation))
+    return wrong;
+  if (auto wrong = read_number<std::size_t>("--max-nonces", words.nonces_max, one, 16'777'216, limits.nonces))
+    return wrong;
+  const std::uint32_t rate_max = 1'000'000;
+  if (auto wrong = read_number<std::uint32_t>("--max-answers-source", words.answers_source, 1, rate_max,
+                                              limits.answers_per_second_source))
+    return wrong;
+  if (!words.answers_source.empty()) limits.answers_burst_source = 4 * limits.answers_per_second_source;
+  return read_number<std::uint32_t>("--max-answers-total", words.answers_total, 1, rate_max,
+                                    limits.answers_per_second_total);
+}
+
+Wrong read_logging(const Words& words, RelayOptions& options) {
+  if (words.log_format == "google-cloud") {
+    return "--log-format google-cloud is not supported: use json, which Cloud Logging reads";
+  }
+  const bool json = words.log_format == "json";
+  if (!json && !words.log_format.empty() && words.log_format != "human" && words.log_format != "text") {
+    return fmt::format("--log-format cannot be \"{}\": use human or json", words.log_format);
+  }
+  options.log_format = json ? RelayLogFormat::json : RelayLogFormat::text;
+  auto filter = LogFilter::parse(words.log_level);
+  if (!filter) return "--log-level: " + filter.error();
+  options.log_filter = std::move(*filter);
+  if (!words.log_file_level.empty()) {
+    if (words.log_file.empty()) return "--log-file-level needs --log-file";
+    auto of_file = LogFilter::parse(words.log_file_level);
+    if (!of_file) return "--log-file-level: " + of_file.error();
+    options.log_file_filter = std::move(*of_file);
+  }
+  options.log_file = words.log_file;
+  return std::nullopt;
+}
+
+Wrong read_offload(const Words& words, RelayOptions& options) {
+  if (words.interface.empty()) {
+    if (!words.interface4.empty() || !words.interface6.empty()) {
+      return "--ebpf-int4-addr and --ebpf-int6-addr need --ebpf-offloading INTERFACE";
+    }
+    if (!words.attach_mode.empty() && words.attach_mode != "driver" && words.attach_mode != "generic") {
+      return fmt::format("--ebpf-attach-mode cannot be \"{}\": use driver or generic", words.attach_mode);
+    }
+    return std::nullopt;
+  }
+  OffloadOptions offload{.interface = words.interface, .mode = AttachMode::driver, .interface4 = {}, .interface6 = {}};
+  if (words.attach_mode == "generic") {
+    offload.mode = AttachMode::generic;
+  } else if (!words.attach_mode.empty() && words.attach_mode != "driver") {
+    return fmt::format("--ebpf-attach-mode cannot be \"{}\": use driver or generic", words.attach_mode);
+  }
+  if (auto wrong = read_address("--ebpf-int4-addr", words.interface4, Family::v4, offload.interface4)) return wrong;
+  if (auto wrong = read_address("--ebpf-int6-addr", words.interface6, Family::v6, offload.interface6)) return wrong;
+  options.offload = std::move(offload);
+  return std::nullopt;
+}
+
+Wrong read_portal(const Words& words, RelayOptions& options) {
+  if (!words.token.empty() || !words.api_url.empty()) {
+    return fmt::format(
+        "{} asks for a portal, and this version has no portal connection yet: leave FIREZONE_TOKEN and --api-url out "
+        "and run it on its own, with --auth static --users FILE or --auth firezone --secret-file FILE",
+        words.token.empty() ? "--api-url" : "FIREZONE_TOKEN");
+  }
+  if (!words.otlp.empty()) {
+    return "--otlp-grpc-endpoint is not supported: scrape /metrics of the control endpoint instead";
+  }
+  const auto note = [&options](const std::string& word, const char* flag) {
+    if (!word.empty()) options.notes.push_back(fmt::format("{} is accepted and has no effect", flag));
+  };
+  note(words.name, "FIREZONE_NAME");
+  note(words.gcp_project, "--google-cloud-project-id");
+  note(words.worker_threads, "--num-worker-threads");
+  if (words.telemetry != "false") note(words.telemetry, "--telemetry");
+  return std::nullopt;
+}
+
+// The first thing that is wrong, as a sentence.
+Wrong read_words(const Words& words, RelayOptions& options) {
+  if (auto wrong = read_portal(words, options)) return wrong;
+  if (auto wrong = read_addresses(words, options)) return wrong;
+  if (auto wrong = read_users(words, options)) return wrong;
+  if (auto wrong = read_limits(words, options)) return wrong;
+  if (auto wrong = read_logging(words, options)) return wrong;
+  if (auto wrong = read_offload(words, options)) return wrong;
+  if (auto wrong = read_endpoint("--health-check-addr", words.health, "0.0.0.0:8080", options.health)) return wrong;
+  if (auto wrong = read_endpoint("--control-endpoint", words.control, "127.0.0.1:9999", options.control)) return wrong;
+  if (!words.rng_seed.empty()) {
+    std::uint64_t seed = 0;
+    if (!to_number(words.rng_seed, seed))
+      return fmt::format("--rng-seed cannot be \"{}\": use a number", words.rng_seed);
+    options.rng_seed = seed;
+  }
+  options.gso = !words.no_gso;
+  options.gro = !words.no_gro;
+  return std::nullopt;
+}
+
+}  // namespace
+
+Result<RelayOptions, RelayExit> parse_relay_options(int argc, const char* const* argv) {
+  Words words;
+  CLI::App app("A STUN and TURN relay over UDP.", "fireline-relay");
+  app.set_version_flag("--version", "fireline-relay " FIRELINE_VERSION);
+  add_firezone(app, words);
+  add_addresses(app, words);
+  add_users(app, words);
+  add_limits(app, words);
+  add_operations(app, words);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::CallForHelp&) {
+    return err(RelayExit{0, app.help()});
+  } catch (const CLI::CallForVersion& version) {
+    return err(RelayExit{0, std::string(version.what()) + "\n"});
+  } catch (const CLI::ParseError& error) {
+    return err(RelayExit{1, std::string(error.what()) + ": see fireline-relay --help"});
+  }
+  RelayOptions options;
+  if (auto wrong = read_words(words, options)) return err(RelayExit{1, std::move(*wrong)});
+  return options;
+}
+
+}  // namespace fireline::relay

@@ -1,0 +1,64 @@
+// The command line of fireline-relay. Flags and environment variables are those of a Firezone relay, so that its
+// environment starts this one; ours have FIRELINE_RELAY_… beside them. The flag wins over the variable.
+// Threads: parse before any is started (it reads the environment). Secrets are read by credentials_file.h, not here.
+#pragma once
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/base/endpoint.h"
+#include "core/base/result.h"
+#include "relay/protocol/limits.h"
+#include "tools/relay/log_filter.h"
+
+namespace fireline::relay {
+
+enum class AuthKind : std::uint8_t { firezone, fixed };
+enum class RelayLogFormat : std::uint8_t { text, json };
+enum class AttachMode : std::uint8_t { driver, generic };
+
+struct OffloadOptions {
+  std::string interface;
+  AttachMode mode = AttachMode::driver;
+  std::optional<IpAddress> interface4;
+  std::optional<IpAddress> interface6;
+};
+
+struct RelayOptions {
+  std::optional<IpAddress> public_ip4;
+  std::optional<IpAddress> public_ip6;
+  std::optional<IpAddress> bind_ip4;
+  std::optional<IpAddress> bind_ip6;
+  std::uint16_t listen_port = 3478;
+  std::uint16_t lowest_port = 49152;
+  std::uint16_t highest_port = 65535;
+  AuthKind auth = AuthKind::firezone;
+  std::string users_file;
+  std::string realm = "fireline";  // of --auth static
+  std::string secret_file;
+  std::vector<Prefix> allow_peers;
+  std::vector<Prefix> deny_peers;
+  Limits limits;
+  std::optional<std::uint64_t> rng_seed;
+  RelayLogFormat log_format = RelayLogFormat::text;
+  LogFilter log_filter;
+  std::string log_file;  // empty: standard output
+  std::optional<LogFilter> log_file_filter;
+  Endpoint health;
+  Endpoint control;
+  std::optional<OffloadOptions> offload;
+  bool gso = true;
+  bool gro = true;
+  std::vector<std::string> notes;  // accepted and without effect; said once the log is open
+};
+
+// What the program does instead of running: print and leave.
+struct RelayExit {
+  int code = 0;
+  std::string text;  // for standard output when the code is 0 (--help, --version), else one sentence for standard error
+};
+
+[[nodiscard]] Result<RelayOptions, RelayExit> parse_relay_options(int argc, const char* const* argv);
+
+}  // namespace fireline::relay

@@ -1,0 +1,331 @@
+#include "tools/relay/program.h"
+
+#include <fmt/format.h>
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <csignal>
+#include <cstdio>
+#include <fstream>
+#include <optional>
+#include <utility>
+
+#include "core/crypto/random.h"
+#include "io/event_loop.h"
+#include "io/http.h"
+#include "io/loop_thread.h"
+#include "platform/linux/interface_addresses.h"
+#include "platform/linux/privileges.h"
+#include "relay/protocol/server.h"
+#include "relay/relay_loop.h"
+#include "tools/relay/credentials_file.h"
+#include "tools/relay/event_log.h"
+#include "tools/relay/logging.h"
+#include "tools/relay/options.h"
+#include "tools/relay/rate.h"
+#include "tools/relay/report.h"
+#include "tools/relay/revision.h"
+#include "tools/relay/seeded_random.h"
+#include "tools/relay/xdp_path.h"
+
+namespace fireline::relay {
+namespace {
+
+// Two sockets for each port of the default range, listeners, and some to spare (relay specification, section 2.1).
+constexpr std::uint64_t kDescriptors = 40'000;
+constexpr Duration kStatisticsEvery = std::chrono::seconds(10);
+constexpr std::initializer_list<int> kSignals{SIGTERM, SIGINT};
+
+void block_signals() {
+  sigset_t set;
+  sigemptyset(&set);
+  for (const int signal : kSignals) sigaddset(&set, signal);
+  pthread_sigmask(SIG_BLOCK, &set, nullptr);
+  std::signal(SIGPIPE, SIG_IGN);  // writes tell by their errno
+}
+
+// An unprivileged process gets no larger receive buffers than this (socket(7)).
+std::optional<std::uint64_t> receive_buffer_limit() {
+  std::ifstream file("/proc/sys/net/core/rmem_max");
+  std::uint64_t bytes = 0;
+  if (file >> bytes) return bytes;
+  return std::nullopt;
+}
+
+class Program {
+ public:
+  Program(const RelayOptions& options, io::EventLoop& control) noexcept : options_(options), control_(control) {}
+
+  // The error is one sentence.
+  [[nodiscard]] Result<void, std::string> set_up();
+  [[nodiscard]] int run();
+
+ private:
+  [[nodiscard]] ServerConfig server_config(Credentials credentials) const;
+  void listen();
+  void listen_on(const char* flag, const Endpoint& endpoint, io::HttpRequestHandler handler,
+                 std::unique_ptr<io::HttpServer>& out);
+  [[nodiscard]] io::HttpResponse answer_health(std::string_view path) const;
+  [[nodiscard]] io::HttpResponse answer_control(const io::HttpRequest& request);
+  [[nodiscard]] io::HttpResponse change_filter(const io::HttpRequest& request);
+  [[nodiscard]] RelayReport report() const;
+  [[nodiscard]] std::uint64_t userspace_bytes() const;
+  void log_statistics();
+  void say_start() const;
+
+  const RelayOptions& options_;
+  io::EventLoop& control_;
+  crypto::SystemRandom system_random_;
+  std::unique_ptr<SeededRandom> seeded_random_;
+  std::vector<std::string> warnings_;  // from before the log is open
+  Instant started_;
+  std::uint64_t logged_bytes_ = 0;
+  Instant logged_at_;
+  EventLog events_;
+  // Destroyed from the last to the first: the log goes last, the server before its host.
+  std::unique_ptr<RelayLogging> logging_;
+  std::unique_ptr<XdpPath> xdp_;
+  std::unique_ptr<RelayLoop> loop_;
+  std::unique_ptr<Server> server_;
+  std::unique_ptr<io::HttpServer> health_;
+  std::unique_ptr<io::HttpServer> endpoint_;
+};
+
+Result<void, std::string> Program::set_up() {
+  if (!control_.watch_signals(kSignals, [this](int) { loop_->stop(); })) {
+    return err(std::string("cannot receive signals: too many descriptors"));
+  }
+  if (auto fewer = platform::raise_descriptor_limit(kDescriptors)) warnings_.push_back(std::move(*fewer));
+  if (options_.rng_seed) seeded_random_ = std::make_unique<SeededRandom>(*options_.rng_seed);
+  crypto::Random& random = seeded_random_ ? static_cast<crypto::Random&>(*seeded_random_) : system_random_;
+  auto credentials = read_credentials(options_, random);
+  if (!credentials) return err(std::move(credentials.error()));
+
+  auto loop =
+      RelayLoop::make({.families = {.v4 = options_.public_ip4.has_value(), .v6 = options_.public_ip6.has_value()},
+                       .listen_port = options_.listen_port,
+                       .bind_ip4 = options_.bind_ip4,
+                       .bind_ip6 = options_.bind_ip6,
+                       .gso = options_.gso,
+                       .gro = options_.gro},
+                      control_);
+  if (!loop) return err(loop.error().to_string());
+  loop_ = std::move(*loop);
+  if (options_.offload) {
+    auto xdp = XdpPath::open(options_);
+    if (!xdp) return err(std::move(xdp.error()));
+    xdp_ = std::move(*xdp);
+    loop_->set_fast_path(*xdp_);
+  }
+  listen();
+
+  // The log's thread is the only other one: it gives up its privileges before its first line.
+  auto logging = RelayLogging::start(options_, [] { static_cast<void>(platform::drop_privileges()); });
+  if (!logging) return err(std::move(logging.error()));
+  logging_ = std::move(*logging);
+  if (auto refused = platform::drop_privileges()) warnings_.push_back(std::move(*refused));
+
+  server_ = std::make_unique<Server>(server_config(std::move(*credentials)), *loop_, random);
+  loop_->serve(*server_);
+  loop_->set_observer([this](const Event& event) { events_.write(event, loop_->now().boot); });
+  return {};
+}
+
+ServerConfig Program::server_config(Credentials credentials) const {
+  PeerRules peers{.refuse_private = options_.auth == AuthKind::fixed,
+                  .allow = options_.allow_peers,
+                  .deny = options_.deny_peers,
+                  .host_prefixes = {},
+                  .own_addresses = {},
+                  .lowest_port = options_.lowest_port,
+                  .highest_port = options_.highest_port};
+  for (const auto& [address, prefix] : platform::interface_addresses()) {
+    peers.host_prefixes.push_back(prefix);
+    peers.own_addresses.push_back(address);
+  }
+  for (const auto& address : {options_.public_ip4, options_.public_ip6}) {
+    if (address) peers.own_addresses.push_back(*address);
+  }
+  return {.public_ip4 = options_.public_ip4,
+          .public_ip6 = options_.public_ip6,
+          .listen_port = options_.listen_port,
+          .lowest_port = options_.lowest_port,
+          .highest_port = options_.highest_port,
+          .software = fmt::format("fireline-relay; rev={}", kRevision),
+          .credentials = std::move(credentials),
+          .peers = std::move(peers),
+          .limits = options_.limits};
+}
+
+int Program::run() {
+  started_ = io::read_clocks().boot;
+  logged_at_ = started_;
+  say_start();
+  log_statistics();
+  loop_->run();
+  spdlog::info("Goodbye!");
+  return 0;
+}
+
+void Program::say_start() const {
+  for (const std::string& warning : warnings_) spdlog::warn("{}", warning);
+  for (const std::string& note : options_.notes) spdlog::info("{}", note);
+  if (options_.rng_seed) spdlog::warn("--rng-seed makes ports, nonces and secrets predictable: for tests only");
+  if (options_.auth == AuthKind::firezone && options_.secret_file.empty()) {
+    spdlog::warn("the stamp secret was drawn at start and nobody knows it: use --secret-file, or --auth static");
+  }
+  const auto limit = receive_buffer_limit();
+  if (limit && *limit < kAllocationReceiveBytes) {
+    spdlog::info("net.core.rmem_max is {}: raise it to {} so that allocations ride out bursts", *limit,
+                 kAllocationReceiveBytes);
+  }
+  for (const auto* server : {health_.get(), endpoint_.get()}) {
+    if (server != nullptr) spdlog::info("HTTP on {}", server->endpoint().to_string());
+  }
+  if (endpoint_ && !io::is_loopback(endpoint_->endpoint().address)) {
+    spdlog::warn("--control-endpoint is open to everybody who reaches it: use a loopback address");
+  }
+  spdlog::info("fireline-relay {} (rev {}) listens on port {}, allocates {} to {}, credentials: {}, fast path: {}",
+               FIRELINE_VERSION, kRevision, options_.listen_port, options_.lowest_port, options_.highest_port,
+               options_.auth == AuthKind::fixed ? "static" : "firezone", xdp_ ? xdp_->description() : "off");
+}
+
+// ---- HTTP ----
+
+void Program::listen() {
+  listen_on("--health-check-addr", options_.health,
+            io::only_get([this](std::string_view path) { return answer_health(path); }), health_);
+  listen_on(
+      "--control-endpoint", options_.control,
+      [this](const io::HttpRequest& request) { return answer_control(request); }, endpoint_);
+}
+
+// Relaying must not depend on it.
+void Program::listen_on(const char* flag, const Endpoint& endpoint, io::HttpRequestHandler handler,
+                        std::unique_ptr<io::HttpServer>& out) {
+  auto server = io::HttpServer::listen_for(control_, endpoint, std::move(handler));
+  if (server) {
+    out = std::move(*server);
+    return;
+  }
+  warnings_.push_back(fmt::format("cannot listen on {} {}: {}: relaying goes on without it", flag, endpoint.to_string(),
+                                  server.error().message()));
+}
+
+io::HttpResponse Program::answer_health(std::string_view path) const {
+  if (path == "/healthz") return {.status = 200, .body = {}};
+  // Ready from the first turn on: there is no portal to wait for.
+  if (path == "/readyz") return {.status = 200, .body = kRevision == std::string_view("xxxx") ? "" : kRevision};
+  return {.status = 404, .body = "there is /healthz and /readyz\n"};
+}
+
+io::HttpResponse Program::answer_control(const io::HttpRequest& request) {
+  if (request.path == "/log_filter") return change_filter(request);
+  if (request.path != "/metrics" && request.path != "/status") {
+    return {.status = 404, .body = "there is /status, /metrics and POST /log_filter?directives=\n"};
+  }
+  if (request.method != "GET") return {.status = 405, .body = "only GET\n", .allow = "GET"};
+  if (request.path == "/status") {
+    return {.status = 200, .content_type = "application/json", .body = status_text(report())};
+  }
+  return {.status = 200, .content_type = std::string(kMetricsContentType), .body = metrics_text(report())};
+}
+
+io::HttpResponse Program::change_filter(const io::HttpRequest& request) {
+  if (request.method != "POST") return {.status = 405, .body = "only POST\n", .allow = "POST"};
+  const auto directives = io::query_value(request.query, "directives");
+  if (!directives) return {.status = 400, .body = "the parameter directives is missing\n"};
+  const auto filter = LogFilter::parse(*directives);
+  if (!filter) return {.status = 400, .body = filter.error() + "\n"};
+  logging_->set_filter(*filter);
+  return {.status = 200, .body = {}};
+}
+
+// ---- numbers ----
+
+std::uint64_t Program::userspace_bytes() const {
+  return server_->counters().get(ServerCounter::client_bytes) + server_->counters().get(ServerCounter::peer_bytes);
+}
+
+RelayReport Program::report() const {
+  RelayReport report{.version = FIRELINE_VERSION,
+                     .auth = options_.auth == AuthKind::fixed ? "static" : "firezone",
+                     .uptime_seconds = static_cast<std::uint64_t>(
+                         std::chrono::duration_cast<std::chrono::seconds>(io::read_clocks().boot - started_).count()),
+                     .public_addresses = {},
+                     .listen_port = options_.listen_port,
+                     .gso = loop_->gso_enabled(),
+                     .fast_path = xdp_ ? xdp_->description() : "off",
+                     .userspace_bytes = userspace_bytes(),
+                     .fast_path_bytes = 0,
+                     .gauges = {},
+                     .counters = {},
+                     .responses = {}};
+  for (const auto& address : {options_.public_ip4, options_.public_ip6}) {
+    if (address) report.public_addresses.push_back(address->to_string());
+  }
+  const ServerGauges gauges = server_->gauges();
+  report.gauges = {{"allocations", gauges.allocations},
+                   {"channels.bound", gauges.bound_channels},
+                   {"channels.cooling_down", gauges.cooling_channels},
+                   {"permissions", gauges.permissions},
+                   {"nonces", gauges.nonces},
+                   {"answer_sources", gauges.answer_sources},
+                   {"ports.unusable", gauges.unusable_ports},
+                   {"sockets", loop_->sockets()},
+                   {"send.waiting_bytes", loop_->waiting_bytes()}};
+  const auto add = [&report](std::string_view name, std::uint64_t value) {
+    report.counters.push_back({std::string(name), value});
+  };
+  loop_->counters().for_each(add);
+  server_->counters().for_each(add);
+  if (xdp_) report.fast_path_bytes = xdp_->add_counters(report.counters);
+  server_->responses().for_each([&report](std::string_view method, std::uint16_t code, std::uint64_t value) {
+    report.responses.push_back({std::string(method), code, value});
+  });
+  return report;
+}
+
+void Program::log_statistics() {
+  const Instant now = io::read_clocks().boot;
+  const std::uint64_t bytes = userspace_bytes();
+  const double seconds = std::chrono::duration<double>(now - logged_at_).count();
+  if (seconds > 0) {
+    const ServerGauges gauges = server_->gauges();
+    spdlog::info("statistics: allocations={} channels={} throughput={}", gauges.allocations, gauges.bound_channels,
+                 rate_text(static_cast<double>(bytes - logged_bytes_) / seconds));
+    logged_at_ = now;
+    logged_bytes_ = bytes;
+  }
+  static_cast<void>(control_.at(now + kStatisticsEvery, [this] { log_statistics(); }));
+}
+
+}  // namespace
+
+int run_relay(int argc, const char* const* argv) {
+  const auto options = parse_relay_options(argc, argv);
+  if (!options) {
+    const auto& [code, text] = options.error();
+    if (code == 0) {
+      fmt::print("{}", text);
+    } else {
+      fmt::print(stderr, "fireline-relay: {}\n", text);
+    }
+    return code;
+  }
+  // Before the log's thread starts: a signal that one thread does not block ends the process without a word.
+  block_signals();
+  auto control = io::EventLoop::make();
+  if (!control) {
+    fmt::print(stderr, "fireline-relay: cannot make the event loop: {}\n", control.error().message());
+    return 1;
+  }
+  Program program(*options, **control);
+  if (const auto ready = program.set_up(); !ready) {
+    fmt::print(stderr, "fireline-relay: {}\n", ready.error());
+    return 1;
+  }
+  return program.run();
+}
+
+}  // namespace fireline::relay

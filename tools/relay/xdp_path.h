@@ -1,0 +1,27 @@
+// The XDP program as the loop's fast path, and its share of status and metrics.
+// Lifetime: attached from open() to the end of the object. Threads: the loop's.
+#pragma once
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "core/base/result.h"
+#include "relay/fast_path.h"
+#include "tools/relay/options.h"
+#include "tools/relay/report.h"
+
+namespace fireline::relay {
+
+class XdpPath : public FastPath {
+ public:
+  // options.offload is given. Asked for and impossible is an error: one sentence.
+  [[nodiscard]] static Result<std::unique_ptr<XdpPath>, std::string> open(const RelayOptions& options);
+
+  // "xdp driver eth0"
+  [[nodiscard]] virtual std::string description() const = 0;
+  // Appends its counters; answers the payload bytes relayed so far, both directions.
+  [[nodiscard]] virtual std::uint64_t add_counters(std::vector<NamedNumber>& counters) const = 0;
+};
+
+}  // namespace fireline::relay
