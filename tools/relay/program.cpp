@@ -116,6 +116,7 @@ Result<void, std::string> Program::set_up() {
     if (!xdp) return err(std::move(xdp.error()));
     xdp_ = std::move(*xdp);
     loop_->set_fast_path(*xdp_);
+    warnings_.insert(warnings_.end(), xdp_->warnings().begin(), xdp_->warnings().end());
   }
   listen();
 

@@ -20,6 +20,8 @@ class XdpPath : public FastPath {
 
   // "xdp driver eth0"
   [[nodiscard]] virtual std::string description() const = 0;
+  // What the operator should know at start, a sentence each.
+  [[nodiscard]] virtual const std::vector<std::string>& warnings() const = 0;
   // Appends its counters; answers the payload bytes relayed so far, both directions.
   [[nodiscard]] virtual std::uint64_t add_counters(std::vector<NamedNumber>& counters) const = 0;
 };
