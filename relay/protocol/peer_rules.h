@@ -18,12 +18,12 @@
 namespace fireline::relay {
 
 struct PeerRules {
-  bool refuse_private = false;           // --auth static
-  std::vector<Prefix> allow;             // lifts `refuse_private`, nothing else
-  std::vector<Prefix> deny;              // wins over `allow`
-  std::vector<Prefix> host_prefixes;     // of the host's interfaces; their IPv4 broadcast addresses are refused always
-  std::vector<IpAddress> own_addresses;  // public and interface addresses
-  std::uint16_t lowest_port = 49152;     // allocation ports: the only ones of the own addresses that are peers
+  bool refuse_private = false;          // --auth static
+  std::vector<Prefix> allow{};          // lifts `refuse_private`, nothing else
+  std::vector<Prefix> deny{};           // wins over `allow`
+  std::vector<Prefix> host_prefixes{};  // of the host's interfaces; their IPv4 broadcast addresses are refused always
+  std::vector<IpAddress> own_addresses{};  // public and interface addresses
+  std::uint16_t lowest_port = 49152;       // allocation ports: the only ones of the own addresses that are peers
   std::uint16_t highest_port = 65535;
 
   // Port 0 stands for "any port", as a permission has it: an own address passes then.

@@ -270,8 +270,11 @@ std::uint16_t Client::port() const {
 }
 
 std::string from_peer(Relay& relay, std::uint16_t port, std::string_view peer) {
-  const auto way = relay.server.from_peer(port, at(peer), 100);
+  const std::vector<std::byte> data(100);
+  const auto way = relay.server.from_peer(port, at(peer), data.size());
   if (!way) return "dropped";
+  std::array<std::byte, 256> out;
+  if (way->channel == 0 && relay.server.write_data_indication(*way, at(peer), data, out) == 0) return "too big";
   return way->client.to_string() + " " + (way->channel == 0 ? "0" : hex4(way->channel));
 }
 
