@@ -65,7 +65,12 @@ bool Allocation::handle_response(Now now, const Endpoint& source, const Endpoint
 
 std::optional<ChannelPayload> Allocation::unwrap(Now now, ConstBytes datagram) {
   const auto data = stun::ChannelDataView::parse(datagram);
-  if (!data || datagram.size() != stun::kChannelHeaderBytes + data->payload.size()) {
+#ifdef FIRELINE_PLANTED_BUG
+  const bool exact = data.has_value();
+#else
+  const bool exact = data && datagram.size() == stun::kChannelHeaderBytes + data->payload.size();
+#endif
+  if (!exact) {
     counters_.add(TurnCounter::drop_malformed);
     return std::nullopt;
   }
@@ -107,9 +112,7 @@ void Allocation::refresh(Now now) {
     start(now.boot);
     return;
   }
-  if (!has_allocation() || requests_.has(RequestKind::refresh) || requests_.has(RequestKind::probe)) return;
-  lifetime_->refresh.reset();
-  queue(now.boot, RequestKind::probe);
+  refresh_with(now.boot, RequestKind::probe);
 }
 
 std::optional<Instant> Allocation::poll_timeout() const {
@@ -124,10 +127,7 @@ void Allocation::handle_timeout(Now now) {
   while (const auto request = requests_.handle_due(now.boot)) given_up(now.boot, *request);
 
   if (lifetime_ && lifetime_->expires <= now.boot) invalidate();
-  if (lifetime_ && lifetime_->refresh && *lifetime_->refresh <= now.boot) {
-    lifetime_->refresh.reset();
-    queue(now.boot, RequestKind::refresh);
-  }
+  if (lifetime_ && lifetime_->refresh && *lifetime_->refresh <= now.boot) refresh_with(now.boot, RequestKind::refresh);
   if (const auto due = keepalive_due(); due && *due <= now.boot) {
     last_sent_ = now.boot;
     queue(now.boot, RequestKind::binding);
@@ -179,6 +179,12 @@ void Allocation::start(Instant now) {
 
 void Allocation::queue(Instant now, RequestKind kind) {
   requests_.add(now, {.kind = kind, .server = *active_});
+}
+
+void Allocation::refresh_with(Instant now, RequestKind kind) {
+  if (!has_allocation() || requests_.has(RequestKind::refresh) || requests_.has(RequestKind::probe)) return;
+  lifetime_->refresh.reset();
+  queue(now, kind);
 }
 
 void Allocation::queue_bind(Instant now, const Endpoint& peer) {
@@ -243,7 +249,10 @@ void Allocation::handle_success(Instant now, const Request& request, const Endpo
 
 void Allocation::binding_succeeded(Instant now, const Request& request, const Endpoint& local,
                                    const stun::MessageView& response) {
-  candidates_.learn(request.server, local, response.find_xor_address(Attribute::xor_mapped_address), events_);
+  const bool moved =
+      candidates_.learn(request.server, local, response.find_xor_address(Attribute::xor_mapped_address), events_);
+  // To the relay we are somebody else, and the allocation belongs to the address that we had: find out at once.
+  if (moved && active_ == request.server) refresh_with(now, RequestKind::refresh);
   if (active_) return;
   active_ = request.server;
   last_sent_ = now;

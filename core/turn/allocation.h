@@ -124,6 +124,7 @@ class Allocation {
 
   void start(Instant now);
   void queue(Instant now, RequestKind kind);
+  void refresh_with(Instant now, RequestKind kind);  // unless one is on its way
   void queue_bind(Instant now, const Endpoint& peer);
   void buffer_peer(const Endpoint& peer);
 

@@ -22,17 +22,20 @@ bool can_be_candidate(const Endpoint& endpoint) noexcept {
   return endpoint.address.is_v4() ? can_be_candidate_v4(address) : load_u8(address, 0) != 0xFF;
 }
 
-void KnownCandidates::learn(Family server, const Endpoint& local, const std::optional<Endpoint>& mapped,
+bool KnownCandidates::learn(Family server, const Endpoint& local, const std::optional<Endpoint>& mapped,
                             EventQueue& events) {
-  if (!can_be_candidate(local)) return;
+  if (!can_be_candidate(local)) return false;
   const Candidate host{.kind = CandidateKind::host, .address = local, .base = local, .server_family = server};
   replace(host_[slot_of(local.address.family())], host, events);
 
-  if (!mapped || !can_be_candidate(*mapped)) return;
-  if (mapped->address.family() != local.address.family()) return;
+  if (!mapped || !can_be_candidate(*mapped)) return false;
+  if (mapped->address.family() != local.address.family()) return false;
   const Candidate reflexive{
       .kind = CandidateKind::server_reflexive, .address = *mapped, .base = local, .server_family = server};
-  replace(server_reflexive_[slot_of(server)], reflexive, events);
+  auto& slot = server_reflexive_[slot_of(server)];
+  const bool moved = slot && slot->address != reflexive.address;
+  replace(slot, reflexive, events);
+  return moved;
 }
 
 void KnownCandidates::add_relayed(Family server, const Endpoint& relayed, EventQueue& events) {

@@ -17,7 +17,8 @@ namespace fireline::turn {
 class KnownCandidates {
  public:
   // A Binding answer of the server of that family arrived on `local`; `mapped` is what the server saw, if it said so.
-  void learn(Family server, const Endpoint& local, const std::optional<Endpoint>& mapped, EventQueue& events);
+  // True when the server sees us under another address than before.
+  bool learn(Family server, const Endpoint& local, const std::optional<Endpoint>& mapped, EventQueue& events);
   // The relayed address of that family, which must be valid.
   void add_relayed(Family server, const Endpoint& relayed, EventQueue& events);
   void invalidate_relayed(EventQueue& events);

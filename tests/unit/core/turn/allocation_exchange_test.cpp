@@ -154,6 +154,7 @@ TEST(TurnExchange, AtMostOneReflexiveCandidatePerFamily) {
   for (std::uint16_t port = 41000; port < 41010; ++port) {
     h.advance(25s);
     ASSERT_TRUE(h.bound(h.take(Method::binding), {.address = kMapped4.address, .port = port, .scope = 0}));
+    ASSERT_TRUE(h.refreshed(h.take(Method::refresh)));
   }
   int live = 1;  // the one of allocate()
   for (const auto& event : h.events) live += event.kind == EventKind::candidate_added ? 1 : -1;

@@ -156,6 +156,19 @@ TEST(TurnTimers, ARefreshExtendsTheLifetime) {
   EXPECT_THAT(h.events, IsEmpty());
 }
 
+TEST(TurnTimers, AChangedMappingIsFollowedByARefreshAtOnce) {
+  Harness h(both_servers());
+  const SentRequest v4 = h.take(Method::binding);
+  const SentRequest v6 = h.take(Method::binding);
+  ASSERT_TRUE(h.bound(v4, kMapped4));
+  ASSERT_TRUE(h.allocated(h.take(Method::allocate)));
+  ASSERT_TRUE(h.bound(v6, kMapped6));
+  EXPECT_EQ(h.count(Method::refresh), 0u) << "the first address of the other family is no change";
+  h.advance(25s);
+  ASSERT_TRUE(h.bound(h.take(Method::binding), endpoint("198.51.100.9:40001")));
+  EXPECT_EQ(h.count(Method::refresh), 1u);
+}
+
 TEST(TurnTimers, AnUnansweredRefreshIsTheLossOfTheRelay) {
   Harness h;
   h.allocate();
