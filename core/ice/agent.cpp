@@ -329,7 +329,9 @@ std::vector<Candidate> Agent::signalled() const {
   for (const auto& entry : local_.entries()) {
     if (!entry.discarded) result.push_back(entry.candidate);
   }
-  std::ranges::stable_sort(result, std::ranges::greater{}, &Candidate::priority);
+  std::ranges::sort(result, [](const Candidate& a, const Candidate& b) {
+    return std::pair(b.priority, a.address) < std::pair(a.priority, b.address);
+  });
   return result;
 }
 

@@ -36,7 +36,7 @@
 namespace fireline::ice {
 
 // Room for a check: header 20, USERNAME 4 + 512, role 12, PRIORITY 8, USE-CANDIDATE 4, integrity 24, FINGERPRINT 8.
-inline constexpr std::size_t kTransmitBytesMax = 604;
+inline constexpr std::size_t kTransmitBytesMax = 592;
 
 // Answers that wait to be fetched: one per handle_binding when the caller drains, some more when it handles a batch
 // first.

@@ -1,6 +1,7 @@
 #include "core/ice/check_list.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace fireline::ice {
 namespace {
@@ -22,8 +23,8 @@ CheckList::Outcome CheckList::add(Instant now, const LocalCandidate& local, cons
     // The addresses are the same, so that data may stay on them while the new pair is checked.
     pair.answered = existing->answered && existing->nominated;
     pair.use_candidate = existing->use_candidate;
-    *existing = std::move(pair);
-    sort();
+    std::erase_if(pairs_, [&](const Pair& one) { return one.id == pair.id; });
+    insert(std::move(pair));
     return Outcome::replaced;
   }
 
@@ -35,8 +36,7 @@ CheckList::Outcome CheckList::add(Instant now, const LocalCandidate& local, cons
     pairs_.erase(std::next(victim).base());
   }
   pair.id = next_id_++;
-  pairs_.push_back(std::move(pair));
-  sort();
+  insert(std::move(pair));
   return Outcome::added;
 }
 
@@ -149,8 +149,9 @@ void CheckList::plan(Instant now, Pair& pair) noexcept {
   pair.next_check = pair.announce ? now : pair.requests.next(now, timing_);
 }
 
-void CheckList::sort() {
-  std::ranges::stable_sort(pairs_, [](const Pair& a, const Pair& b) { return a.priority > b.priority; });
+void CheckList::insert(Pair&& pair) {
+  const auto place = std::ranges::find_if(pairs_, [&](const Pair& other) { return other.priority < pair.priority; });
+  pairs_.insert(place, std::move(pair));
 }
 
 }  // namespace fireline::ice

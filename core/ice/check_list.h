@@ -93,7 +93,7 @@ class CheckList {
   [[nodiscard]] std::span<Pair> pairs() noexcept { return pairs_; }
 
  private:
-  void sort();
+  void insert(Pair&& pair);
   void plan(Instant now, Pair& pair) noexcept;
   [[nodiscard]] Pair make_pair(Instant now, const LocalCandidate& local, const RemoteCandidate& remote) const;
 
