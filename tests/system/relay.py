@@ -2,7 +2,7 @@
 """fireline-relay with clients that we did not write: coturn's turnutils_uclient over channels and Send indications, IPv4
 and IPv6, 100 clients against turnutils_peer: nothing lost. Topology: relay_lab.py.
 
-usage: relay.py [--clients N] [--messages N]
+usage: relay.py [--clients N] [--messages N] [--matrix]     --matrix: also clients and peers of different families
 """
 import argparse
 import re
@@ -13,7 +13,7 @@ from relay_lab import PASSWORD, PEER, PORT, PUBLIC, USER, Relay, lost, tool
 PEER_PORT = 3480
 
 
-def scenario(laboratory, clients, messages):
+def scenario(laboratory, clients, messages, matrix):
     tool("turnutils_uclient")
     ends = Relay(laboratory)
     ends.start()
@@ -21,7 +21,7 @@ def scenario(laboratory, clients, messages):
         ends.peer.start("turnutils_peer", "-L", address, "-p", PEER_PORT)
     for server in (0, 1):
         for indications in (False, True):
-            for peer in (0, 1):
+            for peer in (0, 1) if matrix else (server,):
                 exchange(ends, clients, messages, server, peer, indications)
     counters = ends.counters()
     lab.check(not lost(counters), f"the relay dropped nothing: {lost(counters) or 'no drop counter moved'}")
@@ -52,5 +52,6 @@ if __name__ == "__main__":
     options = argparse.ArgumentParser()
     options.add_argument("--clients", type=int, default=100)
     options.add_argument("--messages", type=int, default=50)
+    options.add_argument("--matrix", action="store_true")
     chosen = options.parse_args()
-    lab.run(scenario, chosen.clients, chosen.messages)
+    lab.run(scenario, chosen.clients, chosen.messages, chosen.matrix)
