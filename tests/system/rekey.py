@@ -19,7 +19,10 @@ from tunnel import UNDERLAY, Ends, Tunnel, endpoint, peer
 
 REKEYS = 2
 REKEY_SECONDS = 120  # REKEY_AFTER_TIME
-LOST_MAX = 0.005     # queues of a busy machine; one rekey that cuts the traffic loses at least 5 s, 2 % of all
+# Share of pings. fireline at both ends loses none across a rekey, however busy the machine. With wireguard-go at one end
+# 3 and 6 of 2,600 were lost on a busy machine; a rekey that cuts the traffic loses at least 5 s, 2 % of all.
+LOST_MAX_OWN = 0.0
+LOST_MAX_FOREIGN = 0.005
 
 
 def scenario(laboratory, near, far, seconds):
@@ -37,6 +40,7 @@ def scenario(laboratory, near, far, seconds):
         pairs.append((left, right, first, to))
 
     count = seconds * 10
+    lost_max = count * (LOST_MAX_OWN if near == far == "fireline" else LOST_MAX_FOREIGN)
     pings = [first.start("ping", "-n", "-q", "-i", "0.1", "-c", count, "-W", "2", to, name=f"ping-{to}")
              for _, _, first, to in pairs]
     streams = []
@@ -59,7 +63,7 @@ def scenario(laboratory, near, far, seconds):
         lab.check(len(gaps) >= REKEYS and all(REKEY_SECONDS <= gap <= REKEY_SECONDS + 10 for gap in gaps),
                   f"tunnel to {to}: sessions began {gaps} s after each other")
         lost = count - int(re.search(r"(\d+) received", ping.text())[1])
-        lab.check(lost <= LOST_MAX * count, f"tunnel to {to}: {lost} of {count} pings lost")
+        lab.check(lost <= lost_max, f"tunnel to {to}: {lost} of {count} pings lost")
         rates = [float(rate) for rate in re.findall(r"\[\s*\d+\]\[[TR]X-[CS]\].*?([\d.]+) Mbits/sec.*receiver", stream.text())]
         lab.check(stream.popen.returncode == 0 and len(rates) == 2 and min(rates) > 18,
                   f"tunnel to {to}: TCP both ways at {rates} of 20 Mbit/s")
