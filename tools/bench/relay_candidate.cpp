@@ -73,9 +73,28 @@ Result<std::vector<RelayCandidate>, std::string> parse_relay_candidates(std::str
   return candidates;
 }
 
+XdpFarEnd::XdpFarEnd(const std::string& folder, const std::string& network_namespace)
+    : program_(folder + "/fireline-xdp-pass"), network_namespace_(network_namespace) {
+  run({{program_, "attach", "under"}, network_namespace_, {}, {}});
+  run({{"ethtool", "-K", "under", "tx", "off"}, network_namespace_, {}, {}});
+}
+
+XdpFarEnd::~XdpFarEnd() {
+  try {
+    run({{"ethtool", "-K", "under", "tx", "on"}, network_namespace_, {}, {}});
+    run({{program_, "detach", "under"}, network_namespace_, {}, {}});
+  } catch (const std::exception&) {
+    // Interrupted: the namespace goes away.
+  }
+}
+
 RunningRelay::RunningRelay(const RelayCandidate& candidate, const RelayLab& lab)
     : server_{{IpAddress::parse(kRelayAddress).value(), kServerPort, 0}, {kUser, kPassword}} {
   if (candidate.kind == RelayCandidate::Kind::forwarding) return;
+  if (candidate.kind == RelayCandidate::Kind::fireline_xdp) {
+    const auto folder = std::filesystem::path(candidate.binary).parent_path().string();
+    far_end_ = std::make_unique<XdpFarEnd>(folder, lab.near());
+  }
   process_ = std::make_unique<Child>(command_of(candidate, lab));
   processes_.push_back(process_->pid());
   if (answers_stun(lab.near(), server_.address, kReady)) return;
@@ -117,6 +136,9 @@ Command RunningRelay::command_of(const RelayCandidate& candidate, const RelayLab
        {std::string("--public-ip4-addr"), address, std::string("--auth"), std::string("static"), std::string("--users"),
         users_path_, std::string("--realm"), std::string(kRealm), std::string("--listen-port"), port}) {
     command.words.push_back(word);
+  }
+  if (candidate.kind == RelayCandidate::Kind::fireline_xdp) {
+    for (const char* word : {"--ebpf-offloading", "under"}) command.words.emplace_back(word);
   }
   return command;
 }

@@ -28,6 +28,21 @@ struct RelayCandidate {
 [[nodiscard]] Result<std::vector<RelayCandidate>, std::string> parse_relay_candidates(std::string_view names,
                                                                                       const std::string& folder);
 
+// What frames need that an XDP program sends back into a veth pair: a program on the generator's end that passes them
+// on, and checksums that are finished when they are sent. Undone with the object.
+class XdpFarEnd {
+ public:
+  // `folder` holds fireline-xdp-pass. Throws BenchError.
+  XdpFarEnd(const std::string& folder, const std::string& network_namespace);
+  ~XdpFarEnd();
+  XdpFarEnd(const XdpFarEnd&) = delete;
+  XdpFarEnd& operator=(const XdpFarEnd&) = delete;
+
+ private:
+  std::string program_;
+  std::string network_namespace_;
+};
+
 // A server that answers. Ended with the object.
 class RunningRelay {
  public:
@@ -46,6 +61,7 @@ class RunningRelay {
 
   TurnServer server_;
   std::string users_path_;
+  std::unique_ptr<XdpFarEnd> far_end_;
   std::unique_ptr<Child> process_;
   std::vector<pid_t> processes_;
 };

@@ -37,7 +37,7 @@ RelayLab::RelayLab(Underlay underlay)
   in(relay(), "ip address flush dev under");
   in(near(), fmt::format("ip address add {}/30 dev under", kNearAddress));
   in(relay(), fmt::format("ip address add {}/30 dev under", kRelayAddress));
-  in(near(), fmt::format("ip address add {}/32 dev lo", kClientAddress));
+  in(near(), fmt::format("ip address add {}1/24 dev lo", kClientNetwork));
   in(near(), fmt::format("ip address add {}/32 dev lo", kPeerAddress));
   in(near(), fmt::format("ip route add 198.18.3.0/30 via {}", kRelayAddress));
   in(relay(), fmt::format("ip route add default via {}", kNearAddress));

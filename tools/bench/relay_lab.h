@@ -2,7 +2,7 @@
 //
 //   near ── veth "under" ── relay ── veth "far" ── far
 //   198.18.0.1/30  .2/30         198.18.3.1/30  .2/30
-//   and on near's loopback: 198.18.1.1 (clients), 198.18.2.1 (peer)
+//   and on near's loopback: 198.18.1.0/24 (clients), 198.18.2.1 (peer)
 //
 // Client and peer of a relay are both in `near`: a datagram crosses the veth pair twice, in and out of the relay, and
 // the relay sees one router as the next hop to everybody, as XDP needs it. Kernel forwarding in place of the relay
@@ -18,7 +18,8 @@ namespace fireline::bench {
 
 inline constexpr const char* kNearAddress = "198.18.0.1";
 inline constexpr const char* kRelayAddress = "198.18.0.2";
-inline constexpr const char* kClientAddress = "198.18.1.1";
+inline constexpr const char* kClientNetwork = "198.18.1.";  // and 1 to kClientAddresses
+inline constexpr unsigned kClientAddresses = 250;
 inline constexpr const char* kPeerAddress = "198.18.2.1";
 inline constexpr const char* kFarAddress = "198.18.3.2";
 

@@ -5,6 +5,7 @@
 //
 //   payload:  0  sequence number in its flow (8)    8  flow (4)    12  run (4)    then zeros
 #pragma once
+#include <algorithm>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -35,13 +36,16 @@ struct RelayResult {
   std::uint64_t received = 0;  // without duplicates
   std::uint64_t reordered = 0;
   std::uint64_t duplicates = 0;
-  double seconds = 0;
+  double seconds = 0;            // of sending
+  double arriving_seconds = 0;   // from the first send to the last arrival: a relay with long queues takes longer
   std::vector<double> per_flow;  // received
   [[nodiscard]] double loss() const noexcept {
     return sent == 0 ? 0 : 1 - static_cast<double>(received) / static_cast<double>(sent);
   }
-  [[nodiscard]] double offered() const noexcept { return static_cast<double>(sent) / seconds; }      // per second
-  [[nodiscard]] double carried() const noexcept { return static_cast<double>(received) / seconds; }  // per second
+  [[nodiscard]] double offered() const noexcept { return static_cast<double>(sent) / seconds; }  // per second
+  [[nodiscard]] double carried() const noexcept {
+    return static_cast<double>(received) / std::max(seconds, arriving_seconds);
+  }  // per second
 };
 
 // All flows share the rate equally, call by call. Throws BenchError.

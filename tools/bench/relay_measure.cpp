@@ -10,6 +10,7 @@
 #include "tools/bench/loss_free_rate.h"
 #include "tools/bench/relay_bench.h"
 #include "tools/bench/relay_load.h"
+#include "tools/bench/squeeze.h"
 
 namespace fireline::bench {
 namespace {
@@ -22,6 +23,8 @@ constexpr milliseconds kProbeTime{250};  // of one step of the loss-free search
 constexpr double kOfferedLeast = 0.95;   // of the rate asked for
 constexpr std::size_t kRoundTrips = 2000;
 constexpr std::size_t kFairAllocations = 100;
+// Short, and the relay squeezed, so that the generator can make twice what a relay carries.
+constexpr std::size_t kFairPayload = 64;
 constexpr std::size_t kSetups = 1000;
 constexpr double kMicro = 1e6;
 constexpr double kKilo = 1e3;
@@ -176,15 +179,20 @@ class Round {
   void fairness() {
     const Singles mode(lab_);
     path_.emplace(series_.candidate(), lab_, running_.server(), kFairAllocations);
+    payload_ = std::min(payload_, kFairPayload);
+    const Squeeze squeeze(running_.processes());
     double least_factor = 0;
+    double least_carried = 0;
     for (const Direction direction : {Direction::to_peer, Direction::to_client}) {
       const double carried = load(direction, kFloodBurst, 0, kFloodTime).carried();
       const RelayResult result = load(direction, kFloodBurst, 2 * carried, kFloodTime);
       series_.add(direction == Direction::to_peer ? RelayMeasure::fairness_up : RelayMeasure::fairness_down,
                   jain_index(result.per_flow));
       const double factor = result.carried() > 0 ? result.offered() / result.carried() : 0;
+      least_carried = least_carried == 0 ? result.carried() : std::min(least_carried, result.carried());
       least_factor = least_factor == 0 ? factor : std::min(least_factor, factor);
     }
+    series_.add(RelayMeasure::overload_carried, least_carried / kKilo);
     series_.add(RelayMeasure::overload_factor, least_factor);
     path_.reset();
   }

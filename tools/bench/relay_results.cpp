@@ -23,6 +23,7 @@ constexpr std::array<RelayMeasureText, kRelayMeasures> kTexts{{
     {"latency_p99_us", "round trip p99 us", 0, false, false},
     {"fairness_up", "Jain, twice the load, up", 3, false, false},
     {"fairness_down", "Jain, twice the load, down", 3, false, false},
+    {"overload_carried_kpps", "  carried, squeezed, kpps", 0, false, false},
     {"overload_factor", "  offered over carried", 2, false, false},
     {"setups_per_second", "allocate + bind per s", 0, true, false},
     {"reorders", "reordered", 0, false, false},

@@ -29,6 +29,7 @@ enum class RelayMeasure : std::uint8_t {
   latency_p99,
   fairness_up,
   fairness_down,
+  overload_carried,
   overload_factor,
   setups,
   reorders,

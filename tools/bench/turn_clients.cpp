@@ -50,11 +50,15 @@ constexpr std::uint16_t kLowestClientPort = 1024;
 constexpr std::uint16_t kHighestClientPort = 65000;
 
 // A client socket on a port that no client had for a long time: servers remember for a while who had an allocation, and
-// refuse the same address and port another one.
+// refuse the same address and port another one. Each on the next address, because servers bound how many
+// unauthenticated requests of one address they answer.
 io::FileDescriptor client_socket(const std::string& network_namespace) {
   static std::uint16_t port = kLowestClientPort;
+  static unsigned host = 0;
   port = port == kHighestClientPort ? kLowestClientPort : static_cast<std::uint16_t>(port + 1);
-  return bench_socket(network_namespace, {IpAddress::parse(kClientAddress).value(), port, 0});
+  host = host % kClientAddresses + 1;
+  const auto address = IpAddress::parse(fmt::format("{}{}", kClientNetwork, host));
+  return bench_socket(network_namespace, {address.value(), port, 0});
 }
 
 void send_to_server(int socket, ConstBytes bytes) {

@@ -46,7 +46,7 @@ class TurnClients {
   double seconds_ = 0;
 };
 
-// Sockets from kClientAddress connected to the peer, for forwarding in place of a relay.
+// Sockets of clients connected to the peer, for forwarding in place of a relay.
 [[nodiscard]] std::vector<Flow> plain_flows(const std::string& network_namespace, const Endpoint& peer,
                                             std::size_t count);
 
