@@ -1,0 +1,179 @@
+#include "relay/relay_loop.h"
+
+#include <gtest/gtest.h>
+#include <sys/socket.h>
+
+#include <array>
+#include <thread>
+
+#include "core/crypto/random.h"
+#include "io/file_descriptor.h"
+#include "io/socket_address.h"
+
+namespace fireline::relay {
+namespace {
+
+using namespace std::chrono_literals;
+
+const Endpoint kLoopback{*IpAddress::parse("127.0.0.1"), 0, 0};
+
+// A Binding request (RFC 8489): header alone, transaction id of twelve equal bytes.
+std::string binding_request(char id) {
+  return std::string("\x00\x01\x00\x00\x21\x12\xA4\x42", 8) + std::string(12, id);
+}
+
+class UdpClient {
+ public:
+  UdpClient() : fd_(::socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)) {
+    const auto address = io::to_socket_address(kLoopback);
+    EXPECT_EQ(::bind(fd_.get(), address.get(), address.length), 0);
+  }
+  void send(std::uint16_t port, const std::string& bytes) const {
+    Endpoint to = kLoopback;
+    to.port = port;
+    const auto address = io::to_socket_address(to);
+    EXPECT_EQ(::sendto(fd_.get(), bytes.data(), bytes.size(), 0, address.get(), address.length),
+              static_cast<ssize_t>(bytes.size()));
+  }
+  // Empty when nothing waits.
+  [[nodiscard]] std::string receive() const {
+    std::array<char, 2048> buffer;
+    const auto bytes = ::recv(fd_.get(), buffer.data(), buffer.size(), 0);
+    return bytes < 0 ? std::string() : std::string(buffer.data(), static_cast<std::size_t>(bytes));
+  }
+  [[nodiscard]] std::uint16_t port() const {
+    io::SocketAddress address;
+    address.length = sizeof address.storage;
+    EXPECT_EQ(::getsockname(fd_.get(), address.get(), &address.length), 0);
+    return io::to_endpoint(address.storage, address.length, Family::v4)->port;
+  }
+
+ private:
+  io::FileDescriptor fd_;
+};
+
+class RelayLoopTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    control_ = io::EventLoop::make().value();
+    auto loop = RelayLoop::make(
+        {.families = {.v4 = true, .v6 = false}, .listen_port = 0, .bind_ip4 = kLoopback.address}, *control_);
+    ASSERT_TRUE(loop) << loop.error().to_string();
+    loop_ = std::move(*loop);
+    ServerConfig config{.public_ip4 = IpAddress::parse("203.0.113.10"),
+                        .public_ip6 = std::nullopt,
+                        .credentials = StaticCredentials("realm"),
+                        .peers = {},
+                        .limits = {}};
+    server_ = std::make_unique<Server>(std::move(config), *loop_, random_);
+    loop_->serve(*server_);
+  }
+  // A port that nobody has at this moment.
+  [[nodiscard]] static std::uint16_t free_port() { return UdpClient().port(); }
+  void turns(int count) {
+    for (int i = 0; i < count; ++i) loop_->turn(10ms);
+  }
+
+  crypto::SystemRandom random_;
+  std::unique_ptr<io::EventLoop> control_;
+  std::unique_ptr<RelayLoop> loop_;
+  std::unique_ptr<Server> server_;
+};
+
+TEST_F(RelayLoopTest, ARequestIsAnsweredFromTheControlPort) {
+  const UdpClient client;
+  client.send(loop_->listen_port(), binding_request('t'));
+  turns(2);
+  const std::string answer = client.receive();
+  ASSERT_GE(answer.size(), 20u);
+  EXPECT_EQ(answer.substr(0, 2), "\x01\x01");
+  EXPECT_EQ(answer.substr(8, 12), std::string(12, 't'));
+  EXPECT_EQ(loop_->counters().get(RelayCounter::received), 1u);
+  EXPECT_EQ(loop_->counters().get(RelayCounter::sent), 1u);
+}
+
+TEST_F(RelayLoopTest, WhatIsNoStunIsTheServersToDropAndDoesNotStopTheRest) {
+  const UdpClient client;
+  for (const std::string& junk : {std::string(), std::string("\x40"), std::string("\x50junk"),
+                                  std::string(1500, '\xFF'), std::string("\x00\x01", 2)}) {
+    client.send(loop_->listen_port(), junk);
+  }
+  client.send(loop_->listen_port(), binding_request('u'));
+  turns(3);
+  EXPECT_EQ(client.receive().substr(8, 12), std::string(12, 'u'));
+  EXPECT_EQ(loop_->counters().get(RelayCounter::received), 6u);
+}
+
+TEST_F(RelayLoopTest, ControlWorkHasItsTurnWhileDatagramsWait) {
+  const UdpClient client;
+  int timers = 0;
+  // A timer that is due again at once: it must neither starve the datagrams nor be starved by them.
+  std::function<void()> again = [&] {
+    ++timers;
+    static_cast<void>(control_->after(Duration::zero(), [&] { again(); }));
+  };
+  static_cast<void>(control_->after(Duration::zero(), [&] { again(); }));
+  control_->turn(Duration::zero());
+  constexpr int kRequests = 150;
+  for (int i = 0; i < kRequests; ++i) client.send(loop_->listen_port(), binding_request('v'));
+  turns(10);
+  EXPECT_GE(timers, 9);
+  EXPECT_EQ(loop_->counters().get(RelayCounter::received), static_cast<std::uint64_t>(kRequests));
+}
+
+TEST_F(RelayLoopTest, StopFromAHandlerEndsTheRun) {
+  static_cast<void>(control_->after(1ms, [this] { loop_->stop(); }));
+  loop_->run();
+  SUCCEED();
+}
+
+TEST_F(RelayLoopTest, APortThatIsTakenIsRefusedAndLeavesNothingOpen) {
+  const UdpClient other;
+  const std::size_t before = loop_->sockets();
+  EXPECT_FALSE(loop_->open_port(other.port(), {.v4 = true, .v6 = false}));
+  EXPECT_EQ(loop_->sockets(), before);
+  const std::uint16_t port = free_port();
+  ASSERT_TRUE(loop_->open_port(port, {.v4 = true, .v6 = true}));
+  EXPECT_EQ(loop_->sockets(), before + 2);
+  loop_->close_port(port);
+  EXPECT_EQ(loop_->sockets(), before);
+  ASSERT_TRUE(loop_->open_port(port, {.v4 = true, .v6 = false})) << "it is free again";
+  loop_->close_port(port);
+}
+
+TEST_F(RelayLoopTest, IndicationsLeaveFromTheAllocationsPort) {
+  const UdpClient peer;
+  const std::uint16_t port = free_port();
+  ASSERT_TRUE(loop_->open_port(port, {.v4 = true, .v6 = false}));
+  Endpoint to = kLoopback;
+  to.port = peer.port();
+  loop_->send_peer(port, to, std::as_bytes(std::span("payload", 7)));
+  EXPECT_EQ(peer.receive(), "payload");
+  const Endpoint v6 = *Endpoint::parse("[2001:db8::1]:9");
+  loop_->send_peer(port, v6, {});
+  EXPECT_EQ(loop_->counters().get(RelayCounter::no_socket), 1u) << "the allocation has no IPv6 socket";
+  loop_->close_port(port);
+}
+
+TEST_F(RelayLoopTest, PeersWithoutAllocationRightsAreDroppedByTheServer) {
+  const UdpClient peer;
+  const std::uint16_t port = free_port();
+  ASSERT_TRUE(loop_->open_port(port, {.v4 = true, .v6 = false}));
+  for (int i = 0; i < 100; ++i) peer.send(port, "hello");
+  turns(5);
+  EXPECT_EQ(loop_->counters().get(RelayCounter::received), 100u);
+  EXPECT_EQ(server_->counters().get(ServerCounter::peer_datagrams), 100u);
+  EXPECT_EQ(server_->counters().get(ServerCounter::drop_peer_no_allocation), 100u);
+  loop_->close_port(port);
+}
+
+TEST_F(RelayLoopTest, ASecondRelayOnTheSamePortIsAnErrorThatNamesIt) {
+  const auto second = RelayLoop::make(
+      {.families = {.v4 = true, .v6 = false}, .listen_port = loop_->listen_port(), .bind_ip4 = kLoopback.address},
+      *control_);
+  ASSERT_FALSE(second);
+  EXPECT_NE(second.error().to_string().find(std::to_string(loop_->listen_port())), std::string::npos);
+}
+
+}  // namespace
+}  // namespace fireline::relay
