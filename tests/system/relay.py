@@ -5,6 +5,7 @@ and IPv6, 100 clients against turnutils_peer: nothing lost. Topology: relay_lab.
 usage: relay.py [--clients N] [--messages N] [--matrix]     --matrix: also clients and peers of different families
 """
 import argparse
+import os
 import re
 
 import lab
@@ -16,7 +17,7 @@ PEER_PORT = 3480
 def scenario(laboratory, clients, messages, matrix):
     tool("turnutils_uclient")
     ends = Relay(laboratory)
-    ends.start()
+    privileges(ends.start())
     for address in PEER:
         ends.peer.start("turnutils_peer", "-L", address, "-p", PEER_PORT)
     for server in (0, 1):
@@ -29,6 +30,16 @@ def scenario(laboratory, clients, messages, matrix):
     gauges = ends.status()["gauges"]
     # uclient tries some allocations that it never frees; they have a socket each, and nothing else has.
     lab.check(gauges["sockets"] == gauges["allocations"] + 2, "as many sockets as allocations, and two control sockets")
+
+
+def privileges(process):
+    """docs/privileges.md: nothing is left after set-up, in any thread."""
+    for task in sorted(os.listdir(f"/proc/{process.pid}/task")):
+        with open(f"/proc/{process.pid}/task/{task}/status") as file:
+            fields = dict(line.split(":\t", 1) for line in file.read().splitlines() if ":\t" in line)
+        held = [name for name in ("CapInh", "CapPrm", "CapEff", "CapAmb") if int(fields[name], 16)]
+        lab.require(not held and fields["NoNewPrivs"] == "1", f"thread {task} holds {held}")
+    lab.check(True, "no thread holds a capability, and none can regain one")
 
 
 def exchange(ends, clients, messages, server, peer, indications):
