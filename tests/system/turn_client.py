@@ -7,10 +7,14 @@ usage: turn_client.py slow --server ADDRESS --peer ADDRESS --port PORT --count N
        turn_client.py blast --to ADDRESS --port PORT --from-port PORT --seconds S
        turn_client.py garbage --to ADDRESS --port PORT --ports N --rate PACKETS --seconds S
        turn_client.py echo --to ADDRESS --port PORT
+       turn_client.py whoami --to ADDRESS --port PORT
+       turn_client.py host --server ADDRESS --to ADDRESS --port PORT
 
 slow: N allocations, each sends its messages evenly over S seconds and counts the echoes. flood: one allocation sends as
 fast as it can, in trains. blast: datagrams from a fixed port as fast as it can. garbage: random bytes of random length
-to PORT and the N ports after it; rate 0 is unpaced.
+to PORT and the N ports after it; rate 0 is unpaced. whoami: tells each sender its address. host: an allocation that is
+told on standard input to whose relayed port it binds its channel ("bind PORT"), and then to "send BITS SECONDS" or to
+"count SECONDS"; before that it asks the whoami of --to and the relay what its own address looks like.
 """
 import argparse
 import hashlib
@@ -27,7 +31,7 @@ import time
 COOKIE = 0x2112A442
 ALLOCATE, CHANNEL_BIND, REFRESH = 3, 9, 4
 CHANNEL = 0x4001
-UDP_SEGMENT = 103
+UDP_SEGMENT, UDP_GRO = 103, 104
 TRAIN, SIZE = 40, 1200
 
 
@@ -234,9 +238,68 @@ def echo(options):
         end.sendto(data, source)
 
 
+def whoami(options):
+    end = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    end.bind((options.to, options.port))
+    report(ready=1)
+    while True:
+        _, source = end.recvfrom(65535)
+        end.sendto(str(source[1]).encode(), source)
+
+
+def host(options):
+    client = Client(options.server)
+    end = client.socket
+    end.connect((options.to, options.port))
+    end.send(b"?")
+    end.settimeout(5)
+    seen_there = int(end.recv(100))
+    end.connect((options.server, 3478))
+    mapped = client.request(1)[0x20]
+    client.allocate(4)
+    report(seen_there=seen_there, seen_here=struct.unpack_from("!H", mapped, 2)[0] ^ (COOKIE >> 16),
+           relayed_port=client.relayed_port)
+    end.setsockopt(socket.SOL_UDP if hasattr(socket, "SOL_UDP") else 17, UDP_GRO, 1)
+    end.setsockopt(socket.SOL_SOCKET, 33, 16 << 20)  # SO_RCVBUFFORCE
+    for line in sys.stdin:
+        word, *values = line.split()
+        if word == "bind":
+            client.bind(options.server, int(values[0]))
+            report(bound=1)
+        elif word == "send":
+            report(sent=paced(end, framed(bytes(SIZE)), float(values[0]), float(values[1])))
+        elif word == "count":
+            report(received=counted(end, float(values[0])))
+
+
+def paced(end, datagram, bits_per_second, seconds):
+    segment = [(socket.IPPROTO_UDP, UDP_SEGMENT, struct.pack("=H", len(datagram)))]
+    end.setblocking(True)
+    buffer, sent, begin = datagram * TRAIN, 0, time.monotonic()
+    while (passed := time.monotonic() - begin) < seconds:
+        if sent * 8 > bits_per_second * passed:
+            time.sleep(0.0002)
+            continue
+        end.sendmsg([buffer], segment)
+        sent += TRAIN * SIZE
+    return sent
+
+
+def counted(end, seconds):
+    """Payload bytes that come within the time."""
+    end.settimeout(0.1)
+    total, deadline = 0, time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        try:
+            total += len(end.recv(65535)) // (SIZE + 4) * SIZE
+        except (TimeoutError, socket.timeout):
+            pass
+    return total
+
+
 if __name__ == "__main__":
     arguments = argparse.ArgumentParser(usage=__doc__)
-    arguments.add_argument("role", choices=["slow", "flood", "blast", "garbage", "echo"])
+    arguments.add_argument("role", choices=["slow", "flood", "blast", "garbage", "echo", "whoami", "host"])
     for name in ("--server", "--peer", "--to"):
         arguments.add_argument(name)
     for name in ("--port", "--count", "--messages", "--from-port", "--ports", "--rate"):
