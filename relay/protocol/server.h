@@ -7,7 +7,7 @@
 // time and forward what has not been expired.
 //
 // Cost: from_client and from_peer are one hash lookup each (two for a peer without channel), allocate nothing, and do
-// not slow down with the number of allocations. An allocation with one channel takes about 700 bytes.
+// not slow down with the number of allocations. An allocation with one channel takes about 400 bytes.
 // Lifetime: host and random must outlive the server; its destructor calls nobody.
 // Threads: one owner; counters may be read from any thread.
 #pragma once

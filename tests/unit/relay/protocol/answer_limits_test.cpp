@@ -101,7 +101,7 @@ TEST(AnswerRate, OfIpv6CountsBySlash64) {
 TEST(AnswerRate, InTotalIsBounded) {
   Relay relay;
   int answers = 0;
-  for (int millisecond = 0; millisecond < 3000; ++millisecond) {
+  for (int millisecond = 0; millisecond < 1000; ++millisecond) {
     for (int i = 0; i < 40; ++i) {
       const int source = millisecond * 40 + i;
       const std::string text = "198." + std::to_string(source >> 16) + "." + std::to_string(source >> 8 & 255) + "." +
@@ -110,9 +110,9 @@ TEST(AnswerRate, InTotalIsBounded) {
     }
     relay.advance(1ms);
   }
-  EXPECT_LE(answers, 3 * 20000 + 2000);
-  EXPECT_GE(answers, 3 * 20000 - 20);
-  EXPECT_EQ(relay.count(ServerCounter::drop_control_answer_rate_total), 120000u - static_cast<unsigned>(answers));
+  EXPECT_LE(answers, 20000 + 2000);
+  EXPECT_GE(answers, 20000 - 20);
+  EXPECT_EQ(relay.count(ServerCounter::drop_control_answer_rate_total), 40000u - static_cast<unsigned>(answers));
   EXPECT_EQ(relay.server.gauges().answer_sources, 16384u) << "what is remembered is bounded";
   relay.expect_consistent();
 }

@@ -150,7 +150,7 @@ TEST(RelayMemory, AnAllocationWithAChannelTakesAtMost4KiB) {
 
 TEST(RelayMemory, DoesNotGrowOverTwentyGenerations) {
   Crowd crowd;
-  constexpr int kPart = 2048;  // of each generation; the tables have their size after the first
+  constexpr int kPart = 512;  // of each generation; the tables have their size after the first
   for (int i = 0; i < kPart; ++i) crowd.allocate(i);
   crowd.expire_all();
   const std::size_t after_first = live_bytes;
