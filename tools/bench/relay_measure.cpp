@@ -129,7 +129,9 @@ class Round {
 
   void add_spent(const Spent& spent, RelayMeasure relay, RelayMeasure machine) {
     if (spent.packets == 0) throw BenchError("nothing arrived");
-    if (!running_.processes().empty()) series_.add(relay, spent.relay / spent.packets * kMicro);
+    // XDP runs in whoever delivers the frame; its process idles, which says nothing.
+    const bool in_process = series_.candidate().kind != RelayCandidate::Kind::fireline_xdp;
+    if (in_process && !running_.processes().empty()) series_.add(relay, spent.relay / spent.packets * kMicro);
     series_.add(machine, spent.machine / spent.packets * kMicro);
   }
 
@@ -170,7 +172,7 @@ class Round {
       });
       series_.add(direction == Direction::to_peer ? RelayMeasure::train_rate_up : RelayMeasure::train_rate_down,
                   rate / kKilo);
-      if (rate > 0) (void)load(direction, kRelayTrain, rate, kFloodTime, &spent);
+      if (rate > 0) (void)load(direction, kRelayTrain, std::min(rate, kTrainCpuRate), kFloodTime, &spent);
     }
     add_spent(spent, RelayMeasure::train_cpu, RelayMeasure::train_busy);
   }

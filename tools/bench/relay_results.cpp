@@ -30,13 +30,6 @@ constexpr std::array<RelayMeasureText, kRelayMeasures> kTexts{{
     {"duplicates", "duplicates", 0, false, false},
 }};
 
-// The measures whose medians a measure's figure rests on: each must be within what the kernel forwards.
-std::vector<RelayMeasure> claims_of(RelayMeasure measure) {
-  if (text_of(measure).is_rate) return {measure};
-  if (measure == RelayMeasure::train_cpu) return {RelayMeasure::train_rate_up, RelayMeasure::train_rate_down};
-  return {};
-}
-
 std::optional<std::string> refuse_claim(const RelayBlock& block, RelayMeasure measure, double claim) {
   const RelaySeries* forwarding = block.find(Kind::forwarding);
   const auto forwarded = forwarding != nullptr ? forwarding->median(measure) : std::nullopt;
@@ -46,17 +39,30 @@ std::optional<std::string> refuse_claim(const RelayBlock& block, RelayMeasure me
                      text_of(measure).key, kForwardingMargin, claim);
 }
 
+std::optional<double> plain_ratio(const RelayBlock& block, RelayMeasure measure, const RelaySeries& series) {
+  const RelaySeries* coturn = block.find(Kind::coturn);
+  if (coturn == nullptr || coturn == &series) return std::nullopt;
+  const auto ours = series.median(measure);
+  const auto theirs = coturn->median(measure);
+  if (!ours || !theirs || *theirs <= 0) return std::nullopt;
+  return *ours / *theirs;
+}
+
 Judgement judge_ratio(const RelayBlock& block, const RelaySeries& series, RelayMeasure measure, double bound,
                       bool at_least) {
   Judgement judgement;
   judgement.rule = fmt::format("{} {} {:.2f} x coturn", text_of(measure).key, at_least ? ">=" : "<=", bound);
-  if (const auto why = refuse_ratio(block, measure, series)) {
-    judgement.figure = *why;
-    return judgement;
-  }
-  const auto ratio = ratio_to_coturn(block, measure, series);
+  const auto ratio = plain_ratio(block, measure, series);
   if (!ratio) {
     judgement.figure = "not measured for both";
+    return judgement;
+  }
+  // Of a rate no more is claimed than the threshold says.
+  const auto why = text_of(measure).is_rate
+                       ? refuse_claim(block, measure, bound * *block.find(Kind::coturn)->median(measure))
+                       : refuse_ratio(block, measure, series);
+  if (why) {
+    judgement.figure = *why;
     return judgement;
   }
   const std::size_t rounds = series.values(measure).size();
@@ -112,21 +118,22 @@ std::optional<std::string> refuse_ratio(const RelayBlock& block, RelayMeasure me
   if (measure == RelayMeasure::single_cpu) {
     return refuse_claim(block, RelayMeasure::single_flood_up, kFixedRate / 1000);
   }
-  for (const RelayMeasure claim : claims_of(measure)) {
-    const auto median = series.median(claim);
+  if (text_of(measure).is_rate) {
+    const auto median = series.median(measure);
+    return median ? refuse_claim(block, measure, *median) : std::nullopt;
+  }
+  if (measure != RelayMeasure::train_cpu) return std::nullopt;
+  for (const RelayMeasure rate : {RelayMeasure::train_rate_up, RelayMeasure::train_rate_down}) {
+    const auto median = series.median(rate);
     if (!median) continue;
-    if (auto why = refuse_claim(block, claim, *median)) return why;
+    if (auto why = refuse_claim(block, rate, std::min(*median, kTrainCpuRate / 1000))) return why;
   }
   return std::nullopt;
 }
 
 std::optional<double> ratio_to_coturn(const RelayBlock& block, RelayMeasure measure, const RelaySeries& series) {
-  const RelaySeries* coturn = block.find(Kind::coturn);
-  if (coturn == nullptr || coturn == &series || refuse_ratio(block, measure, series)) return std::nullopt;
-  const auto ours = series.median(measure);
-  const auto theirs = coturn->median(measure);
-  if (!ours || !theirs || *theirs <= 0) return std::nullopt;
-  return *ours / *theirs;
+  if (refuse_ratio(block, measure, series)) return std::nullopt;
+  return plain_ratio(block, measure, series);
 }
 
 std::vector<Judgement> judge(const RelayBlock& block, const RelaySeries& series) {

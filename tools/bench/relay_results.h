@@ -78,20 +78,24 @@ struct RelayBlock {
 
 // Of single datagrams for CPU per packet: in both directions one after the other.
 inline constexpr double kFixedRate = 80'000;  // datagrams per second
+// At most, of trains for CPU per packet: the lab forwards twice as many in software-gso, too.
+inline constexpr double kTrainCpuRate = 300'000;
 // Kernel forwarding in place of the relay must give this much more than a rate that is claimed; else generator and lab
 // were measured and not the relay.
 inline constexpr double kForwardingMargin = 2;
 // Rounds that a judgement needs.
 inline constexpr std::size_t kJudgedRounds = 9;
 
-// Why no ratio may be given; empty: it may. CPU per packet rests on the fixed rate, or on the candidate's train rates.
+// Why no ratio may be given; empty: it may. CPU per packet rests on the fixed
+// rate, or on the candidate's train rates up to kTrainCpuRate.
 [[nodiscard]] std::optional<std::string> refuse_ratio(const RelayBlock& block, RelayMeasure measure,
                                                       const RelaySeries& series);
 // Median of the series over coturn's median, where both exist and nothing is refused.
 [[nodiscard]] std::optional<double> ratio_to_coturn(const RelayBlock& block, RelayMeasure measure,
                                                     const RelaySeries& series);
 
-// One judgement per threshold that holds for this kind of candidate; none for coturn and forwarding.
+// One judgement per threshold; of a rate, forwarding has to be kForwardingMargin times what the threshold claims. Only
+// thresholds that hold for this kind of candidate; none for coturn and forwarding.
 [[nodiscard]] std::vector<Judgement> judge(const RelayBlock& block, const RelaySeries& series);
 
 }  // namespace fireline::bench

@@ -41,8 +41,10 @@ TEST(RelayResults, NoRatioWithoutTwiceTheRateFromForwarding) {
   EXPECT_DOUBLE_EQ(ratio_to_coturn(enough, RelayMeasure::train_rate_up, enough.series[0]).value(), 5);
   const RelayBlock scarce = block_of(501, 100, 1000, RelayMeasure::train_rate_up);
   EXPECT_FALSE(ratio_to_coturn(scarce, RelayMeasure::train_rate_up, scarce.series[0]).has_value());
-  EXPECT_TRUE(refuse_ratio(scarce, RelayMeasure::train_cpu, scarce.series[0]).has_value())
-      << "CPU per packet of trains rests on those rates";
+  EXPECT_FALSE(refuse_ratio(scarce, RelayMeasure::train_cpu, scarce.series[0]).has_value())
+      << "CPU per packet is measured at 300 kpps at most";
+  const RelayBlock slow = block_of(501, 100, 599, RelayMeasure::train_rate_up);
+  EXPECT_TRUE(refuse_ratio(slow, RelayMeasure::train_cpu, slow.series[0]).has_value());
   EXPECT_FALSE(refuse_ratio(scarce, RelayMeasure::setups, scarce.series[0]).has_value());
 
   RelayBlock without = enough;
@@ -84,6 +86,15 @@ TEST(RelayResults, JudgesAgainstCoturn) {
     EXPECT_EQ(judgement_of(judgements, text_of(row.measure).key).verdict, row.verdict);
     EXPECT_TRUE(judge(block, block.series[1]).empty()) << "coturn is not judged";
   }
+}
+
+TEST(RelayResults, JudgesARateByWhatTheThresholdClaims) {
+  // The candidate is faster than half of the lab, but four times coturn is what is claimed.
+  const RelayBlock fast = block_of(700, 100, 800, RelayMeasure::train_rate_up);
+  EXPECT_FALSE(ratio_to_coturn(fast, RelayMeasure::train_rate_up, fast.series[0]).has_value());
+  EXPECT_EQ(judgement_of(judge(fast, fast.series[0]), "train_rate_up").verdict, Verdict::pass);
+  const RelayBlock scarce = block_of(700, 100, 799, RelayMeasure::train_rate_up);
+  EXPECT_EQ(judgement_of(judge(scarce, scarce.series[0]), "train_rate_up").verdict, Verdict::not_judged);
 }
 
 TEST(RelayResults, FairnessNeedsAnOverload) {
