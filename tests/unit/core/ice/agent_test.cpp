@@ -130,6 +130,11 @@ TEST_F(Gateway, AnswersBeforeAnyRemoteCandidateWasSignalled) {
   EXPECT_EQ(side.agent.remote_candidates().front().candidate.priority, 1862270719u) << "as PRIORITY says";
 }
 
+TEST_F(Gateway, IgnoresUnknownAttributes) {
+  EXPECT_TRUE(receive({.unknown_attributes = true}));
+  EXPECT_EQ(answers.front().view().message_class(), stun::MessageClass::success);
+}
+
 TEST_F(Gateway, UseCandidateNominatesAndBringsOnePlainCheckAtOnce) {
   receive({});
   EXPECT_FALSE(side.agent.path().has_value());

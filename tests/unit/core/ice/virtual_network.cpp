@@ -53,6 +53,10 @@ std::vector<std::byte> write_request(const RequestOptions& options) {
   std::array<std::byte, kTransmitBytesMax> out;
   stun::MessageWriter writer(out, options.message_class, options.method, options.id);
   if (!options.username.empty()) writer.add_text(stun::Attribute::username, options.username);
+  if (options.unknown_attributes) {
+    writer.add_text(static_cast<stun::Attribute>(0x7FF0), "?");
+    writer.add_text(static_cast<stun::Attribute>(0xC057), "????");
+  }
   if (options.priority) writer.add_u32(stun::Attribute::priority, 1862270719);
   if (options.use_candidate) writer.add_flag(stun::Attribute::use_candidate);
   if (options.integrity) writer.add_integrity(stun::short_term_key(options.password));

@@ -52,6 +52,7 @@ struct RequestOptions {
   bool use_candidate = false;
   bool priority = true;
   bool integrity = true;
+  bool unknown_attributes = false;  // one that must and one that need not be understood
   stun::MessageClass message_class = stun::MessageClass::request;
   stun::Method method = stun::Method::binding;
   stun::TransactionId id{};
