@@ -154,16 +154,17 @@ void run_channel_data(const json& vector) {
     std::array<std::byte, 4> header;
     store_be16(header, 0, way->channel);
     store_be16(header, 2, static_cast<std::uint16_t>(datagram.size()));
-    EXPECT_EQ(crypto::to_hex(header) + crypto::to_hex(datagram), vector["forward"]["payload_hex"]);
-    EXPECT_EQ(way->client.to_string(), vector["forward"]["to"]);
+    EXPECT_EQ(crypto::to_hex(header) + crypto::to_hex(datagram), vector["forward"]["payload_hex"].get<std::string>());
+    EXPECT_EQ(way->client.to_string(), vector["forward"]["to"].get<std::string>());
     return;
   }
   const auto way = relay.server.from_client(at(from), datagram);
   ASSERT_EQ(way.has_value(), !vector["forward"].is_null());
   if (!way) return;
-  EXPECT_EQ(way->port, vector["forward"]["from_port"]);
-  EXPECT_EQ(way->peer.to_string(), vector["forward"]["to"]);
-  EXPECT_EQ(crypto::to_hex(ConstBytes(datagram).subspan(4, way->bytes)), vector["forward"]["payload_hex"]);
+  EXPECT_EQ(way->port, vector["forward"]["from_port"].get<int>());
+  EXPECT_EQ(way->peer.to_string(), vector["forward"]["to"].get<std::string>());
+  EXPECT_EQ(crypto::to_hex(ConstBytes(datagram).subspan(4, way->bytes)),
+            vector["forward"]["payload_hex"].get<std::string>());
 }
 
 TEST(RelayVectors, EveryExchangeIsAnsweredByteForByte) {
