@@ -1,4 +1,4 @@
-// fireline-bench: tunnel, relay, aead and udp side by side with other people's programs.
+// fireline-bench: tunnel, relay, xdp, aead and udp side by side with other people's programs.
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cstdio>
@@ -10,6 +10,7 @@
 #include "tools/bench/relay_bench.h"
 #include "tools/bench/tunnel_bench.h"
 #include "tools/bench/udp_bench.h"
+#include "tools/bench/xdp_bench.h"
 
 namespace {
 
@@ -163,8 +164,22 @@ int main(int argc, char** argv) {
       ->capture_default_str();
   udp.add_option("--json", udp_options.json_path, "file for all figures");
 
+  XdpBenchOptions xdp_options;
+  CLI::App& xdp = *app.add_subcommand("xdp", "what a frame costs in the relay's XDP program (needs root)");
+  xdp.add_option("--rounds", xdp_options.rounds, "rounds that count; one more runs first and is dropped")
+      ->check(CLI::Range(1, 1000))
+      ->capture_default_str();
+  xdp.add_option("--channels", xdp_options.channels, "bound channels that take turns")
+      ->delimiter(',')
+      ->check(CLI::Range(1, 10'000))
+      ->capture_default_str();
+  xdp.add_flag("!--no-live", xdp_options.live, "without live frames over a veth");
+  xdp.add_option("--json", xdp_options.json_path, "file for all figures");
+  xdp.add_flag("--check", xdp_options.check, "judge the acceptance thresholds; exit code 2 when one is missed");
+
   CLI11_PARSE(app, argc, argv);
   try {
+    if (xdp) return run_xdp_bench(xdp_options);
     if (udp) return run_udp_bench(udp_options);
     if (aead) return run_aead_bench(aead_options);
     if (relay) return run_relay(relay_words, relay_options);

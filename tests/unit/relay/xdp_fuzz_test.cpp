@@ -9,11 +9,17 @@
 #include <span>
 
 #include "relay/xdp_model.h"
-#include "tests/unit/relay/udp_frame.h"
 #include "tests/unit/relay/xdp_runner.h"
+#include "tools/bench/udp_frame.h"
 
 namespace fireline::relay {
 namespace {
+
+using bench::build;
+using bench::check_checksums;
+using bench::Checksums;
+using bench::kFrameIpAt;
+using bench::UdpFrame;
 
 constexpr int kFramesPerWorld = 2'000;
 constexpr std::size_t kBindingsPerWorld = 48;

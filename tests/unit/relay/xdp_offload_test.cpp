@@ -24,11 +24,13 @@
 #include "relay/xdp_interface.h"
 #include "relay/xdp_model.h"
 #include "tests/unit/io/network_namespace.h"
-#include "tests/unit/relay/udp_frame.h"
 #include "tests/unit/relay/xdp_runner.h"
+#include "tools/bench/udp_frame.h"
 
 namespace fireline::relay {
 namespace {
+
+using bench::build;
 
 constexpr int kArrivalMs = 5'000;  // how long a frame that must arrive may take on a busy machine
 

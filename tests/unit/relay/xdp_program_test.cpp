@@ -5,11 +5,13 @@
 
 #include <chrono>
 
-#include "tests/unit/relay/udp_frame.h"
 #include "tests/unit/relay/xdp_runner.h"
+#include "tools/bench/udp_frame.h"
 
 namespace fireline::relay {
 namespace {
+
+using bench::build;
 
 using Forwarder = XdpProgram::Forwarder;
 

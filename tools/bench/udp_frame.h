@@ -1,5 +1,5 @@
-// Ethernet frames with one UDP datagram, built with correct checksums, and the check of the checksums of any such
-// frame. Uses core/packet's sums: neither the XDP program's nor the model's arithmetic.
+// For benchmarks and tests: Ethernet frames with one UDP datagram, built with correct checksums, and the check of the
+// checksums of any such frame. Uses core/packet's sums: neither the XDP program's nor the model's arithmetic.
 #pragma once
 #include <algorithm>
 #include <cstddef>
@@ -11,7 +11,7 @@
 #include "core/base/wire.h"
 #include "core/packet/checksum.h"
 
-namespace fireline::relay {
+namespace fireline::bench {
 
 struct UdpFrame {
   Endpoint source;
@@ -100,4 +100,4 @@ inline Checksums check_checksums(ConstBytes frame) {
   return result;
 }
 
-}  // namespace fireline::relay
+}  // namespace fireline::bench

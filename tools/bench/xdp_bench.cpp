@@ -1,0 +1,262 @@
+#include "tools/bench/xdp_bench.h"
+
+#include <sched.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <fstream>
+#include <functional>
+#include <nlohmann/json.hpp>
+#include <optional>
+
+#include "tools/bench/statistics.h"
+#include "tools/bench/xdp_live.h"
+#include "tools/bench/xdp_world.h"
+
+namespace fireline::bench {
+namespace {
+
+constexpr int kBounceRuns = 100'000;  // 10 ms for one figure
+constexpr int kBounceChannels = 500;  // of many channels so many take turns, spread over all of them
+constexpr int kReasonRuns = 100'000;
+constexpr int kLiveFrames = 200'000;
+
+// Acceptance of the relay: a figure holds by itself, or by its ratio within the run.
+constexpr double kHopNanoseconds = 130;
+constexpr double kHopRatio = 1.75;
+constexpr double kLiveMegapackets = 1.2;
+constexpr double kLiveRatio = 0.8;
+
+struct Figure {
+  std::string name;
+  std::function<Result<double, std::string>()> measure;  // nanoseconds
+  std::vector<double> values{};
+
+  [[nodiscard]] Summary summary() const { return summarize(values).value_or(Summary{}); }
+  [[nodiscard]] double median() const { return summary().median; }
+};
+
+struct Group {
+  std::string title;
+  std::string baseline;  // the figure that ratios refer to; empty: none
+  std::vector<Figure> figures{};
+
+  [[nodiscard]] const Figure* find(const std::string& name) const {
+    const auto at = std::ranges::find(figures, name, &Figure::name);
+    return at == figures.end() ? nullptr : &*at;
+  }
+};
+
+std::string direction(xdp_outcome outcome) {
+  return std::string(relay::name_of(outcome)).substr(std::string("relayed.").size());
+}
+
+// Runs the frame to and fro; an even number of runs gives the frame back.
+Result<double, std::string> bounce(const XdpWorld& world) {
+  const auto frames = world.first();
+  const std::size_t used = std::min<std::size_t>(frames.size(), kBounceChannels);
+  const int repeat = kBounceRuns / static_cast<int>(used) / 2 * 2;
+  double total = 0;
+  for (std::size_t i = 0; i < used; ++i) {
+    const auto ran = test_run(world.program().fd(), frames[i * frames.size() / used], repeat);
+    if (!ran) return err(ran.error());
+    if (ran->frame != frames[i * frames.size() / used]) return err(std::string("a bounced frame came back changed"));
+    total += ran->nanoseconds;
+  }
+  return total / static_cast<double>(used);
+}
+
+Result<double, std::string> plain(int program, const FrameBytes& frame) {
+  const auto ran = test_run(program, frame, kBounceRuns);
+  if (!ran) return err(ran.error());
+  return ran->nanoseconds;
+}
+
+// True when every figure could be measured; rounds alternate between all figures of a group.
+Result<void, std::string> measure(Group& group, int rounds) {
+  for (int round = 0; round <= rounds; ++round) {
+    for (Figure& figure : group.figures) {
+      const auto value = figure.measure();
+      if (!value) return err(figure.name + ": " + value.error());
+      if (round > 0) figure.values.push_back(*value);
+    }
+  }
+  return {};
+}
+
+void print(const Group& group, bool rates) {
+  std::printf("\n%s\n%-42s %28s %8s%s\n", group.title.c_str(), "", "ns: median (low to high)", "ratio",
+              rates ? "     Mpps" : "");
+  const Figure* baseline = group.find(group.baseline);
+  for (const Figure& figure : group.figures) {
+    const auto summary = figure.summary();
+    std::printf("%-42s %10.0f (%6.0f to %6.0f)", figure.name.c_str(), summary.median, summary.low, summary.high);
+    if (baseline != nullptr && baseline->median() > 0) std::printf(" %8.2f", summary.median / baseline->median());
+    if (rates) std::printf(" %8.2f", 1e3 / summary.median);
+    std::printf("\n");
+  }
+}
+
+nlohmann::json as_json(const Group& group) {
+  nlohmann::json figures = nlohmann::json::array();
+  for (const Figure& figure : group.figures) {
+    const auto summary = figure.summary();
+    figures.push_back({{"name", figure.name},
+                       {"median_ns", summary.median},
+                       {"low_ns", summary.low},
+                       {"high_ns", summary.high},
+                       {"rounds", summary.count}});
+  }
+  return {{"title", group.title}, {"baseline", group.baseline}, {"figures", std::move(figures)}};
+}
+
+class XdpBench {
+ public:
+  explicit XdpBench(const XdpBenchOptions& options) : options_(options) {}
+
+  Result<void, std::string> run() {
+    if (options_.live) {
+      auto live = XdpLive::make();
+      if (!live) return err(live.error());
+      live_.emplace(std::move(*live));
+    }
+    for (const int channels : options_.channels) {
+      if (auto done = run_directions(channels); !done) return done;
+    }
+    return run_reasons();
+  }
+
+  [[nodiscard]] nlohmann::json json() const {
+    nlohmann::json groups = nlohmann::json::array();
+    for (const auto& group : groups_) groups.push_back(as_json(group));
+    return {{"benchmark", "xdp"}, {"groups", std::move(groups)}};
+  }
+
+  // A line per threshold; false when one was missed.
+  [[nodiscard]] bool check() const {
+    bool all = true;
+    std::printf("\n");
+    for (const auto& group : groups_) {
+      const Figure* baseline = group.find(group.baseline);
+      if (baseline == nullptr) continue;
+      const bool live = group.baseline == "empty program";
+      for (const Figure& figure : group.figures) {
+        if (figure.name == "empty program" || figure.name == "plain hop") continue;
+        const double ratio = figure.median() / baseline->median();
+        const double rate = 1e3 / figure.median();
+        const bool holds = live ? rate >= kLiveMegapackets || 1 / ratio >= kLiveRatio
+                                : figure.median() <= kHopNanoseconds || ratio <= kHopRatio;
+        all = all && holds;
+        std::printf("%s  %s: %s: %.0f ns, %.2f of the %s\n", holds ? "PASS" : "FAIL", group.title.c_str(),
+                    figure.name.c_str(), figure.median(), ratio, group.baseline.c_str());
+      }
+    }
+    return all;
+  }
+
+ private:
+  Result<void, std::string> run_directions(int channels) {
+    std::vector<XdpWorld> worlds;
+    for (const auto& pair : kXdpPairs) {
+      auto world = XdpWorld::make(pair, channels);
+      if (!world) return err(world.error());
+      worlds.push_back(std::move(*world));
+    }
+    const std::string suffix = ", " + std::to_string(channels) + (channels == 1 ? " channel" : " channels");
+    if (!live_) {
+      auto live = XdpLive::make();  // for the programs to compare with
+      if (!live) return err(live.error());
+      live_.emplace(std::move(*live));
+    }
+    Group bounced{"One hop by bounce" + suffix, "plain hop"};
+    const auto& frame = worlds.front().first().front();
+    bounced.figures.push_back({"empty program", [this, &frame] { return plain(live_->empty_fd(), frame); }});
+    bounced.figures.push_back({"plain hop", [this, &frame] { return plain(live_->swap_fd(), frame); }});
+    for (const auto& world : worlds) {
+      const auto& [first, second] = world.pair();
+      const std::string name = direction(first) + (first == second ? "" : ", " + direction(second));
+      bounced.figures.push_back({name, [&world] { return bounce(world); }});
+    }
+    if (auto done = finish(std::move(bounced), false); !done) return done;
+    if (!options_.live) return {};
+
+    Group live{"Live frames over a veth" + suffix, "empty program"};
+    const auto add = [&](const std::string& name, int program, std::span<const FrameBytes> frames) {
+      live.figures.push_back({name, [this, program, frames] { return live_->run(program, frames, kLiveFrames); }});
+    };
+    add("empty program", live_->empty_fd(), worlds.front().first());
+    add("plain hop", live_->swap_fd(), worlds.front().first());
+    for (const auto& world : worlds) {
+      const auto& [first, second] = world.pair();
+      add(direction(first), world.program().fd(), world.first());
+      if (first != second) add(direction(second), world.program().fd(), world.second());
+    }
+    return finish(std::move(live), true);
+  }
+
+  Result<void, std::string> run_reasons() {
+    const auto world = XdpReasonWorld::make();
+    if (!world) return err(world.error());
+    Group group{"Frames that pass or are dropped, by test run", ""};
+    for (const auto& reason : world->reasons()) {
+      group.figures.push_back(
+          {std::string(relay::name_of(reason.outcome)), [&world, &reason]() -> Result<double, std::string> {
+             const auto ran = test_run(world->program().fd(), reason.frame, kReasonRuns);
+             if (!ran) return err(ran.error());
+             return ran->nanoseconds;
+           }});
+    }
+    return finish(std::move(group), false);
+  }
+
+  Result<void, std::string> finish(Group group, bool rates) {
+    if (auto done = measure(group, options_.rounds); !done) return done;
+    print(group, rates);
+    for (auto& figure : group.figures) figure.measure = {};  // what it refers to goes
+    groups_.push_back(std::move(group));
+    return {};
+  }
+
+  const XdpBenchOptions& options_;
+  std::optional<XdpLive> live_;
+  std::vector<Group> groups_;
+};
+
+// Counters are per CPU and live frames must not change it; the namespace goes with the process.
+Result<void, std::string> settle() {
+  cpu_set_t one;
+  CPU_ZERO(&one);
+  CPU_SET(static_cast<unsigned>(::sched_getcpu()), &one);
+  if (::sched_setaffinity(0, sizeof(one), &one) != 0) return err(std::string("cannot stay on one CPU"));
+  if (::unshare(CLONE_NEWNET) != 0) {
+    return err(std::string("cannot make a network namespace: ") + std::strerror(errno) + ": run it as root");
+  }
+  return {};
+}
+
+}  // namespace
+
+int run_xdp_bench(const XdpBenchOptions& options) {
+  XdpBench bench(options);
+  auto done = settle();
+  if (done) done = bench.run();
+  if (!done) {
+    std::fprintf(stderr, "fireline-bench xdp: %s\n", done.error().c_str());
+    return 1;
+  }
+  if (!options.json_path.empty()) {
+    std::ofstream file(options.json_path);
+    file << bench.json().dump(2) << '\n';
+    file.close();
+    if (!file) {
+      std::fprintf(stderr, "fireline-bench xdp: cannot write %s: check that its folder exists and is writable\n",
+                   options.json_path.c_str());
+      return 1;
+    }
+  }
+  return options.check && !bench.check() ? 2 : 0;
+}
+
+}  // namespace fireline::bench
