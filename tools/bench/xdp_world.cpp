@@ -108,6 +108,7 @@ FrameBytes channel_frame(bool v4, int index) {
   UdpFrame frame;
   frame.source = {here(v4), kListenPort};
   frame.target = {there(v4), kListenPort};
+  frame.identification = 0;  // what translation leaves, so that a bounced frame is itself again
   frame.channel = static_cast<std::uint16_t>(0x4000 + index);
   frame.payload.assign(kPayloadBytes, std::byte{0x5A});
   return build(frame);
