@@ -47,6 +47,18 @@ struct {
   __type(value, struct xdp_count);
 } counts SEC(".maps");
 
+struct tick_time {
+  __u64 tick; /* jiffies */
+  __u64 boot; /* CLOCK_BOOTTIME then, in nanoseconds */
+};
+
+struct {
+  __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+  __uint(max_entries, 1);
+  __type(key, __u32);
+  __type(value, struct tick_time);
+} last_tick SEC(".maps");
+
 struct {
   __uint(type, BPF_MAP_TYPE_RINGBUF);
   __uint(max_entries, xdp_debug_ring_bytes_off);

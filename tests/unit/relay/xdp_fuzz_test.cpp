@@ -88,7 +88,7 @@ World make_world(Dice& dice, Instant boot) {
     binding.channel = static_cast<std::uint16_t>(0x4000 + dice.below(dice.in(8) ? 0x4000 : 8));
     binding.peer = {dice.one_of(kPeers), dice.one_of(kPorts)};
     binding.port = allocation();
-    binding.expires = dice.in(8) ? boot - std::chrono::milliseconds(1) : boot + std::chrono::hours(24);
+    binding.expires = dice.in(8) ? boot - std::chrono::seconds(1) : boot + std::chrono::hours(24);
     world.bindings.push_back(binding);
     const bool ours = binding.peer.address == settings.public4 || binding.peer.address == settings.public6;
     if (ours && !dice.in(4)) {  // the other client's side of the same relayed pair
