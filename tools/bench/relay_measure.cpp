@@ -25,7 +25,7 @@ constexpr std::size_t kRoundTrips = 2000;
 constexpr std::size_t kFairAllocations = 100;
 // Short, and the relay squeezed, so that the generator can make twice what a relay carries.
 constexpr std::size_t kFairPayload = 64;
-constexpr std::size_t kSetups = 1000;
+constexpr std::size_t kSetups = 3000;
 constexpr double kMicro = 1e6;
 constexpr double kKilo = 1e3;
 
@@ -200,7 +200,10 @@ class Round {
   }
 
   void setup() {
+    const CpuTimes before = cpu_times(running_.processes());
     path_.emplace(series_.candidate(), lab_, running_.server(), kSetups);
+    const CpuTimes after = cpu_times(running_.processes());
+    series_.add(RelayMeasure::setup_cpu, (after.processes - before.processes) / kSetups * kMicro);
     series_.add(RelayMeasure::setups, static_cast<double>(kSetups) / path_->setup_seconds());
     path_.reset();
   }

@@ -26,6 +26,7 @@ constexpr std::array<RelayMeasureText, kRelayMeasures> kTexts{{
     {"overload_carried_kpps", "  carried, squeezed, kpps", 0, false, false},
     {"overload_factor", "  offered over carried", 2, false, false},
     {"setups_per_second", "allocate + bind per s", 0, true, false},
+    {"setup_cpu_us", "  relay us each", 1, true, false},
     {"reorders", "reordered", 0, false, false},
     {"duplicates", "duplicates", 0, false, false},
 }};

@@ -32,6 +32,7 @@ enum class RelayMeasure : std::uint8_t {
   overload_carried,
   overload_factor,
   setups,
+  setup_cpu,
   reorders,
   duplicates,
   count_
