@@ -80,19 +80,20 @@ class CheckingHost final : public Host {
 ServerConfig config_of(bool is_static, bool bounded) {
   StaticCredentials users("example.org");
   users.add("a", "pa");
+  users.add("b", "pb");
   ServerConfig config{.public_ip4 = IpAddress::parse("203.0.113.10"),
                       .public_ip6 = IpAddress::parse("2001:db8:10::10"),
                       .lowest_port = 50000,
-                      .highest_port = 50005,
+                      .highest_port = 50003,
                       .credentials = FirezoneCredentials("secret"),
                       .peers = {},
                       .limits = {}};
   if (is_static) config.credentials = users;
   config.peers.refuse_private = is_static;
-  config.limits.nonces = 3;
+  config.limits.nonces = 6;
   config.limits.channels_per_allocation = 3;
   config.limits.permissions_per_allocation = 3;
-  config.limits.allocations_per_user = 3;
+  config.limits.allocations_per_user = 2;
   if (!bounded) config.limits.answer_ratio_tenths = 0;
   return config;
 }
@@ -101,7 +102,7 @@ class Run {
  public:
   Run(bool is_static, bool bounded) : is_static_(is_static), server_(config_of(is_static, bounded), host_, random_) {
     for (std::uint8_t who = 0; who < 2; ++who) {
-      signed_request(who, stun::Method::allocate, {});  // for the nonce
+      signed_request(who, stun::Method::refresh, {});  // for the nonce
       std::array<std::byte, 64> buffer;
       stun::MessageWriter writer(buffer, stun::MessageClass::request, stun::Method::allocate, {});
       writer.add_transport(stun::kTransportUdp);
@@ -139,7 +140,7 @@ class Run {
         // The bytes are the attributes of a request whose signature is right.
         constexpr std::array kMethods{stun::Method::allocate, stun::Method::refresh, stun::Method::create_permission,
                                       stun::Method::channel_bind};
-        return signed_request(who, kMethods[who / 4 % kMethods.size()], bytes);
+        return signed_request(who, kMethods[who / 8 % kMethods.size()], bytes);
       }
     }
   }
@@ -159,26 +160,29 @@ class Run {
     std::size_t bound = 0;
     server_.for_each_allocation([&](const AllocationStatus& status) { bound += status.bound_channels; });
     const ServerGauges gauges = server_.gauges();
-    require(gauges.bound_channels == bound && gauges.allocations == host_.ports() && gauges.nonces <= 3);
+    require(gauges.bound_channels == bound && gauges.allocations == host_.ports() && gauges.nonces <= 6);
   }
 
  private:
-  // Who 3 has no port to be answered at.
+  // Eight sockets; the last has no port to be answered at.
   static Endpoint client(std::uint8_t who) {
-    const auto number = static_cast<std::uint16_t>(who % 4);
+    const auto number = static_cast<std::uint16_t>(who % 8);
     return {.address = *IpAddress::parse(who % 2 == 0 ? "198.51.100.7" : "2001:db8:c::7"),
-            .port = static_cast<std::uint16_t>(number == 3 ? 0 : 1000 + number)};
+            .port = static_cast<std::uint16_t>(number == 7 ? 0 : 1000 + number)};
   }
 
   void signed_request(std::uint8_t who, stun::Method method, ConstBytes attributes) {
     // FIREZONE's username carries its expiry; the password follows from it.
-    const std::string username = is_static_ ? "a" : "4102444800:" + std::to_string(who % 4);
-    const stun::LongTermKey key = is_static_ ? stun::LongTermKey("a", "example.org", "pa")
+    // The other user, or with derived names the one of the first socket.
+    const bool other = who / 32 % 2 != 0;
+    const std::string user = other ? "b" : "a";
+    const std::string username = is_static_ ? user : "4102444800:" + std::to_string(other ? 0 : who % 8);
+    const stun::LongTermKey key = is_static_ ? stun::LongTermKey(user, "example.org", "p" + user)
                                              : FirezoneCredentials("secret").find(username, UnixTime{})->key;
     std::vector<std::byte> buffer(attributes.size() + 1024);
     stun::MessageWriter writer(buffer, stun::MessageClass::request, method, {});
     const std::size_t whole = std::min(attributes.size(), std::size_t{60000}) / 4 * 4;
-    std::string& nonce = nonces_[who % 4];
+    std::string& nonce = nonces_[who % 8];
     writer.add_text(stun::Attribute::username, username);
     if (!nonce.empty()) writer.add_text(stun::Attribute::nonce, nonce);
     // Raw bytes go in between: the writer would make them well-formed.
@@ -217,7 +221,7 @@ class Run {
   CountingRandom random_;
   CheckingHost host_;
   Now now_{Instant(std::chrono::hours(1)), UnixTime(std::chrono::seconds(1763500000))};
-  std::array<std::string, 4> nonces_;
+  std::array<std::string, 8> nonces_;
   Server server_;
 };
 
