@@ -140,8 +140,10 @@ std::optional<Transmit> Allocation::poll_transmit(Bytes out) {
   const Request* request = requests_.next_unsent(!nonce_.empty());
   if (request == nullptr) return std::nullopt;
   counters_.add(request->retransmitted ? TurnCounter::retransmissions : TurnCounter::requests);
-  const Credentials* credentials = credentials_ ? &*credentials_ : nullptr;
-  const std::size_t bytes = write_request(*request, options_.software, credentials, nonce_, out);
+  const auto form = options_.accept_unsigned_errors ? RefreshForm::plain : RefreshForm::firezone;
+  const bool bare = options_.accept_unsigned_errors && nonce_.empty();
+  const Credentials* credentials = bare ? nullptr : &*credentials_;
+  const std::size_t bytes = write_request(*request, options_.software, credentials, nonce_, out, form);
   return Transmit{.destination = *servers_.of(request->server), .bytes = bytes};
 }
 

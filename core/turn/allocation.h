@@ -50,8 +50,9 @@ inline constexpr Duration kResyncWindow = std::chrono::minutes(1);
 
 struct AllocationOptions {
   std::string software = "fireline";  // at most 127 characters
-  // Accept errors without MESSAGE-INTEGRITY, as other TURN servers send them. Anybody who sees a transaction id can
-  // then end the allocation: for tests against such servers alone.
+  // Accept errors without MESSAGE-INTEGRITY, as other TURN servers send them, and speak as RFC 8656 has it where such a
+  // server understands nothing else: no credentials before its NONCE, a Refresh without the Allocate's attributes.
+  // Anybody who sees a transaction id can then end the allocation: for tests against such servers alone.
   bool accept_unsigned_errors = false;
 };
 

@@ -8,14 +8,17 @@ namespace fireline::turn {
 namespace {
 using stun::Attribute;
 
-void add_what_is_asked(stun::MessageWriter& writer, const Request& request, std::string_view software) {
+void add_what_is_asked(stun::MessageWriter& writer, const Request& request, std::string_view software,
+                       RefreshForm form) {
   switch (request.kind) {
     case RequestKind::binding:
       break;
-    case RequestKind::allocate:
     case RequestKind::refresh:
     case RequestKind::probe:
     case RequestKind::remove:
+      if (form == RefreshForm::plain) break;
+      [[fallthrough]];
+    case RequestKind::allocate:
       writer.add_transport(stun::kTransportUdp);
       writer.add_family(Attribute::additional_address_family, Family::v6);
       break;
@@ -37,13 +40,10 @@ void authenticate(stun::MessageWriter& writer, const Credentials& credentials, s
 }  // namespace
 
 std::size_t write_request(const Request& request, std::string_view software, const Credentials* credentials,
-                          std::string_view nonce, Bytes out) {
+                          std::string_view nonce, Bytes out, RefreshForm form) {
   stun::MessageWriter writer(out, stun::MessageClass::request, method_of(request.kind), request.id);
-  add_what_is_asked(writer, request, software);
-  if (request.kind != RequestKind::binding) {
-    if (credentials == nullptr) std::abort();
-    authenticate(writer, *credentials, nonce);
-  }
+  add_what_is_asked(writer, request, software, form);
+  if (request.kind != RequestKind::binding && credentials != nullptr) authenticate(writer, *credentials, nonce);
   const std::size_t bytes = writer.message().size();
   if (bytes == 0) std::abort();
   return bytes;

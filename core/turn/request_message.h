@@ -7,6 +7,7 @@
 // Lifetime: borrows during the call. Threads: any. No allocation but inside the hash library.
 #pragma once
 #include <cstddef>
+#include <cstdint>
 #include <string_view>
 
 #include "core/base/wire.h"
@@ -19,9 +20,13 @@ namespace fireline::turn {
 // header and padding 512, MESSAGE-INTEGRITY 24: the longest request fits.
 inline constexpr std::size_t kMaxRequestBytes = 1280;
 
-// Writes into at least kMaxRequestBytes and returns how many; aborts when they do not suffice. `credentials` may be
-// null for a Binding alone; an empty nonce is none.
+// Firezone's nodes ask in a Refresh again what they asked in the Allocate. Other servers answer that with 420.
+enum class RefreshForm : std::uint8_t { firezone, plain };
+
+// Writes into at least kMaxRequestBytes and returns how many; aborts when they do not suffice. Without
+// credentials the request is not authenticated; a Binding never is. An empty nonce is none.
 [[nodiscard]] std::size_t write_request(const Request& request, std::string_view software,
-                                        const Credentials* credentials, std::string_view nonce, Bytes out);
+                                        const Credentials* credentials, std::string_view nonce, Bytes out,
+                                        RefreshForm form = RefreshForm::firezone);
 
 }  // namespace fireline::turn

@@ -254,11 +254,17 @@ TEST(TurnAnswers, UnsignedErrorsAreTakenWithTheOptionForForeignServersAlone) {
   Harness h(server_v4(), {.accept_unsigned_errors = true});
   ASSERT_TRUE(h.bound(h.take(Method::binding), kMapped4));
   const SentRequest first = h.take(Method::allocate);
+  EXPECT_FALSE(first.view().has(Attribute::username)) << "such servers refuse credentials without NONCE";
+  EXPECT_FALSE(first.view().has(Attribute::message_integrity));
   EXPECT_FALSE(h.fail(first, 401, kNonce, kRealm, Signed::wrongly)) << "signed wrongly stays wrong";
   ASSERT_TRUE(h.fail(first, 401, kNonce, kRealm, Signed::no));
   const SentRequest second = h.take(Method::allocate);
+  EXPECT_EQ(second.view().find_text(Attribute::username), kUsername);
   EXPECT_FALSE(h.answer(second, MessageClass::success, {}, Signed::no)) << "a success is never taken unsigned";
   EXPECT_TRUE(h.allocated(second));
+  h.allocation.refresh(h.now);
+  h.drain();
+  EXPECT_FALSE(h.take(Method::refresh).view().has(Attribute::requested_transport)) << "they answer that with 420";
 }
 
 TEST(TurnAnswers, ARetransmittedAllocateIsAnsweredUnderItsNewIdOnly) {
