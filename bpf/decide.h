@@ -1,7 +1,8 @@
 /* What happens to a frame that was parsed: every lookup, then the rewriting. Each function returns an outcome.
  *
  * from_udp and from_channel handle one input family each (constant `family`); an entry found in the map of a family
- * gives the output's family, so that four functions hold all twelve directions.
+ * gives the output's family, so that four functions hold all twelve directions. The key's own family is asked first:
+ * clients prefer it, and a key is never in both maps.
  */
 #pragma once
 #include <linux/bpf.h>
@@ -127,17 +128,17 @@ static __always_inline int by_peer6(struct xdp_md* ctx, const struct input* in, 
                                     const struct xdp_peer6* key, int in_family, enum side from, int first_outcome,
                                     int unknown) {
   int expired = 0;
-  const struct xdp_to_client4* entry4 = bpf_map_lookup_elem(&udp_to_chan_64, key);
-  if (entry4) {
-    enum search found = look_at(entry4->expires);
-    if (found == search_live) return to_client4(ctx, in, settings, entry4, in_family, from, first_outcome);
-    if (found == search_user_space) return xdp_pass_user_space;
-    expired = 1;
-  }
   const struct xdp_to_client6* entry6 = bpf_map_lookup_elem(&udp_to_chan_66, key);
   if (entry6) {
     enum search found = look_at(entry6->expires);
     if (found == search_live) return to_client6(ctx, in, settings, entry6, in_family, from, first_outcome + 1);
+    if (found == search_user_space) return xdp_pass_user_space;
+    expired = 1;
+  }
+  const struct xdp_to_client4* entry4 = bpf_map_lookup_elem(&udp_to_chan_64, key);
+  if (entry4) {
+    enum search found = look_at(entry4->expires);
+    if (found == search_live) return to_client4(ctx, in, settings, entry4, in_family, from, first_outcome);
     if (found == search_user_space) return xdp_pass_user_space;
     expired = 1;
   }
@@ -179,35 +180,49 @@ static __always_inline int to_peer6(struct xdp_md* ctx, const struct input* in, 
   return relay(ctx, in, settings, &out, in_family, 6, side_channel, side_udp, outcome);
 }
 
-/* What both lookups of a client's channel have in common: the maps differ by family. */
-#define BY_CLIENT(family, map_to_peer4, map_to_peer6)                                      \
-  static __always_inline int by_client##family(struct xdp_md* ctx, const struct input* in, \
-                                               const struct xdp_config* settings,          \
-                                               const struct xdp_client##family* key) {     \
-    int expired = 0;                                                                       \
-    const struct xdp_to_peer4* entry4 = bpf_map_lookup_elem(&map_to_peer4, key);           \
-    if (entry4) {                                                                          \
-      enum search found = look_at(entry4->expires);                                        \
-      if (found == search_live)                                                            \
-        return to_peer4(ctx, in, settings, entry4, family, xdp_channel##family##_to_udp4,  \
-                        xdp_channel##family##_to_channel4);                                \
-      if (found == search_user_space) return xdp_pass_user_space;                          \
-      expired = 1;                                                                         \
-    }                                                                                      \
-    const struct xdp_to_peer6* entry6 = bpf_map_lookup_elem(&map_to_peer6, key);           \
-    if (entry6) {                                                                          \
-      enum search found = look_at(entry6->expires);                                        \
-      if (found == search_live)                                                            \
-        return to_peer6(ctx, in, settings, entry6, family, xdp_channel##family##_to_udp6,  \
-                        xdp_channel##family##_to_channel4);                                \
-      if (found == search_user_space) return xdp_pass_user_space;                          \
-      expired = 1;                                                                         \
-    }                                                                                      \
-    return not_found(settings, expired, xdp_drop_unknown_channel);                         \
+static __always_inline int by_client4(struct xdp_md* ctx, const struct input* in, const struct xdp_config* settings,
+                                      const struct xdp_client4* key) {
+  int expired = 0;
+  const struct xdp_to_peer4* entry4 = bpf_map_lookup_elem(&chan_to_udp_44, key);
+  if (entry4) {
+    enum search found = look_at(entry4->expires);
+    if (found == search_live)
+      return to_peer4(ctx, in, settings, entry4, 4, xdp_channel4_to_udp4, xdp_channel4_to_channel4);
+    if (found == search_user_space) return xdp_pass_user_space;
+    expired = 1;
   }
+  const struct xdp_to_peer6* entry6 = bpf_map_lookup_elem(&chan_to_udp_46, key);
+  if (entry6) {
+    enum search found = look_at(entry6->expires);
+    if (found == search_live)
+      return to_peer6(ctx, in, settings, entry6, 4, xdp_channel4_to_udp6, xdp_channel4_to_channel4);
+    if (found == search_user_space) return xdp_pass_user_space;
+    expired = 1;
+  }
+  return not_found(settings, expired, xdp_drop_unknown_channel);
+}
 
-BY_CLIENT(4, chan_to_udp_44, chan_to_udp_46)
-BY_CLIENT(6, chan_to_udp_64, chan_to_udp_66)
+static __always_inline int by_client6(struct xdp_md* ctx, const struct input* in, const struct xdp_config* settings,
+                                      const struct xdp_client6* key) {
+  int expired = 0;
+  const struct xdp_to_peer6* entry6 = bpf_map_lookup_elem(&chan_to_udp_66, key);
+  if (entry6) {
+    enum search found = look_at(entry6->expires);
+    if (found == search_live)
+      return to_peer6(ctx, in, settings, entry6, 6, xdp_channel6_to_udp6, xdp_channel6_to_channel4);
+    if (found == search_user_space) return xdp_pass_user_space;
+    expired = 1;
+  }
+  const struct xdp_to_peer4* entry4 = bpf_map_lookup_elem(&chan_to_udp_64, key);
+  if (entry4) {
+    enum search found = look_at(entry4->expires);
+    if (found == search_live)
+      return to_peer4(ctx, in, settings, entry4, 6, xdp_channel6_to_udp4, xdp_channel6_to_channel4);
+    if (found == search_user_space) return xdp_pass_user_space;
+    expired = 1;
+  }
+  return not_found(settings, expired, xdp_drop_unknown_channel);
+}
 
 static __always_inline int from_channel(struct xdp_md* ctx, const struct input* in, const struct xdp_config* settings,
                                         int family) {

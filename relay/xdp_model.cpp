@@ -38,6 +38,13 @@ std::size_t index_of(const IpAddress& address) {
   return address.is_v4() ? 0 : 1;
 }
 
+std::size_t family_index(const XdpModel::ClientSide& key) {
+  return index_of(key.client.address);
+}
+std::size_t family_index(const XdpModel::PeerSide& key) {
+  return index_of(key.peer.address);
+}
+
 xdp_outcome plus(xdp_outcome first, bool second) {
   return static_cast<xdp_outcome>(static_cast<unsigned>(first) + (second ? 1u : 0u));
 }
@@ -275,7 +282,9 @@ template <class From, class To>
 Result<To, xdp_outcome> XdpModel::find(const std::array<Map<From, To>, 2>& maps, const From& key, Instant boot,
                                        xdp_outcome unknown) const {
   bool expired = false;
-  for (const auto& map : maps) {
+  const std::size_t own = family_index(key);
+  for (const std::size_t family : {own, 1 - own}) {
+    const auto& map = maps.at(family);
     const auto entry = map.find(key);
     if (entry == map.end()) continue;
     if (!entry->second.expires) return err(xdp_pass_user_space);

@@ -72,7 +72,7 @@ class XdpModel {
   [[nodiscard]] Result<Output, xdp_outcome> with_source(const Parsed& parsed, Output output) const;
 
   XdpSettings settings_;
-  // By the family of the value, IPv4 first: the program asks the maps in this order.
+  // By the family of the value. The one of the key's own family is asked first.
   std::array<Map<ClientSide, PeerSide>, 2> channels_;
   std::array<Map<PeerSide, ClientSide>, 2> peers_;
   std::bitset<65536> live_;
