@@ -229,6 +229,8 @@ TEST_P(DataPlaneModes, StopsWhileTheTunIsFullAndThePeerFloods) {
   for (const LoopThread* thread : plane_.threads()) EXPECT_FALSE(thread->running()) << thread->name();
   // And everything goes on where it stood.
   plane_.start();
+  pollfd host{tun_.host(), POLLIN, 0};
+  ASSERT_EQ(::poll(&host, 1, 10000), 1);  // the writer may not have had a turn before the stop
   std::uint32_t number = 0;
   EXPECT_EQ(::recv(tun_.host(), &number, sizeof number, 0), static_cast<ssize_t>(sizeof number));
 }
