@@ -23,6 +23,7 @@
 #include "core/base/endpoint.h"
 #include "core/base/time.h"
 #include "core/crypto/random.h"
+#include "core/stun/channel_data.h"
 #include "relay/protocol/host.h"
 #include "relay/protocol/server_config.h"
 #include "relay/protocol/server_counters.h"
@@ -31,7 +32,7 @@ namespace fireline::relay {
 
 struct ServerState;
 
-inline constexpr std::size_t kChannelHeaderBytes = 4;
+using stun::kChannelHeaderBytes;
 // Of a Data indication around its payload: header, XOR-PEER-ADDRESS of IPv6, DATA's own header, padding.
 inline constexpr std::size_t kDataIndicationOverheadMax = 20 + 24 + 4 + 3;
 
