@@ -82,7 +82,7 @@ std::uint8_t family_of(const IpAddress& address) {
 }  // namespace
 
 Result<RouteCheck, int> RouteCheck::open(std::uint32_t interface_index) {
-  auto query = NetlinkQuery::open();
+  auto query = platform::NetlinkQuery::open();
   if (!query) return err(query.error());
   return RouteCheck(std::move(*query), interface_index);
 }

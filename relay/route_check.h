@@ -14,7 +14,7 @@
 
 #include "core/base/endpoint.h"
 #include "core/base/result.h"
-#include "relay/netlink_query.h"
+#include "platform/linux/netlink_query.h"
 
 namespace fireline::relay {
 
@@ -51,11 +51,11 @@ class RouteCheck {
   };
   using Mac = std::array<std::uint8_t, 6>;
 
-  RouteCheck(NetlinkQuery query, std::uint32_t index) noexcept : query_(std::move(query)), index_(index) {}
+  RouteCheck(platform::NetlinkQuery query, std::uint32_t index) noexcept : query_(std::move(query)), index_(index) {}
   [[nodiscard]] Hop next_hop(const IpAddress& target);
   [[nodiscard]] std::optional<Mac> neighbour(const IpAddress& router);
 
-  NetlinkQuery query_;
+  platform::NetlinkQuery query_;
   std::uint32_t index_ = 0;
 };
 

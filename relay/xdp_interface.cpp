@@ -16,7 +16,7 @@
 #include <string_view>
 
 #include "bpf/pass.skel.h"
-#include "relay/netlink_query.h"
+#include "platform/linux/netlink_query.h"
 
 namespace fireline::relay {
 namespace {
@@ -67,7 +67,8 @@ int read_link(const nlmsghdr* message, void* data) {
   return mnl_attr_parse(message, sizeof(ifinfomsg), read_link_attribute, data);
 }
 
-Result<Link, int> read_interface(NetlinkQuery& query, std::uint32_t index, std::optional<std::uint32_t> in_namespace) {
+Result<Link, int> read_interface(platform::NetlinkQuery& query, std::uint32_t index,
+                                 std::optional<std::uint32_t> in_namespace) {
   auto* request = query.request(RTM_GETLINK);
   auto* message = static_cast<ifinfomsg*>(mnl_nlmsg_put_extra_header(request, sizeof(ifinfomsg)));
   message->ifi_family = AF_UNSPEC;
@@ -106,7 +107,7 @@ std::optional<IpAddress> first_address(const std::string& interface, Family fami
 }
 
 Result<FarEnd, int> far_end_of(std::uint32_t interface_index) {
-  auto query = NetlinkQuery::open();
+  auto query = platform::NetlinkQuery::open();
   if (!query) return err(query.error());
   const auto link = read_interface(*query, interface_index, std::nullopt);
   if (!link) return err(link.error());

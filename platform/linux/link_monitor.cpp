@@ -12,6 +12,8 @@
 #include <optional>
 #include <utility>
 
+#include "platform/linux/netlink_query.h"
+
 namespace fireline::platform {
 namespace {
 
@@ -19,11 +21,13 @@ namespace {
 constexpr std::size_t kReceiveBytes = 32'768;
 // Notifications looked at in one drain(): a flapping interface must not keep the control thread.
 constexpr int kMessagesPerDrain = 256;
-constexpr int kQueryTimeoutSeconds = 1;  // the kernel answers at once; for ever would hang a broken namespace
+
+LinkError error_of(int code, const char* what) {
+  return {code, std::string("cannot ") + what + ": " + std::strerror(code)};
+}
 
 LinkError last_error(const char* what) {
-  const int code = errno;
-  return {code, std::string("cannot ") + what + ": " + std::strerror(code)};
+  return error_of(errno, what);
 }
 
 // What one message says about one interface. Empty: it is about another one.
@@ -123,33 +127,14 @@ Result<std::vector<LinkEvent>, LinkError> LinkMonitor::finish_overflow(std::vect
 
 // On a socket of its own: the listening one may hold notifications in front of the answer.
 Result<LinkState, LinkError> LinkMonitor::query() const {
-  const Socket socket(mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC));
-  if (!socket || mnl_socket_bind(socket.get(), 0, MNL_SOCKET_AUTOPID) < 0) {
-    return err(last_error("open a netlink socket"));
-  }
-  const timeval limit{.tv_sec = kQueryTimeoutSeconds, .tv_usec = 0};
-  if (::setsockopt(mnl_socket_get_fd(socket.get()), SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit)) != 0) {
-    return err(last_error("limit a netlink socket"));
-  }
-  alignas(nlmsghdr) std::array<char, kReceiveBytes> bytes{};
-  auto* request = mnl_nlmsg_put_header(bytes.data());
-  request->nlmsg_type = RTM_GETLINK;
-  request->nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK;
-  request->nlmsg_seq = 1;
-  auto* info = static_cast<ifinfomsg*>(mnl_nlmsg_put_extra_header(request, sizeof(ifinfomsg)));
+  auto query = NetlinkQuery::open();
+  if (!query) return err(error_of(query.error(), "open a netlink socket"));
+  auto* info = static_cast<ifinfomsg*>(mnl_nlmsg_put_extra_header(query->request(RTM_GETLINK), sizeof(ifinfomsg)));
   info->ifi_family = AF_UNSPEC;
   info->ifi_index = static_cast<int>(index_);
-  if (mnl_socket_sendto(socket.get(), request, request->nlmsg_len) < 0) return err(last_error("ask for the interface"));
-
   Finding finding{index_, std::nullopt};
-  const auto port = mnl_socket_get_portid(socket.get());
-  int outcome = MNL_CB_OK;
-  while (outcome > MNL_CB_STOP) {
-    const auto received = mnl_socket_recvfrom(socket.get(), bytes.data(), bytes.size());
-    if (received < 0) return err(last_error("ask for the interface"));
-    outcome = mnl_cb_run(bytes.data(), static_cast<std::size_t>(received), 1, port, read_link, &finding);
-  }
-  if (outcome < 0 && errno != ENODEV) return err(last_error("ask for the interface"));
+  const int code = query->ask(read_link, &finding);
+  if (code != 0 && code != ENODEV) return err(error_of(code, "ask for the interface"));
   return finding.state.value_or(LinkState{});
 }
 

@@ -10,7 +10,7 @@
 
 #include "core/base/result.h"
 
-namespace fireline::relay {
+namespace fireline::platform {
 
 class NetlinkQuery {
  public:
@@ -35,4 +35,4 @@ class NetlinkQuery {
   alignas(nlmsghdr) std::array<char, kRequestBytes> request_{};
 };
 
-}  // namespace fireline::relay
+}  // namespace fireline::platform

@@ -1,4 +1,4 @@
-#include "relay/netlink_query.h"
+#include "platform/linux/netlink_query.h"
 
 #include <sys/socket.h>
 #include <sys/time.h>
@@ -6,12 +6,12 @@
 #include <cerrno>
 #include <utility>
 
-namespace fireline::relay {
+namespace fireline::platform {
 namespace {
 constexpr std::size_t kReceiveBytes = 32'768;  // what the kernel sends at once at most, as libmnl recommends
 // Late answers to questions that timed out carry another number; each question has at most an answer and its end.
 constexpr int kStaleMax = 8;
-constexpr timeval kAnswerTime{.tv_sec = 1, .tv_usec = 0};
+constexpr timeval kAnswerTime{.tv_sec = 1, .tv_usec = 0};  // at once, in truth; for ever would hang a broken namespace
 }  // namespace
 
 NetlinkQuery::NetlinkQuery(std::unique_ptr<mnl_socket, Closer> socket) noexcept : socket_(std::move(socket)) {}
@@ -49,4 +49,4 @@ int NetlinkQuery::ask(mnl_cb_t read, void* data) noexcept {
   }
 }
 
-}  // namespace fireline::relay
+}  // namespace fireline::platform
