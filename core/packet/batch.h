@@ -67,6 +67,9 @@ struct ReceivedDatagrams {
   Ecn ecn = Ecn::not_ect;
   Endpoint source;
   LocalAddress local;
+  // TURN channel header in front of each datagram, checked by whoever sets this. With it `source` is the sender behind
+  // the relay and `local` our relayed address.
+  std::uint16_t skip = 0;
 };
 
 inline constexpr std::size_t kUdpBatchDatagrams = 64;  // receive calls of one reader's turn

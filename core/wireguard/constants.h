@@ -34,6 +34,13 @@ inline constexpr std::size_t kPeersMax = std::size_t{1} << 20;  // the kernel's 
 inline constexpr std::size_t kSealRoundPackets = 64;            // per peer and round: one full train
 // wireguard-go's QueueHandshakeSize: a tenth of a second of X25519 on one core.
 inline constexpr std::size_t kHandshakeQueueMessages = 1024;
+// An initiator takes responses to its last two initiations.
+inline constexpr std::size_t kHeldResponses = 2;
+// Queued packets of a peer without a path: connectivity spec 2.7.
+inline constexpr std::size_t kQueuedWithoutPath = 128;
+// Buffers of all queued packets: half of what client and gateway have for packets of their own making (io/limits.h), so
+// that queues alone never leave a handshake without a buffer.
+inline constexpr std::size_t kQueuedBytesMax = std::size_t{4} << 20;
 inline constexpr std::size_t kDeviceEventsMax = 256;  // a reader that is slower loses the oldest, counted
 // ICMP errors for packets from the TUN: what the kernel allows (net.ipv4.icmp_msgs_per_sec is 1,000) is more than a
 // person or a path MTU search needs.

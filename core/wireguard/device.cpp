@@ -4,6 +4,8 @@
 
 #include "core/wireguard/device_configure.h"
 #include "core/wireguard/device_handshake.h"
+#include "core/wireguard/device_path.h"
+#include "core/wireguard/device_queue.h"
 #include "core/wireguard/device_receive.h"
 #include "core/wireguard/device_send.h"
 #include "core/wireguard/device_state.h"
@@ -47,6 +49,24 @@ void Device::forget_local_addresses() {
 
 void Device::set_tun_offloads(packet::CoalescerOptions offloads) {
   state_->coalescer.set_options(offloads);
+}
+
+void Device::set_path(Now now, const crypto::PublicKey& peer, const std::optional<PeerPath>& path,
+                      packet::Output& output) {
+  wireguard::set_path(*state_, now, peer, path, output);
+}
+
+bool Device::initiate(Now now, const crypto::PublicKey& peer) {
+  return wireguard::initiate(*state_, now, peer);
+}
+
+void Device::send_packet(Now now, const crypto::PublicKey& peer, ConstBytes packet, packet::Output& output) {
+  wireguard::send_packet(*state_, now, peer, packet, output);
+}
+
+std::optional<Instant> Device::last_data(const crypto::PublicKey& peer) const {
+  const Peer* known = state_->peers.find(peer);
+  return known == nullptr ? std::nullopt : known->last_data;
 }
 
 std::unique_ptr<packet::Work> Device::make_work() {
@@ -94,6 +114,7 @@ const Counters<DeviceCounter>& Device::counters() const noexcept {
 DeviceGauges Device::gauges() const noexcept {
   return {.peers = state_->peers.size(),
           .queued_packets = state_->queued_packets,
+          .queued_bytes = state_->queued_bytes,
           .queued_handshakes = state_->handshakes.size(),
           .wanted_initiations = state_->wanted.size()};
 }

@@ -19,8 +19,10 @@
 #include "core/packet/coalescer.h"
 #include "core/packet/engine.h"
 #include "core/wireguard/configuration.h"
+#include "core/wireguard/constants.h"
 #include "core/wireguard/device_counters.h"
 #include "core/wireguard/device_event.h"
+#include "core/wireguard/peer_path.h"
 #include "core/wireguard/profile.h"
 
 namespace fireline::wireguard {
@@ -31,6 +33,10 @@ struct DeviceOptions {
   Profile profile = kPaperProfile;
   std::uint16_t mtu = 1420;
   packet::CoalescerOptions tun_offloads = {};  // the super-packets that the TUN device takes
+  // Packets from the TUN for a peer without a path wait for it (client) or are dropped (gateway, plain WireGuard).
+  bool queue_without_path = false;
+  std::size_t queued_bytes_max = kQueuedBytesMax;  // buffers of all queued packets
+  const ReturnPath* return_path = nullptr;         // null: no relayed sender is answered before it is a known peer
 };
 
 class Device final : public packet::Engine {
@@ -56,6 +62,21 @@ class Device final : public packet::Engine {
   void forget_local_addresses();
   // The TUN was probed anew, or refused a super-packet. Between commits only.
   void set_tun_offloads(packet::CoalescerOptions offloads);
+
+  // Paths, for a layer above that owns addresses (Profile::roaming off). Keys that are no peer's are ignored.
+  // Empty: none yet; nothing is sent, no timer runs, responses wait (the last kHeldResponses). From none to one: what
+  // waits leaves, responses first. From one to another: trains that were planned keep the old path, whatever comes
+  // later takes the new one, and packets keep their order.
+  void set_path(Now now, const crypto::PublicKey& peer, const std::optional<PeerPath>& path, packet::Output& output);
+  // Asks for a handshake without a packet; it leaves with the next commit, step or timeout. False: one is under way,
+  // one ended less than REKEY_TIMEOUT ago and the retransmit timer asks again, or there is no path, private key or
+  // peer.
+  bool initiate(Now now, const crypto::PublicKey& peer);
+  // An IP packet of our own, such as kGoodbye, through the current session, at once: it overtakes packets that wait and
+  // works that are not committed. Without a session or path it is dropped and counted.
+  void send_packet(Now now, const crypto::PublicKey& peer, ConstBytes packet, packet::Output& output);
+  // When an IP packet was last sent, queued or received; keepalives and handshakes do not count.
+  [[nodiscard]] std::optional<Instant> last_data(const crypto::PublicKey& peer) const;
 
   std::unique_ptr<packet::Work> make_work() override;
   void plan(Now now, packet::TunBatch& batch, packet::Work& work) override;

@@ -37,7 +37,7 @@ DeviceStatus status_of(const DeviceState& state) {
     PeerStatus& shown = status.peers.emplace_back();
     shown.public_key = peer->public_key;
     shown.preshared_key = peer->preshared_key;
-    shown.endpoint = peer->endpoint;
+    if (peer->path) shown.endpoint = peer->path->destination;
     shown.last_handshake = peer->last_handshake;
     shown.received_bytes = peer->received_bytes;
     shown.sent_bytes = peer->sent_bytes;
@@ -74,7 +74,7 @@ void set_up(DeviceState& state, Now now, bool up, packet::Output& output) {
 }
 
 void forget_local_addresses(DeviceState& state) noexcept {
-  for (const auto& peer : state.peers.peers()) peer->local = {};
+  for (const auto& peer : state.peers.peers()) state.forget_local_address(*peer);
 }
 
 void forget_sessions(Peer& peer) {
@@ -124,8 +124,7 @@ bool apply_peer(DeviceState& state, Now now, const PeerUpdate& update, packet::O
   }
   if (update.preshared_key) peer->preshared_key = *update.preshared_key;
   if (update.endpoint) {
-    peer->endpoint = update.endpoint;
-    peer->local = {};
+    peer->path = {.destination = *update.endpoint};
   }
   bool complete = true;
   if (update.replace_allowed_ips) state.allowed_ips.remove_all(*peer);

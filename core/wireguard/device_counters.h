@@ -1,7 +1,7 @@
 // What a Device counts. Every packet and datagram that enters ends in exactly one line of the ledger:
 //
 //   tun_segments  = sealed + DeviceGauges::queued_packets + every drop_tun_*
-//   udp_datagrams = opened + keepalives + initiations + responses + cookie_replies
+//   udp_datagrams = opened + keepalives + initiations + responses + cookie_replies + goodbyes
 //                   + DeviceGauges::queued_handshakes + every drop_udp_*
 //
 // The equations hold whenever no Work is between plan and commit. A super-packet counts as its segments; one that
@@ -26,9 +26,10 @@ enum class DeviceCounter : std::uint8_t {
   drop_tun_bad_segmentation,  // a super-packet that contradicts itself
   drop_tun_too_big,           // longer than the MTU
   drop_tun_no_peer,           // no allowed-IPs entry for the destination
-  drop_tun_no_endpoint,       // the peer's endpoint is not known
+  drop_tun_no_endpoint,       // the peer has no path, and packets do not wait for one
   drop_tun_no_buffer,         // the pool of outgoing buffers is empty
-  drop_tun_queue_full,        // the peer's queue without a session
+  drop_tun_queue_full,        // the peer's queue without a session or path
+  drop_tun_queue_bytes,       // all queues together
   drop_tun_queue_cleared,     // queued, then: attempts given up, peer removed or failed, device down
   drop_tun_session_gone,      // sealed, then: peer removed, key changed or device down before the commit
 
@@ -39,6 +40,7 @@ enum class DeviceCounter : std::uint8_t {
   initiations,     // answered
   responses,       // accepted
   cookie_replies,  // accepted
+  goodbyes,        // reported
   drop_udp_down,
   drop_udp_not_wireguard,   // type, reserved bytes or length
   drop_udp_no_private_key,  // a handshake message while no private key is set
@@ -67,7 +69,10 @@ enum class DeviceCounter : std::uint8_t {
   sent_responses,
   sent_cookie_replies,
   sent_icmp_errors,
+  sent_packets,          // given by Device::send_packet
   unsent_no_buffer,      // a message or ICMP error of ours for which there was no buffer
+  unsent_no_path,        // a message of ours: a newer one waits for the path, or a relayed sender has no way back
+  unsent_no_session,     // given by Device::send_packet: no path, no session, or too long
   unsent_icmp_limited,   // ICMP errors above the rate, or that no error may answer
   handshakes_completed,  // either role; the responder's with the first packet on the session
   handshakes_given_up,
@@ -89,6 +94,7 @@ enum class DeviceCounter : std::uint8_t {
       "drop.tun.no_endpoint",
       "drop.tun.no_buffer",
       "drop.tun.queue_full",
+      "drop.tun.queue_bytes",
       "drop.tun.queue_cleared",
       "drop.tun.session_gone",
       "udp.datagrams",
@@ -97,6 +103,7 @@ enum class DeviceCounter : std::uint8_t {
       "udp.initiations",
       "udp.responses",
       "udp.cookie_replies",
+      "udp.goodbyes",
       "drop.udp.down",
       "drop.udp.not_wireguard",
       "drop.udp.no_private_key",
@@ -123,7 +130,10 @@ enum class DeviceCounter : std::uint8_t {
       "sent.responses",
       "sent.cookie_replies",
       "sent.icmp_errors",
+      "sent.packets",
       "unsent.no_buffer",
+      "unsent.no_path",
+      "unsent.no_session",
       "unsent.icmp_limited",
       "handshakes.completed",
       "handshakes.given_up",
@@ -138,7 +148,8 @@ enum class DeviceCounter : std::uint8_t {
 // Sizes at this moment, for status, metrics and the ledger.
 struct DeviceGauges {
   std::size_t peers = 0;
-  std::size_t queued_packets = 0;      // of all peers, waiting for a session
+  std::size_t queued_packets = 0;      // of all peers, waiting for a session or path
+  std::size_t queued_bytes = 0;        // their buffers
   std::size_t queued_handshakes = 0;   // received, waiting for step_handshake
   std::size_t wanted_initiations = 0;  // to be sent by step_handshake or handle_timeout
 };

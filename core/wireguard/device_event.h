@@ -18,7 +18,8 @@ struct DeviceEvent {
     handshake_given_up,   // no response within the attempt time
     keys_zeroed,          // 540 s without a new session
     endpoint_roamed,
-    under_load,  // begins; reported once until the load ends
+    goodbye_received,  // Profile::goodbyes: the peer drops the connection
+    under_load,        // begins; reported once until the load ends
   };
   Kind kind = Kind::peer_created;
   crypto::PublicKey peer;            // zero for under_load

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "core/wireguard/device_path.h"
 #include "core/wireguard/device_queue.h"
 #include "core/wireguard/messages.h"
 
@@ -24,7 +25,7 @@ void make_identity(const DeviceState& state, Peer& peer);
 }  // namespace
 
 void want_initiation(DeviceState& state, Now now, Peer& peer, Ask ask) {
-  if (!state.up || !state.identity || !peer.endpoint) return;
+  if (!state.up || !state.identity || !peer.path) return;
   if (!peer.timers.attempt_running() || (ask == Ask::data && state.profile.data_restarts_attempt)) {
     peer.timers.attempt_started(now.boot);
   }
@@ -86,7 +87,7 @@ Instant initiation_allowed_at(const Peer& peer) noexcept {
 }
 
 void send_initiation(DeviceState& state, Now now, Peer& peer, packet::Output& output) {
-  if (!peer.endpoint || !state.identity) return;
+  if (!peer.path || !state.identity) return;
   make_identity(state, peer);
   InitiationMessage message;
   auto handshake = create_initiation(*state.identity, *peer.remote, state.timestamps.next(now),
@@ -98,7 +99,7 @@ void send_initiation(DeviceState& state, Now now, Peer& peer, packet::Output& ou
     peer.cookies->add_macs(now.boot, message);
     peer.earlier_initiation.reset();
     peer.initiation = std::move(*handshake);
-    if (send_message(state, message, *peer.endpoint, peer.local, output)) {
+    if (send_message(state, message, *peer.path, output)) {
       state.counters.add(DeviceCounter::sent_initiations);
       peer.sent_bytes += message.size();
     }
@@ -120,7 +121,7 @@ bool admit(DeviceState& state, Now now, const QueuedHandshake& message, packet::
   if (!state.cookies->mac2_valid(now.boot, *macs, message.source)) {
     state.counters.add(DeviceCounter::drop_udp_cookie_sent);
     const CookieReplyMessage reply = state.cookies->create_reply(now.boot, *macs, message.source);
-    if (send_message(state, reply, message.source, message.local, output))
+    if (const auto path = path_back(state, message); path && send_message(state, reply, *path, output))
       state.counters.add(DeviceCounter::sent_cookie_replies);
     return false;
   }
@@ -170,10 +171,7 @@ void send_response(DeviceState& state, Now now, Peer& peer, const AuthenticIniti
   } else {
     peer.initiation.reset();
   }
-  if (send_message(state, message, *peer.endpoint, peer.local, output)) {
-    state.counters.add(DeviceCounter::sent_responses);
-    peer.sent_bytes += message.size();
-  }
+  send_or_hold_response(state, peer, message, output);
   peer.timers.any_sent(now.boot);
   // In case that the session is never confirmed.
   if (!peer.queue.empty()) peer.timers.handshake_postponed(initiation_allowed_at(peer), state.jitter);

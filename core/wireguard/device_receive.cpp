@@ -9,6 +9,7 @@
 #include "core/packet/ip_packet.h"
 #include "core/wireguard/device_handshake.h"
 #include "core/wireguard/device_queue.h"
+#include "core/wireguard/goodbye.h"
 #include "core/wireguard/messages.h"
 
 namespace fireline::wireguard {
@@ -49,11 +50,12 @@ void plan_udp(DeviceState& state, Now now, packet::UdpBatch& batch, DeviceWork& 
     const packet::ReceivedDatagrams& received = work.received.datagrams[index];
     Bytes rest = received.bytes;
     if (rest.empty()) plan_datagram(state, now, rest, index, work);  // counts, too
+    const std::size_t skip = received.skip;
     const std::size_t segment = received.segment_bytes == 0 ? rest.size() : received.segment_bytes;
     while (!rest.empty()) {
       const Bytes datagram = rest.first(std::min(segment, rest.size()));
       rest = rest.subspan(datagram.size());
-      plan_datagram(state, now, datagram, index, work);
+      plan_datagram(state, now, datagram.subspan(std::min(skip, datagram.size())), index, work);
     }
   }
 }
@@ -127,8 +129,7 @@ void plan_datagram(DeviceState& state, Now now, Bytes datagram, std::uint32_t in
 
 void plan_handshake(DeviceState& state, ConstBytes datagram, const packet::ReceivedDatagrams& from) {
   if (const auto refused = refuse_handshake(state, datagram)) return state.counters.add(*refused);
-  if (!state.handshakes.push(datagram, from.source, from.local))
-    state.counters.add(DeviceCounter::drop_udp_handshake_queue_full);
+  if (!state.handshakes.push(datagram, from)) state.counters.add(DeviceCounter::drop_udp_handshake_queue_full);
 }
 
 // What may be known of a handshake message without a curve operation.
@@ -150,6 +151,11 @@ bool deliver(DeviceState& state, const Peer& peer, Bytes plaintext, packet::Ecn 
   const auto header = packet::IpHeader::parse(plaintext);
   if (!header) {
     state.counters.add(DeviceCounter::drop_udp_bad_packet);
+    return false;
+  }
+  if (state.profile.goodbyes && is_goodbye(header->bytes())) {
+    state.counters.add(DeviceCounter::goodbyes);
+    state.report(DeviceEvent::Kind::goodbye_received, &peer);
     return false;
   }
   if (owner_of(state, header->source()) != &peer) {
@@ -182,7 +188,10 @@ void finish_run(DeviceState& state, Now now, const ReceivedRun& run, const Devic
   peer->received_bytes += run.bytes;
   state.follow_endpoint(*peer, from.source, from.local);
   peer->timers.any_received(now.boot);
-  if (run.data) peer->timers.data_received(now.boot, state.jitter);
+  if (run.data) {
+    peer->last_data = now.boot;
+    peer->timers.data_received(now.boot, state.jitter);
+  }
   state.arm(*peer);
   if (peer->sessions.confirm(*run.session)) {
     complete_handshake(state, now, *peer);

@@ -53,7 +53,8 @@ void commit_seal(DeviceState& state, Now now, DeviceWork& work, packet::Output& 
     output.udp(family).trains.push_back(planned.train);
     used[static_cast<std::size_t>(family)] = true;
     state.counters.add(DeviceCounter::sealed, planned.datagrams);
-    peer->sent_bytes += planned.train.bytes.size();
+    peer->sent_bytes += planned.train.bytes.size() - std::size_t{planned.datagrams} * planned.header_bytes;
+    peer->last_data = now.boot;
     peer->timers.any_sent(now.boot);
     peer->timers.data_sent(now.boot, state.jitter);
     state.arm(*peer);
@@ -93,8 +94,10 @@ void classify_packet(DeviceState& state, Now now, const packet::TunPacket& packe
   }
 
   Peer* peer = peer_of(state, segmenter->destination());
-  if (peer == nullptr || !peer->endpoint) {
-    answer_with_error(state, now, packet::IcmpReason::no_route, packet, work);
+  if (peer == nullptr || (!peer->path && !state.queue_without_path)) {
+    // A path that is being looked for is no reason for an application to give up.
+    if (peer == nullptr || state.profile.roaming)
+      answer_with_error(state, now, packet::IcmpReason::no_route, packet, work);
     return state.counters.add(peer == nullptr ? DeviceCounter::drop_tun_no_peer : DeviceCounter::drop_tun_no_endpoint,
                               count);
   }
@@ -109,7 +112,9 @@ void classify_packet(DeviceState& state, Now now, const packet::TunPacket& packe
     state.turn.planned[peer->last_planned].next_packet = index;
   }
   peer->last_planned = index;
-  state.turn.expected_bytes += count * (state.padded_bytes(segmenter->segment_length(0)) + kTransportOverheadBytes);
+  const std::size_t header_bytes = peer->path ? peer->path->header_bytes() : 0;
+  state.turn.expected_bytes +=
+      count * (header_bytes + state.padded_bytes(segmenter->segment_length(0)) + kTransportOverheadBytes);
 }
 
 Peer* peer_of(DeviceState& state, ConstBytes destination) noexcept {
@@ -151,7 +156,7 @@ void plan_peer(DeviceState& state, Now now, Peer& peer, std::size_t budget, Devi
     PlannedPacket& planned = state.turn.planned[peer.first_planned];
     const std::size_t count = std::min(budget, planned.segmenter.segment_count() - planned.next_segment);
     // Behind packets that wait, others wait as well: order.
-    Session* session = peer.queue.empty() ? state.usable_session(now, peer, count) : nullptr;
+    Session* session = peer.queue.empty() && peer.path ? state.usable_session(now, peer, count) : nullptr;
     if (session == nullptr) {
       queue_segments(state, now, peer, planned, count);
     } else if (const std::size_t placed = plan_segments(state, peer, *session, planned, count, work); placed < count) {

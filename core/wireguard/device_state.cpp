@@ -13,6 +13,9 @@ DeviceState::DeviceState(const DeviceOptions& options, Now start, packet::Buffer
       random(random_source),
       aead(own_aead),
       mtu(std::clamp(options.mtu, kMtuMin, kMtuMax)),
+      queue_without_path(options.queue_without_path),
+      queued_bytes_max(options.queued_bytes_max),
+      return_path(options.return_path),
       load(options.profile),
       timestamps(options.profile.timestamp, start),
       jitter(random_source),
@@ -25,14 +28,14 @@ DeviceState::DeviceState(const DeviceOptions& options, Now start, packet::Buffer
 }
 
 void DeviceState::follow_endpoint(Peer& peer, const Endpoint& source, const packet::LocalAddress& local) {
-  if (peer.endpoint == source) {
-    peer.local = local;
-  } else if (profile.roaming || !peer.endpoint) {
-    if (peer.endpoint) counters.add(DeviceCounter::roamed);
-    peer.endpoint = source;
-    peer.local = local;
-    report(DeviceEvent::Kind::endpoint_roamed, &peer);
+  if (!profile.roaming) return;
+  if (peer.path && peer.path->destination == source) {
+    peer.path->local = local;
+    return;
   }
+  if (peer.path) counters.add(DeviceCounter::roamed);
+  peer.path = {.destination = source, .local = local};
+  report(DeviceEvent::Kind::endpoint_roamed, &peer);
 }
 
 void DeviceState::report(DeviceEvent::Kind kind, const Peer* peer) {
@@ -45,7 +48,7 @@ void DeviceState::report(DeviceEvent::Kind kind, const Peer* peer) {
   event = {.kind = kind, .peer = {}, .endpoint = std::nullopt};
   if (peer == nullptr) return;
   event.peer = peer->public_key;
-  event.endpoint = peer->endpoint;
+  if (peer->path) event.endpoint = peer->path->destination;
 }
 
 std::optional<DeviceEvent> DeviceState::poll_event() noexcept {

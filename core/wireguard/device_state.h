@@ -4,6 +4,7 @@
 //   device_send.h       from the TUN: plan, commit
 //   device_queue.h      what no Work carries: queued packets and keepalives
 //   device_receive.h    from the sockets: plan, commit
+//   device_path.h       paths of peers and what waits for one
 //   device_handshake.h  initiations, responses, cookies
 //   device_timeout.h    timers
 // Lifetime and threads: those of the Device, which owns it and alone lets others near it.
@@ -58,10 +59,10 @@ struct DeviceState {
   DeviceState(const DeviceOptions& options, Now start, packet::BufferSource& large_buffers,
               packet::BufferSource& small_buffers, crypto::Random& random_source, crypto::Aead& own_aead);
 
-  // After each event on a peer's timers.
+  // After each event on a peer's timers. Without a path none runs: what is due waits for the path.
   void arm(Peer& peer) {
     const Instant earliest = peer.timers.earliest();
-    if (earliest < deadlines.deadline_of(peer)) deadlines.set(peer, earliest);
+    if (earliest < deadlines.deadline_of(peer) && peer.path) deadlines.set(peer, earliest);
   }
   // Plaintext length on the wire: padded, but not beyond the MTU.
   [[nodiscard]] std::size_t padded_bytes(std::size_t bytes) const noexcept {
@@ -73,8 +74,13 @@ struct DeviceState {
     Session* session = peer.sessions.current();
     return session != nullptr && session->may_send(now.boot, profile.stop_using_after, messages) ? session : nullptr;
   }
-  // An authentic message of the peer came from there.
+  // An authentic message of the peer came from there. Profile::roaming alone.
   void follow_endpoint(Peer& peer, const Endpoint& source, const packet::LocalAddress& local);
+
+  // Our source may be the trouble: let the kernel choose anew. One that was set with the path stays.
+  void forget_local_address(Peer& peer) const noexcept {
+    if (profile.roaming && peer.path) peer.path->local = {};
+  }
 
   void report(DeviceEvent::Kind kind, const Peer* peer);
   [[nodiscard]] std::optional<DeviceEvent> poll_event() noexcept;
@@ -85,6 +91,9 @@ struct DeviceState {
   crypto::Random& random;
   crypto::Aead& aead;
   std::uint16_t mtu;
+  bool queue_without_path;
+  std::size_t queued_bytes_max;
+  const ReturnPath* return_path;
   bool up = false;
   Counters<DeviceCounter> counters;
 
@@ -108,6 +117,7 @@ struct DeviceState {
   Jitter jitter;
   std::vector<Peer*> flush_waiting;  // queues behind trains of an older session; each peer once
   std::size_t queued_packets = 0;    // of all peers
+  std::size_t queued_bytes = 0;      // their buffers
 
   // Data.
   std::uint64_t works_planned = 0;  // seal works are numbered

@@ -41,7 +41,7 @@ void run_timer(DeviceState& state, Now now, Peer& peer, Timer timer, packet::Out
     case Timer::rekey:
       return want_initiation(state, now, peer, Ask::data);
     case Timer::new_handshake:
-      peer.local = {};  // the path may be the trouble: let the kernel choose anew
+      state.forget_local_address(peer);
       return want_initiation(state, now, peer, Ask::data);
     case Timer::send_keepalive: {
       const bool another = peer.timers.another_keepalive();
@@ -64,7 +64,7 @@ void run_timer(DeviceState& state, Now now, Peer& peer, Timer timer, packet::Out
 void retransmit_due(DeviceState& state, Now now, Peer& peer) {
   if (!peer.initiating() && !peer.initiation_postponed && peer.queue.empty()) return;
   if (peer.timers.attempt_over(now.boot)) return give_up(state, now, peer);
-  peer.local = {};
+  state.forget_local_address(peer);
   want_initiation(state, now, peer, Ask::retry);
 }
 

@@ -15,12 +15,13 @@
 
 namespace fireline::wireguard {
 
-// Destination and source are those at planning time: a family that changes until the commit must not move the train to
-// another arena.
+// Destination, source and layout are those at planning time: a path that changes until the commit must not move the
+// train to another arena, and what was planned first leaves first.
 struct PlannedTrain {
   packet::UdpTrain train;
   Session* session = nullptr;
   std::uint32_t datagrams = 0;
+  std::uint16_t header_bytes = 0;  // of each datagram's channel header
 };
 
 // Memory for one family's trains, given out from the front.

@@ -18,6 +18,7 @@ struct QueuedHandshake {
   std::uint8_t bytes = 0;
   Endpoint source;
   packet::LocalAddress local;
+  bool relayed = false;  // source and local as in ReceivedDatagrams with `skip`
 
   [[nodiscard]] ConstBytes view() const noexcept { return ConstBytes(message).first(bytes); }
 };
@@ -32,13 +33,14 @@ class HandshakeQueue {
   [[nodiscard]] bool empty() const noexcept { return count_ == 0; }
 
   // False when full. At most kInitiationBytes.
-  [[nodiscard]] bool push(ConstBytes message, const Endpoint& source, const packet::LocalAddress& local) noexcept {
+  [[nodiscard]] bool push(ConstBytes message, const packet::ReceivedDatagrams& from) noexcept {
     if (count_ == ring_.size()) return false;
     QueuedHandshake& slot = ring_[(first_ + count_) % ring_.size()];
     std::ranges::copy(message, slot.message.begin());
     slot.bytes = static_cast<std::uint8_t>(message.size());
-    slot.source = source;
-    slot.local = local;
+    slot.source = from.source;
+    slot.local = from.local;
+    slot.relayed = from.skip != 0;
     ++count_;
     return true;
   }

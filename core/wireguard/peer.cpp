@@ -15,6 +15,7 @@ std::uint32_t Peer::next_session_index() noexcept {
 void Peer::forget_handshakes() noexcept {
   initiation.reset();
   earlier_initiation.reset();
+  held_responses.clear();
   if (cookies) cookies->clear();
 }
 

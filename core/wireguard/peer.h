@@ -3,6 +3,7 @@
 #pragma once
 #include <cstdint>
 #include <optional>
+#include <vector>
 
 #include "core/base/deadline_heap.h"
 #include "core/base/endpoint.h"
@@ -14,6 +15,7 @@
 #include "core/wireguard/index_table.h"
 #include "core/wireguard/noise.h"
 #include "core/wireguard/packet_queue.h"
+#include "core/wireguard/peer_path.h"
 #include "core/wireguard/session_set.h"
 #include "core/wireguard/timers.h"
 
@@ -32,8 +34,10 @@ struct Peer : AllowedIpsOwner {
   std::optional<CookieGenerator> cookies;
 
   // Configuration and path.
-  std::optional<Endpoint> endpoint;
-  packet::LocalAddress local;  // where its last authentic packet arrived: our source towards it
+  std::optional<PeerPath> path;  // Profile::roaming: `local` is where its last authentic packet arrived
+#ifdef FIRELINE_PLANTED_OLD_PATH
+  std::optional<PeerPath> former_path;
+#endif
   std::uint16_t persistent_keepalive_seconds = 0;
 
   // Handshakes.
@@ -41,6 +45,7 @@ struct Peer : AllowedIpsOwner {
   std::uint8_t session_counter = 0;                      // lower 8 bits of the last one given
   std::optional<InitiatorHandshake> initiation;          // ours, unanswered
   std::optional<InitiatorHandshake> earlier_initiation;  // Profile::answer_keeps_initiation
+  std::vector<ResponseMessage> held_responses;           // without a path; at most kHeldResponses
   std::optional<Instant> last_handshake_sent;            // initiation or response
   std::optional<Instant> last_initiation_received;       // the last one that was answered
   Tai64n greatest_timestamp;
@@ -55,6 +60,7 @@ struct Peer : AllowedIpsOwner {
   Timers timers;
   std::uint64_t received_bytes = 0;
   std::uint64_t sent_bytes = 0;
+  std::optional<Instant> last_data;     // an IP packet sent, queued or received
   std::uint64_t last_planned_work = 0;  // number of the last Work that holds trains for it
   bool flush_wanted = false;            // in the device's list
 

@@ -39,7 +39,7 @@ struct Profile {
   Duration stop_using_after;    // as initiator: no new data on a session this old
   bool rekey_by_age;            // as initiator: rekey by timer at 120, 165 and 180 s, not only with a packet at hand
   bool expiry_fails_peer;       // attempt given up, or 540 s without a session: forget sessions, report the peer failed
-  bool roaming;                 // the peer's endpoint follows authenticated packets
+  bool roaming;                 // the peer's endpoint follows authenticated packets; else Device::set_path sets it
   bool persistent_keepalive;    // configurable at all
   bool confirm_with_keepalive;  // the initiator's first packet is a keepalive also when packets are queued
   bool answer_keeps_initiation;  // answering an initiation leaves our own one acceptable
@@ -52,6 +52,7 @@ struct Profile {
   LoadRule load_rule;
   std::uint16_t handshakes_per_second;  // LoadRule::per_window: per device; queue_depth: per source address, burst 5
   CookieRule cookie;
+  bool goodbyes;  // a peer's goodbye packet (goodbye.h) is taken out of the data and reported
 };
 
 using namespace std::chrono_literals;
@@ -75,6 +76,7 @@ inline constexpr Profile kPaperProfile{
     .load_rule = LoadRule::queue_depth,
     .handshakes_per_second = 20,
     .cookie = CookieRule::secret,
+    .goodbyes = false,
 };
 
 inline constexpr Profile kFirezoneProfile{
@@ -96,6 +98,7 @@ inline constexpr Profile kFirezoneProfile{
     .load_rule = LoadRule::per_window,
     .handshakes_per_second = 100,
     .cookie = CookieRule::period,
+    .goodbyes = true,
 };
 
 }  // namespace fireline::wireguard

@@ -1,25 +1,35 @@
 #include "core/wireguard/train_builder.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace fireline::wireguard {
 
-std::byte* TrainBuilder::start_train(Peer& peer, Session& session, packet::Ecn ecn, std::size_t bytes) {
+std::byte* TrainBuilder::start_train(Peer& peer, Session& session, packet::Ecn ecn, std::size_t message_bytes) {
+#ifdef FIRELINE_PLANTED_OLD_PATH
+  const PeerPath path = *(peer.former_path ? std::exchange(peer.former_path, std::nullopt) : peer.path);
+#else
+  const PeerPath& path = *peer.path;
+#endif
   open_ = false;
-  arena_ = &work_->arenas[static_cast<std::size_t>(peer.endpoint->address.family())];
+  header_bytes_ = path.header_bytes();
+  channel_ = path.channel.value_or(0);
+  const std::size_t bytes = message_bytes + header_bytes_;
+  arena_ = &work_->arenas[static_cast<std::size_t>(path.family())];
   if (arena_->room < bytes && !new_buffer(bytes)) return nullptr;
   std::byte* place = take(bytes);
   work_->trains.push_back({.train = {.bytes = {place, bytes},
                                      .segment_bytes = static_cast<std::uint16_t>(bytes),
                                      .ecn = ecn,
-                                     .destination = *peer.endpoint,
-                                     .local = peer.local},
+                                     .destination = path.destination,
+                                     .local = path.local},
                            .session = &session,
-                           .datagrams = 1});
+                           .datagrams = 1,
+                           .header_bytes = static_cast<std::uint16_t>(header_bytes_)});
   work_->hold(&session);
   peer.last_planned_work = work_->number;
   open_ = true;
-  return place;
+  return write_header(place, message_bytes);
 }
 
 bool TrainBuilder::new_buffer(std::size_t bytes) {

@@ -1,6 +1,7 @@
 // Lays outgoing datagrams out: one behind the other in large buffers, so that consecutive datagrams of equal length to
 // one peer are a train (one GSO send), and trains of many peers share a buffer. A turn that is small enough gets a
-// small buffer instead.
+// small buffer instead. On a relayed path each datagram begins with its channel header, which counts as one of the
+// train's equal segments.
 //
 // Use: begin() a work, then place() each datagram in order. Lifetime: the sources must outlive it. Threads: one owner.
 #pragma once
@@ -8,6 +9,7 @@
 #include <cstdint>
 
 #include "core/packet/buffer.h"
+#include "core/stun/channel_data.h"
 #include "core/wireguard/device_work.h"
 #include "core/wireguard/peer.h"
 
@@ -24,8 +26,10 @@ class TrainBuilder {
     open_ = false;
   }
 
-  // Room for a datagram to the peer's endpoint, which must be known. Null when there is no buffer.
-  [[nodiscard]] std::byte* place(Peer& peer, Session& session, packet::Ecn ecn, std::size_t bytes) {
+  // Room for a message on the peer's path, which must be known; a channel header is written in front of it. Null when
+  // there is no buffer. A path does not change between the calls of one work.
+  [[nodiscard]] std::byte* place(Peer& peer, Session& session, packet::Ecn ecn, std::size_t message_bytes) {
+    const std::size_t bytes = message_bytes + header_bytes_;
     if (open_ && &session == train().session && ecn == train().train.ecn && bytes <= arena_->room &&
         bytes <= train().train.segment_bytes && train().datagrams < packet::kTrainSegments &&
         train().train.bytes.size() + bytes <= packet::kTrainBytesV6) {
@@ -33,9 +37,9 @@ class TrainBuilder {
       planned.train.bytes = {planned.train.bytes.data(), planned.train.bytes.size() + bytes};
       ++planned.datagrams;
       open_ = bytes == planned.train.segment_bytes;  // a shorter one is the last of a GSO send
-      return take(bytes);
+      return write_header(take(bytes), message_bytes);
     }
-    return start_train(peer, session, ecn, bytes);
+    return start_train(peer, session, ecn, message_bytes);
   }
 
  private:
@@ -47,7 +51,12 @@ class TrainBuilder {
     expected_ -= bytes < expected_ ? bytes : expected_;
     return place;
   }
-  [[nodiscard]] std::byte* start_train(Peer& peer, Session& session, packet::Ecn ecn, std::size_t bytes);
+  // On a direct path the message overwrites these bytes: cheaper than asking which of the two it is.
+  [[nodiscard]] std::byte* write_header(std::byte* place, std::size_t message_bytes) const noexcept {
+    stun::write_channel_header({place, stun::kChannelHeaderBytes}, channel_, static_cast<std::uint16_t>(message_bytes));
+    return place + header_bytes_;
+  }
+  [[nodiscard]] std::byte* start_train(Peer& peer, Session& session, packet::Ecn ecn, std::size_t message_bytes);
   [[nodiscard]] bool new_buffer(std::size_t bytes);
 
   packet::BufferSource& large_;
@@ -55,6 +64,8 @@ class TrainBuilder {
   DeviceWork* work_ = nullptr;
   Arena* arena_ = nullptr;  // of the open train
   std::size_t expected_ = 0;
+  std::size_t header_bytes_ = 0;  // of the open train's channel header, 0 on a direct path
+  std::uint16_t channel_ = 0;
   bool open_ = false;  // the last train may grow
 };
 

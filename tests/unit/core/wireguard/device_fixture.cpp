@@ -244,7 +244,7 @@ void Node::expect_ledger() const {
   std::uint64_t tun = device.gauges().queued_packets + count(DeviceCounter::sealed);
   std::uint64_t udp = device.gauges().queued_handshakes;
   for (const auto counter : {DeviceCounter::opened, DeviceCounter::keepalives, DeviceCounter::initiations,
-                             DeviceCounter::responses, DeviceCounter::cookie_replies}) {
+                             DeviceCounter::responses, DeviceCounter::cookie_replies, DeviceCounter::goodbyes}) {
     udp += count(counter);
   }
   device.counters().for_each([&](std::string_view name, std::uint64_t value) {

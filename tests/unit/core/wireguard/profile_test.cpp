@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "core/wireguard/constants.h"
+#include "core/wireguard/goodbye.h"
 #include "tests/unit/core/wireguard/device_fixture.h"
 
 namespace fireline::wireguard {
@@ -330,6 +331,27 @@ TEST(Profile, HandshakesPerSecond) {
 TEST(Profile, Cookie) {
   EXPECT_EQ(kPaperProfile.cookie, CookieRule::secret);  // the bytes: cookie_test.cpp
   EXPECT_EQ(kFirezoneProfile.cookie, CookieRule::period);
+}
+
+TEST(Profile, Goodbyes) {
+  Both worlds;
+  for (World* world : {&worlds.paper, &worlds.firezone}) {
+    world->connect();
+    // Everything is allowed, and still it is no data.
+    DeviceUpdate update;
+    update.peers.push_back(peer_update(world->a.public_key, {"::/0"}));
+    world->b.device.apply(world->now, update, world->b.output);
+    world->a.device.send_packet(world->now, world->b.public_key, kGoodbye, world->a.output);
+    world->a.collect();
+    EXPECT_EQ(world->a.count(DeviceCounter::sent_packets), 1u);
+    world->settle();
+    world->b.expect_ledger();
+  }
+  EXPECT_EQ(worlds.paper.b.delivered, Packets{Packet(kGoodbye.begin(), kGoodbye.end())});
+  EXPECT_EQ(worlds.paper.b.events(DeviceEvent::Kind::goodbye_received), 0u);
+  EXPECT_EQ(worlds.firezone.b.delivered, Packets{});
+  EXPECT_EQ(worlds.firezone.b.events(DeviceEvent::Kind::goodbye_received), 1u);
+  EXPECT_EQ(worlds.firezone.b.count(DeviceCounter::goodbyes), 1u);
 }
 
 }  // namespace

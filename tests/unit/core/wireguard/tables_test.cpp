@@ -169,9 +169,11 @@ TEST(HandshakeQueue, IsBoundedAndKeepsOrder) {
   std::vector<std::byte> message(kResponseBytes);
   for (std::uint32_t i = 0; i < kHandshakeQueueMessages; ++i) {
     store_le32(message, 0, i);
-    ASSERT_TRUE(queue.push(message, {.address = {}, .port = static_cast<std::uint16_t>(i)}, {}));
+    packet::ReceivedDatagrams from;
+    from.source.port = static_cast<std::uint16_t>(i);
+    ASSERT_TRUE(queue.push(message, from));
   }
-  EXPECT_FALSE(queue.push(message, {}, {}));
+  EXPECT_FALSE(queue.push(message, {}));
   for (std::uint32_t i = 0; i < kHandshakeQueueMessages; ++i) {
     const QueuedHandshake& taken = queue.pop();
     ASSERT_EQ(load_le32(taken.view(), 0), i);
