@@ -78,7 +78,8 @@ class Process:
         with open(self.log, "wb") as output:
             self.popen = subprocess.Popen(
                 arguments, stdin=stdin or subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT,
-                env={**os.environ, **(environment or {})}, start_new_session=True, preexec_fn=_die_with_parent)
+                env={**os.environ, **(environment or {})}, start_new_session=True,
+                preexec_fn=None if lab.outlives_us else _die_with_parent)
         self.pid = self.popen.pid
         lab.processes.append(self)
 
@@ -162,10 +163,15 @@ class Namespace:
 
 
 class Lab:
+    outlives_us = False  # processes go on after this one
+
     def __init__(self, name):
         self.name = name
         self.prefix = f"fl{os.getpid()}"
         self.folder = Path(tempfile.mkdtemp(prefix=f"{self.prefix}-{name}-"))
+        self._begin()
+
+    def _begin(self):
         self.namespaces, self.processes, self.interfaces, self.at_end = [], [], [], []
         _sweep()
 
@@ -214,7 +220,7 @@ class Lab:
         for process in reversed(self.processes):
             process.kill()
         for namespace in self.namespaces:
-            _remove_namespace(namespace.name)
+            remove_namespace(namespace.name)
         for interface in self.interfaces:
             (SOCKETS / f"{interface}.sock").unlink(missing_ok=True)
         shutil.rmtree(self.folder, ignore_errors=True)
@@ -227,7 +233,7 @@ class Lab:
             print("\n".join(lines[-LOG_LINES_SHOWN:]))
 
 
-def _remove_namespace(name):
+def remove_namespace(name):
     """Ends what runs inside (daemons that the scenario started) and removes it."""
     pids = subprocess.run(["ip", "netns", "pids", name], capture_output=True, text=True).stdout.split()
     for pid in pids:
@@ -238,16 +244,28 @@ def _remove_namespace(name):
     subprocess.run(["ip", "netns", "delete", name], capture_output=True)
 
 
+def process_lives(pid):
+    """A killed process whose parent has not looked yet is as good as gone."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def namespace_names():
+    listed = subprocess.run(["ip", "netns", "list"], capture_output=True, text=True).stdout.splitlines()
+    return [line.split()[0] for line in listed if line]
+
+
 def _sweep():
     """Removes what runs that were killed left behind: namespaces, sockets and folders whose process id is gone."""
 
     def orphaned(name):
         match = re.match(r"fl(\d+)[-a-z]", name)
-        return match is not None and not Path(f"/proc/{match[1]}").exists()
+        return match is not None and not process_lives(match[1])
 
-    listed = subprocess.run(["ip", "netns", "list"], capture_output=True, text=True).stdout.splitlines()
-    for name in filter(orphaned, (line.split()[0] for line in listed if line)):
-        _remove_namespace(name)
+    for name in filter(orphaned, namespace_names()):
+        remove_namespace(name)
     for path in SOCKETS.glob("fl*.sock"):
         if orphaned(path.name):
             path.unlink(missing_ok=True)

@@ -5,6 +5,7 @@
 """
 import json
 import os
+import secrets
 import shutil
 from pathlib import Path
 
@@ -78,6 +79,22 @@ class Relay:
 
     def gauge(self, name):
         return self.status()["gauges"][name]
+
+
+def write_secret(path):
+    """A secret of its own for --auth firezone; what node credentials are computed from (connectivity spec 3.6)."""
+    path.touch(0o600)
+    path.write_text(secrets.token_hex(32) + "\n")
+
+
+def start_stamped(namespace, public, secret, *arguments):
+    """fireline-relay with --auth firezone; returns when it listens."""
+    process = namespace.start(program(), "--public-ip4-addr", public[0], "--public-ip6-addr", public[1], "--auth",
+                              "firezone", "--secret-file", secret, *arguments)
+    lab.wait_until(lambda: "listens on port" in process.text() or not process.alive(), START_SECONDS,
+                   f"the relay of {namespace.label} listens")
+    lab.require(process.alive(), f"the relay of {namespace.label} started:\n{process.text()}")
+    return process
 
 
 def lost(counters):
