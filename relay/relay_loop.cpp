@@ -24,6 +24,10 @@ int milliseconds_up(Duration wait) noexcept {
   return static_cast<int>(std::min<std::int64_t>(whole, std::numeric_limits<int>::max()));
 }
 
+bool is_exhaustion(int code) noexcept {
+  return code == EMFILE || code == ENFILE || code == ENOMEM || code == ENOBUFS;
+}
+
 bool watch(int epoll, int fd, std::uint32_t events, std::uint64_t token, int operation = EPOLL_CTL_ADD) noexcept {
   epoll_event event{};
   event.events = events;
@@ -312,16 +316,37 @@ void RelayLoop::remove(RelaySocket* socket) {
   --open_sockets_;
 }
 
-RelaySocket* RelayLoop::open_allocation_socket(std::uint16_t port, Family family) {
+Host::Opened RelayLoop::open_allocation_socket(std::uint16_t port, Family family, RelaySocket*& out) {
+  if (open_sockets_ >= options_.sockets_max) {
+    say_exhausted("all " + std::to_string(options_.sockets_max) +
+                  " sockets that the limit of open files allows are open");
+    return Opened::exhausted;
+  }
   auto socket = RelaySocket::open({.family = family,
                                    .port = port,
                                    .address = family == Family::v4 ? options_.bind_ip4 : options_.bind_ip6,
                                    .gro = options_.gro});
   if (!socket.has_value()) {
+    if (is_exhaustion(socket.error().code)) {
+      say_exhausted(socket.error().to_string());
+      return Opened::exhausted;
+    }
     spdlog::warn("{}", socket.error().to_string());
-    return nullptr;
+    return Opened::unusable;
   }
-  return add(std::move(*socket));
+  out = add(std::move(*socket));
+  if (out == nullptr) {
+    say_exhausted(io::last_error("watch a socket of", "the relay").to_string());
+    return Opened::exhausted;
+  }
+  exhausted_ = false;
+  return Opened::done;
+}
+
+// Once per time of need: every client that asks would write a line.
+void RelayLoop::say_exhausted(const std::string& why) {
+  if (std::exchange(exhausted_, true)) return;
+  spdlog::warn("{}: new allocations are answered 508: raise LimitNOFILE of the unit, or ulimit -n", why);
 }
 
 RelaySocket* RelayLoop::control_socket(Family family) const noexcept {
@@ -338,18 +363,18 @@ bool RelayLoop::gso_enabled() const noexcept {
 
 // ---- Host ----
 
-bool RelayLoop::open_port(std::uint16_t port, Families families) {
-  PortSockets opened;
-  if (families.v4) opened.v4 = open_allocation_socket(port, Family::v4);
-  if (families.v6) opened.v6 = open_allocation_socket(port, Family::v6);
-  if ((families.v4 && opened.v4 == nullptr) || (families.v6 && opened.v6 == nullptr)) {
-    remove(opened.v4);
-    remove(opened.v6);
-    return false;
+Host::Opened RelayLoop::open_port(std::uint16_t port, Families families) {
+  PortSockets sockets;
+  Opened opened = Opened::done;
+  if (families.v4) opened = open_allocation_socket(port, Family::v4, sockets.v4);
+  if (families.v6 && opened == Opened::done) opened = open_allocation_socket(port, Family::v6, sockets.v6);
+  if (opened != Opened::done) {
+    remove(sockets.v4);
+    return opened;
   }
-  ports_[port] = opened;
+  ports_[port] = sockets;
   if (fast_path_ != nullptr) fast_path_->port_opened(port);
-  return true;
+  return Opened::done;
 }
 
 void RelayLoop::close_port(std::uint16_t port) {

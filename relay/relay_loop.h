@@ -53,6 +53,9 @@ struct LoopOptions {
   std::optional<IpAddress> bind_ip6{};
   bool gso = true;
   bool gro = true;
+  // All sockets together. Fewer than descriptors, so that control endpoint and health check are served when allocations
+  // have taken all they may.
+  std::size_t sockets_max = 2 * 65536 + 2;
 };
 
 class RelayLoop final : public Host {
@@ -83,7 +86,7 @@ class RelayLoop final : public Host {
   [[nodiscard]] std::uint16_t listen_port() const noexcept { return listen_port_; }
   [[nodiscard]] Now now() const noexcept { return now_; }
 
-  [[nodiscard]] bool open_port(std::uint16_t port, Families families) override;
+  [[nodiscard]] Opened open_port(std::uint16_t port, Families families) override;
   void close_port(std::uint16_t port) override;
   void send_control(const Endpoint& to, std::span<const std::byte> message) override;
   void send_peer(std::uint16_t port, const Endpoint& to, std::span<const std::byte> data) override;
@@ -104,7 +107,8 @@ class RelayLoop final : public Host {
   // False: no descriptor or no memory for it; the socket is closed.
   [[nodiscard]] RelaySocket* add(std::unique_ptr<RelaySocket> socket);
   void remove(RelaySocket* socket);
-  [[nodiscard]] RelaySocket* open_allocation_socket(std::uint16_t port, Family family);
+  [[nodiscard]] Opened open_allocation_socket(std::uint16_t port, Family family, RelaySocket*& out);
+  void say_exhausted(const std::string& why);
   [[nodiscard]] RelaySocket* control_socket(Family family) const noexcept;
   [[nodiscard]] RelaySocket* allocation_socket(std::uint16_t port, Family family) const noexcept;
 
@@ -145,6 +149,7 @@ class RelayLoop final : public Host {
   std::vector<std::unique_ptr<RelaySocket>> sockets_;  // by slot
   std::vector<Slot> free_slots_;
   std::size_t open_sockets_ = 0;
+  bool exhausted_ = false;          // said in the log, and no socket was opened since
   std::vector<PortSockets> ports_;  // by port number
   RelaySocket* control_v4_ = nullptr;
   RelaySocket* control_v6_ = nullptr;

@@ -25,6 +25,11 @@ std::optional<std::string> raise_descriptor_limit(std::uint64_t wanted) {
          " are wanted: raise LimitNOFILE of the unit, or ulimit -n";
 }
 
+std::uint64_t descriptor_limit() noexcept {
+  rlimit limit{};
+  return ::getrlimit(RLIMIT_NOFILE, &limit) == 0 ? limit.rlim_cur : 0;
+}
+
 std::optional<std::string> drop_privileges() {
   ::prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
   // Fails without CAP_SETPCAP, and is not needed then: no_new_privs stands before the bounding set.

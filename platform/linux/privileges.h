@@ -12,6 +12,9 @@ namespace fireline::platform {
 // A sentence when fewer are there in the end.
 [[nodiscard]] std::optional<std::string> raise_descriptor_limit(std::uint64_t wanted);
 
+// The soft limit in force.
+[[nodiscard]] std::uint64_t descriptor_limit() noexcept;
+
 // Empties the calling thread's capability sets, ambient and bounding ones included, and sets no_new_privs, so that no
 // program it might start regains any. Idempotent. A sentence when the kernel refuses to.
 [[nodiscard]] std::optional<std::string> drop_privileges();

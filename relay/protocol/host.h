@@ -67,12 +67,14 @@ class Host {
   // `not_offloaded`: this channel stays in user space. `full`: no entry of it is left in place; the server answers 508
   // and undoes the binding.
   enum class Offload : std::uint8_t { done, not_offloaded, full };
+  // `unusable`: somebody has that port; the server draws another one and does not try this one again while it runs.
+  // `exhausted`: no port could be opened now, for lack of descriptors or memory; the server answers 508.
+  enum class Opened : std::uint8_t { done, unusable, exhausted };
 
   virtual ~Host() = default;
 
-  // Binds the sockets of `families` on that port before it returns. False: the port cannot be bound and nothing of it
-  // is left open; the server draws another one and does not try this one again while it runs.
-  [[nodiscard]] virtual bool open_port(std::uint16_t port, Families families) = 0;
+  // Binds the sockets of `families` on that port before it returns. Unless `done`, nothing of it is left open.
+  [[nodiscard]] virtual Opened open_port(std::uint16_t port, Families families) = 0;
   // Called once for each port opened, after withdraw() of all its channels.
   virtual void close_port(std::uint16_t port) = 0;
 

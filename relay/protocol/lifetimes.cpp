@@ -11,10 +11,16 @@ std::uint32_t Lifetimes::create_allocation(Instant now, const Endpoint& client, 
   for (;;) {
     const auto port = ports_.draw();
     if (!port) return kNoRecord;
-    if (!host_.open_port(*port, families)) {
+    const Host::Opened opened = host_.open_port(*port, families);
+    if (opened == Host::Opened::unusable) {
       ++unusable_ports_;
       counters_.add(ServerCounter::ports_unusable);
       continue;
+    }
+    if (opened == Host::Opened::exhausted) {
+      ports_.give_back(*port);
+      counters_.add(ServerCounter::limit_sockets);
+      return kNoRecord;
     }
     const std::uint32_t number = registry_.add_allocation(client, *port, families, username);
     Allocation& allocation = registry_.allocation(number);

@@ -28,7 +28,7 @@ class Lifetimes {
             bool permissions) noexcept
       : registry_(registry), ports_(ports), host_(host), counters_(counters), permissions_(permissions) {}
 
-  // Draws ports until the host can bind one. kNoRecord: none is left.
+  // Draws ports until the host can bind one. kNoRecord: none is left, or the host has no more sockets.
   [[nodiscard]] std::uint32_t create_allocation(Instant now, const Endpoint& client, Families families,
                                                 std::string_view username, std::uint32_t lifetime_seconds);
   void refresh_allocation(Instant now, std::uint32_t number, std::uint32_t lifetime_seconds);

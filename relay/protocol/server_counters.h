@@ -53,12 +53,13 @@ enum class ServerCounter : std::uint8_t {
 
   // Outside of the ledger.
   refused_peers,   // 403
-  ports_unusable,  // open_port said no
+  ports_unusable,  // open_port said that somebody has it
   offload_full,    // 508 because of the fast path
   allocations_created,
   allocations_expired,
   allocations_replaced,    // deleted because the same username came from elsewhere
   limit_allocations,       // 508: all of the relay's are in use
+  limit_sockets,           // 508: no descriptor or memory for another socket
   limit_user_allocations,  // 486: all of the user's are in use
   limit_channels,          // 508
   limit_permissions,       // 508
@@ -109,6 +110,7 @@ enum class ServerCounter : std::uint8_t {
       "allocations.expired",
       "allocations.replaced",
       "limit.allocations",
+      "limit.sockets",
       "limit.user_allocations",
       "limit.channels",
       "limit.permissions",

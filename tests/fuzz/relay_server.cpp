@@ -35,11 +35,11 @@ class CountingRandom final : public crypto::Random {
 
 class CheckingHost final : public Host {
  public:
-  bool open_port(std::uint16_t port, Families families) override {
+  Opened open_port(std::uint16_t port, Families families) override {
     require(families.v4 || families.v6);
-    if (port % 5 == 0) return false;
+    if (port % 5 == 0) return port % 2 == 0 ? Opened::unusable : Opened::exhausted;
     require(open_.insert(port).second);
-    return true;
+    return Opened::done;
   }
   void close_port(std::uint16_t port) override {
     require(open_.erase(port) == 1);

@@ -53,16 +53,25 @@ class Relay:
     def start(self, *arguments, allow=True):
         users = Path(self.lab.folder) / "users"
         users.write_text(f"{USER}:{PASSWORD}\n")
-        command = [program(), "--public-ip4-addr", PUBLIC[0], "--public-ip6-addr", PUBLIC[1],
-                   "--bind-ip4-addr", PUBLIC[0], "--bind-ip6-addr", PUBLIC[1], "--auth", "static", "--users", users,
-                   "--realm", REALM, "--health-check-addr", "0.0.0.0:8080"]
+        command = ["--auth", "static", "--users", users, "--realm", REALM]
         if allow:
             command += ["--allow-peer", "10.0.0.0/8", "--allow-peer", "fd00::/8"]
+        return self.start_with(*command, *arguments)
+
+    def start_firezone(self, secret, *arguments):
+        """Credentials follow from the stamp secret in that file."""
+        return self.start_with("--secret-file", secret, *arguments)
+
+    def start_with(self, *arguments):
+        command = [program(), "--public-ip4-addr", PUBLIC[0], "--public-ip6-addr", PUBLIC[1],
+                   "--bind-ip4-addr", PUBLIC[0], "--bind-ip6-addr", PUBLIC[1], "--health-check-addr", "0.0.0.0:8080"]
         self.process = self.relay.start(*command, *arguments, name="fireline-relay")
-        lab.wait_until(lambda: "listens on port" in self.process.text() or not self.process.alive(), START_SECONDS,
-                       "the relay listens")
+        lab.wait_until(lambda: self.answers() or not self.process.alive(), START_SECONDS, "the relay listens")
         lab.require(self.process.alive(), "the relay started")
         return self.process
+
+    def answers(self):
+        return self.relay.run("curl", "-sS", f"http://{CONTROL}/status", must=False).returncode == 0
 
     def ask(self, path, *curl, code=200):
         """The body of a request to the control endpoint."""

@@ -33,6 +33,8 @@ namespace {
 
 // Two sockets for each port of the default range, listeners, and some to spare (relay specification, section 2.1).
 constexpr std::uint64_t kDescriptors = 40'000;
+// Of those, for what is no relay socket: log, maps, route and control sockets, connections to both HTTP listeners.
+constexpr std::uint64_t kOtherDescriptors = 100;
 constexpr Duration kStatisticsEvery = std::chrono::seconds(10);
 constexpr std::initializer_list<int> kSignals{SIGTERM, SIGINT};
 
@@ -50,6 +52,11 @@ std::optional<std::uint64_t> receive_buffer_limit() {
   std::uint64_t bytes = 0;
   if (file >> bytes) return bytes;
   return std::nullopt;
+}
+
+std::size_t sockets_max() {
+  const std::uint64_t limit = platform::descriptor_limit();
+  return limit > 2 * kOtherDescriptors ? limit - kOtherDescriptors : limit / 2;
 }
 
 class Program {
@@ -107,7 +114,8 @@ Result<void, std::string> Program::set_up() {
                        .bind_ip4 = options_.bind_ip4,
                        .bind_ip6 = options_.bind_ip6,
                        .gso = options_.gso,
-                       .gro = options_.gro},
+                       .gro = options_.gro,
+                       .sockets_max = sockets_max()},
                       control_);
   if (!loop) return err(loop.error().to_string());
   loop_ = std::move(*loop);

@@ -1,7 +1,9 @@
 #include "relay/relay_loop.h"
 
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include <array>
 #include <thread>
@@ -130,21 +132,67 @@ TEST_F(RelayLoopTest, StopFromAHandlerEndsTheRun) {
 TEST_F(RelayLoopTest, APortThatIsTakenIsRefusedAndLeavesNothingOpen) {
   const UdpClient other;
   const std::size_t before = loop_->sockets();
-  EXPECT_FALSE(loop_->open_port(other.port(), {.v4 = true, .v6 = false}));
+  EXPECT_EQ(loop_->open_port(other.port(), {.v4 = true, .v6 = false}), Host::Opened::unusable);
   EXPECT_EQ(loop_->sockets(), before);
   const std::uint16_t port = free_port();
-  ASSERT_TRUE(loop_->open_port(port, {.v4 = true, .v6 = true}));
+  ASSERT_EQ(loop_->open_port(port, {.v4 = true, .v6 = true}), Host::Opened::done);
   EXPECT_EQ(loop_->sockets(), before + 2);
   loop_->close_port(port);
   EXPECT_EQ(loop_->sockets(), before);
-  ASSERT_TRUE(loop_->open_port(port, {.v4 = true, .v6 = false})) << "it is free again";
+  ASSERT_EQ(loop_->open_port(port, {.v4 = true, .v6 = false}), Host::Opened::done) << "it is free again";
   loop_->close_port(port);
+}
+
+// Lowers the limit of open files to what is open at this moment, and `more`.
+class FewDescriptors {
+ public:
+  explicit FewDescriptors(unsigned more) {
+    EXPECT_EQ(::getrlimit(RLIMIT_NOFILE, &before_), 0);
+    const io::FileDescriptor next(::dup(STDIN_FILENO));  // the lowest free number
+    rlimit lowered = before_;
+    lowered.rlim_cur = static_cast<rlim_t>(next.get()) + more;
+    EXPECT_EQ(::setrlimit(RLIMIT_NOFILE, &lowered), 0);
+  }
+  ~FewDescriptors() { EXPECT_EQ(::setrlimit(RLIMIT_NOFILE, &before_), 0); }
+  FewDescriptors(const FewDescriptors&) = delete;
+  FewDescriptors& operator=(const FewDescriptors&) = delete;
+
+ private:
+  rlimit before_{};
+};
+
+TEST_F(RelayLoopTest, WithoutDescriptorsNoPortIsToBlame) {
+  const std::uint16_t port = free_port();
+  const std::size_t before = loop_->sockets();
+  for (const unsigned left : {0u, 1u}) {
+    const FewDescriptors few(left);
+    EXPECT_EQ(loop_->open_port(port, {.v4 = true, .v6 = true}), Host::Opened::exhausted) << left;
+    EXPECT_EQ(loop_->sockets(), before) << "the first family's socket is closed again";
+  }
+  ASSERT_EQ(loop_->open_port(port, {.v4 = true, .v6 = true}), Host::Opened::done);
+  loop_->close_port(port);
+}
+
+TEST_F(RelayLoopTest, TakesNoMoreSocketsThanItMay) {
+  auto few = RelayLoop::make(
+      {.families = {.v4 = true, .v6 = false}, .listen_port = 0, .bind_ip4 = kLoopback.address, .sockets_max = 3},
+      *control_);
+  ASSERT_TRUE(few) << few.error().to_string();
+  RelayLoop& loop = **few;
+  const std::uint16_t first = free_port();
+  ASSERT_EQ(loop.open_port(first, {.v4 = true, .v6 = false}), Host::Opened::done);
+  const std::uint16_t second = free_port();
+  EXPECT_EQ(loop.open_port(second, {.v4 = true, .v6 = true}), Host::Opened::exhausted) << "one of two would fit";
+  EXPECT_EQ(loop.sockets(), 2u);
+  EXPECT_EQ(loop.open_port(second, {.v4 = true, .v6 = false}), Host::Opened::done);
+  loop.close_port(first);
+  loop.close_port(second);
 }
 
 TEST_F(RelayLoopTest, IndicationsLeaveFromTheAllocationsPort) {
   const UdpClient peer;
   const std::uint16_t port = free_port();
-  ASSERT_TRUE(loop_->open_port(port, {.v4 = true, .v6 = false}));
+  ASSERT_EQ(loop_->open_port(port, {.v4 = true, .v6 = false}), Host::Opened::done);
   Endpoint to = kLoopback;
   to.port = peer.port();
   loop_->send_peer(port, to, std::as_bytes(std::span("payload", 7)));
@@ -158,7 +206,7 @@ TEST_F(RelayLoopTest, IndicationsLeaveFromTheAllocationsPort) {
 TEST_F(RelayLoopTest, PeersWithoutAllocationRightsAreDroppedByTheServer) {
   const UdpClient peer;
   const std::uint16_t port = free_port();
-  ASSERT_TRUE(loop_->open_port(port, {.v4 = true, .v6 = false}));
+  ASSERT_EQ(loop_->open_port(port, {.v4 = true, .v6 = false}), Host::Opened::done);
   for (int i = 0; i < 100; ++i) peer.send(port, "hello");
   turns(5);
   EXPECT_EQ(loop_->counters().get(RelayCounter::received), 100u);

@@ -121,7 +121,7 @@ class World final : public relay::Host {
   bool relay_is_down = false;
 
  private:
-  bool open_port(std::uint16_t, relay::Families) override { return true; }
+  Opened open_port(std::uint16_t, relay::Families) override { return Opened::done; }
   void close_port(std::uint16_t) override {}
   void send_control(const Endpoint& to, std::span<const std::byte> message) override {
     if (to == mapped4 || to == kMapped6) answers_.emplace_back(to, std::vector(message.begin(), message.end()));

@@ -202,6 +202,25 @@ TEST(Allocate, APortThatCannotBeBoundIsPassedOverForGood) {
   relay.expect_consistent();
 }
 
+TEST(Allocate, AHostWithoutSocketsIsNotThePortsFault) {
+  ServerConfig config = firezone_config();
+  config.lowest_port = 50000;
+  config.highest_port = 50001;
+  Relay relay(config);
+  relay.host.exhausted = true;
+  Client client = client_of(relay, 1);
+  EXPECT_EQ(client.allocate(), 508);
+  EXPECT_EQ(client.allocate(), 508);
+  EXPECT_EQ(relay.count(ServerCounter::limit_sockets), 2u);
+  EXPECT_EQ(relay.server.gauges().unusable_ports, 0u);
+  relay.host.exhausted = false;
+  for (int round = 0; round < 2; ++round) {
+    Client another = client_of(relay, 2 + round);
+    EXPECT_EQ(another.allocate(), 0) << "both ports are still there";
+  }
+  relay.expect_consistent();
+}
+
 TEST(Allocate, PortsAreDrawnFromTheWholeRange) {
   ServerConfig config = firezone_config();
   config.lowest_port = 50000;

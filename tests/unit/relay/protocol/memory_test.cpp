@@ -81,7 +81,7 @@ constexpr int kAllocations = 16384;
 // Serves and forgets.
 class SilentHost final : public Host {
  public:
-  bool open_port(std::uint16_t, Families) override { return true; }
+  Opened open_port(std::uint16_t, Families) override { return Opened::done; }
   void close_port(std::uint16_t) override {}
   void send_control(const Endpoint&, std::span<const std::byte> message) override {
     const auto answer = stun::MessageView::parse(message);

@@ -68,12 +68,13 @@ void ScriptedRandom::fill(Bytes bytes) noexcept {
   }
 }
 
-bool RecordingHost::open_port(std::uint16_t port, Families families) {
-  if (refused_ports.contains(port)) return false;
+Host::Opened RecordingHost::open_port(std::uint16_t port, Families families) {
+  if (exhausted) return Opened::exhausted;
+  if (refused_ports.contains(port)) return Opened::unusable;
   broken = broken || open.contains(port);
   open.insert(port);
   effects.push_back("open " + std::to_string(port) + " " + (families.v4 ? "4" : "") + (families.v6 ? "6" : ""));
-  return true;
+  return Opened::done;
 }
 
 void RecordingHost::close_port(std::uint16_t port) {

@@ -38,7 +38,7 @@ class ScriptedRandom final : public crypto::Random {
 
 class RecordingHost final : public Host {
  public:
-  bool open_port(std::uint16_t port, Families families) override;
+  Opened open_port(std::uint16_t port, Families families) override;
   void close_port(std::uint16_t port) override;
   void send_control(const Endpoint& to, std::span<const std::byte> message) override;
   void send_peer(std::uint16_t port, const Endpoint& to, std::span<const std::byte> data) override;
@@ -55,6 +55,7 @@ class RecordingHost final : public Host {
   std::set<std::uint16_t> open;
   std::map<std::pair<std::string, std::uint16_t>, ChannelBinding> entries;  // by client and channel
   std::set<std::uint16_t> refused_ports;
+  bool exhausted = false;
   Offload next_offload = Offload::done;
   bool broken = false;  // a port opened twice, closed while entries use it, an entry withdrawn that is not there
 };
