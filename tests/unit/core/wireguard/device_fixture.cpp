@@ -5,6 +5,7 @@
 #include "core/crypto/x25519.h"
 #include "core/packet/checksum.h"
 #include "core/packet/segmenter.h"
+#include "core/stun/channel_data.h"
 
 namespace fireline::wireguard {
 namespace {
@@ -61,6 +62,28 @@ Packet tcp_headers(const std::string& source, const std::string& destination, st
   store_be16(tcp, 14, 500);
   fill_pattern(tcp.subspan(20), tag);
   return packet;
+}
+
+const Endpoint kRelay = Endpoint::parse("192.0.2.100:3478").value();
+
+// What the relay makes of it: another channel number in front, the sender's relayed address as the source.
+void relay(Datagram& datagram, const Node& from, const Node& to) {
+  const auto data = stun::ChannelDataView::parse(datagram.bytes);
+  ASSERT_TRUE(data.has_value());
+  EXPECT_EQ(data->channel, from.channel);
+  EXPECT_EQ(data->payload.size() + stun::kChannelHeaderBytes, datagram.bytes.size()) << "no padding over UDP";
+  store_be16(datagram.bytes, 0, to.channel);
+  datagram.source = from.relayed;
+  datagram.destination = to.relayed;
+  datagram.skip = stun::kChannelHeaderBytes;
+}
+
+DeviceOptions device_options(const World::Options& options) {
+  return {.profile = options.profile,
+          .mtu = options.mtu,
+          .tun_offloads = options.tun_offloads,
+          .queue_without_path = options.queue_without_path,
+          .return_path = options.return_path};
 }
 
 }  // namespace
@@ -210,6 +233,7 @@ packet::UdpBatch Node::udp_batch(const std::vector<Datagram>& datagrams) {
   for (const Datagram& datagram : datagrams) {
     const bool follows = previous != nullptr && previous->train == datagram.train &&
                          previous->source == datagram.source && previous->ecn == datagram.ecn &&
+                         previous->skip == datagram.skip &&
                          datagram.bytes.size() <= batch.datagrams.back().segment_bytes &&
                          previous->bytes.size() == batch.datagrams.back().segment_bytes &&
                          batch.datagrams.back().bytes.size() + datagram.bytes.size() <= packet::kTrainBytesV6;
@@ -224,7 +248,8 @@ packet::UdpBatch Node::udp_batch(const std::vector<Datagram>& datagrams) {
                                  .segment_bytes = static_cast<std::uint16_t>(datagram.bytes.size()),
                                  .ecn = datagram.ecn,
                                  .source = datagram.source,
-                                 .local = {.address = datagram.destination.address, .interface = 7}});
+                                 .local = {.address = datagram.destination.address, .interface = 7},
+                                 .skip = datagram.skip});
       batch.buffers.push_back(std::move(buffer));
     }
     previous = &datagram;
@@ -257,18 +282,19 @@ void Node::expect_ledger() const {
 
 World::World(const Options& options)
     : now{.boot = Instant(1000s), .wall = UnixTime(1'700'000'000s)},
-      a(1, options.underlay_v6 ? "[2001:db8::1]:51820" : "192.0.2.1:51820",
-        {.profile = options.profile, .mtu = options.mtu, .tun_offloads = options.tun_offloads}, now),
-      b(2, options.underlay_v6 ? "[2001:db8::2]:51820" : "192.0.2.2:51820",
-        {.profile = options.profile, .mtu = options.mtu, .tun_offloads = options.tun_offloads}, now) {
+      a(1, options.underlay_v6 ? "[2001:db8::1]:51820" : "192.0.2.1:51820", device_options(options), now),
+      b(2, options.underlay_v6 ? "[2001:db8::2]:51820" : "192.0.2.2:51820", device_options(options), now) {
   for (auto [node, other, allowed] : {std::tuple(&a, &b, 2), std::tuple(&b, &a, 1)}) {
     DeviceUpdate update;
     const std::string number = std::to_string(allowed);
     update.peers.push_back(peer_update(other->public_key, {"10.0.0." + number + "/32", "fd00::" + number + "/128"}));
-    update.peers.front().endpoint = other->address;
+    if (options.link == Link::endpoint) update.peers.front().endpoint = other->address;
     if (options.preshared_key) update.peers.front().preshared_key = seeded_key(99);
     node->device.apply(now, update, node->output);
+    node->relayed = Endpoint::parse("198.51.100." + std::to_string(3 - allowed) + ":50000").value();
+    node->channel = static_cast<std::uint16_t>(0x4000 + allowed);
     node->collect();
+    set_path(*node, options.link);
   }
 }
 
@@ -283,7 +309,10 @@ void World::settle() {
 
 bool World::carry(Node& from, Node& to) {
   if (from.sent.empty()) return false;
-  const std::vector<Datagram> datagrams = std::exchange(from.sent, {});
+  std::vector<Datagram> datagrams = std::exchange(from.sent, {});
+  for (Datagram& datagram : datagrams) {
+    if (datagram.destination == kRelay) relay(datagram, from, to);
+  }
   to.receive(now, datagrams);
   to.step(now);
   return true;
@@ -322,6 +351,19 @@ void World::advance_alone(Node& node, Duration duration) {
     node.handle_timeout(now);
   }
   FAIL() << "a timer repeats without progress";
+}
+
+PeerPath World::path_from(const Node& node, Link link) const {
+  const Node& other = &node == &a ? b : a;
+  if (link == Link::relayed) return {.destination = kRelay, .channel = node.channel};
+  return {.destination = other.address, .local = {.address = node.address.address}};
+}
+
+void World::set_path(Node& node, Link link) {
+  if (link == Link::endpoint) return;
+  const std::optional<PeerPath> path = link == Link::none ? std::nullopt : std::optional(path_from(node, link));
+  node.device.set_path(now, &node == &a ? b.public_key : a.public_key, path, node.output);
+  node.collect();
 }
 
 void World::connect() {

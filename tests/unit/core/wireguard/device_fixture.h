@@ -52,8 +52,12 @@ struct Datagram {
   Endpoint destination;
   packet::LocalAddress local;  // the source address that the sender asked for
   std::size_t train = 0;       // of this sender; datagrams of one train have one number
+  std::uint16_t skip = 0;      // as received: bytes of channel header
 
-  [[nodiscard]] std::uint32_t type() const { return load_le32(bytes, 0); }
+  [[nodiscard]] bool on_channel() const { return load_u8(bytes, 0) >> 4 == 4; }
+  // Without a channel header.
+  [[nodiscard]] ConstBytes message() const { return ConstBytes(bytes).subspan(on_channel() ? 4 : 0); }
+  [[nodiscard]] std::uint32_t type() const { return load_le32(message(), 0); }
 };
 
 // A device with everything around it.
@@ -85,6 +89,8 @@ class Node {
   crypto::Key private_key;
   crypto::PublicKey public_key;
   Endpoint address;
+  Endpoint relayed;           // at the relay
+  std::uint16_t channel = 0;  // to the other node
   HeapBuffers large{packet::kLargeBufferBytes};
   HeapBuffers small{packet::kSmallBufferBytes};
   HeapBuffers input{packet::kLargeBufferBytes};
@@ -107,7 +113,10 @@ class Node {
 };
 
 // Two nodes, a and b, which are each other's only peer. a is 192.0.2.1 outside and 10.0.0.1, fd00::1 inside; b is
-// 192.0.2.2 (or what the options say), 10.0.0.2 and fd00::2.
+// 192.0.2.2 (or what the options say), 10.0.0.2 and fd00::2. The relay between them is 192.0.2.100, their addresses
+// there are 198.51.100.1 and .2.
+enum class Link : std::uint8_t { endpoint, none, direct, relayed };
+
 class World {
  public:
   struct Options {
@@ -116,6 +125,9 @@ class World {
     bool preshared_key = false;
     bool underlay_v6 = false;
     packet::CoalescerOptions tun_offloads = {};
+    Link link = Link::endpoint;  // how the peers know each other: configured, or by set_path
+    bool queue_without_path = false;
+    const ReturnPath* return_path = nullptr;
   };
   World() : World(Options()) {}
   explicit World(const Options& options);
@@ -127,6 +139,9 @@ class World {
   void lose() { a.sent.clear(), b.sent.clear(); }
   // Lets time pass, with every timer at its exact time. With `deliver` false nothing arrives.
   void advance(Duration duration, bool deliver = true);
+  // The path from this node to the other one; Link::direct or relayed.
+  [[nodiscard]] PeerPath path_from(const Node& node, Link link) const;
+  void set_path(Node& node, Link link);
   // Only this node's timers; its datagrams stay in `sent`.
   void advance_alone(Node& node, Duration duration);
   // a sends a packet to b and the handshake completes; queues are empty afterwards.
