@@ -100,4 +100,17 @@ def inner(rng, arguments):
     return pool
 
 
-POOLS = {"handshakes": handshakes, "garbage": garbage, "plain": plain, "inner": inner}
+def turn_garbage(rng, arguments):
+    """Random bytes, and what looks like requests or channel data at first sight."""
+    pool = []
+    for _ in range(POOL):
+        data = bytearray(rng.randbytes(rng.choice((0, 1, 3, 4, 19, 20, 21, 100, 1200))))
+        if len(data) >= 20 and rng.random() < 0.6:
+            struct.pack_into("!HHI", data, 0, rng.choice((1, 3, 4, 8, 9, 0x16)), len(data) - 20, 0x2112A442)
+        elif data and rng.random() < 0.5:
+            data[0] = rng.randrange(0x40, 0x50)
+        pool.append(bytes(data))
+    return pool
+
+
+POOLS = {"turn_garbage": turn_garbage, "handshakes": handshakes, "garbage": garbage, "plain": plain, "inner": inner}

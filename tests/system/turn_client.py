@@ -10,7 +10,8 @@ usage: turn_client.py slow --server ADDRESS --peer ADDRESS --port PORT --count N
        turn_client.py whoami --to ADDRESS --port PORT
        turn_client.py host --server ADDRESS --to ADDRESS --port PORT
 
-slow: N allocations, each sends its messages evenly over S seconds and counts the echoes. flood: one allocation sends as
+slow: N allocations, each sends its messages evenly over S seconds and counts the echoes, and says
+how many seconds after its begin the last one that was lost was sent. flood: one allocation sends as
 fast as it can, in trains. blast: datagrams from a fixed port as fast as it can. garbage: random bytes of random length
 to PORT and the N ports after it; rate 0 is unpaced. whoami: tells each sender its address. host: an allocation that is
 told on standard input to whose relayed port it binds its channel ("bind PORT"), and then to "send BITS SECONDS" or to
@@ -148,7 +149,7 @@ def slow(options):
         by_fd[client.socket.fileno()] = (number, client.socket)
     report(ready=len(clients))
     sys.stdin.readline()
-    received = set()
+    received, sent_at = set(), {}
 
     def collect(wait):
         for fd, _ in poll.poll(wait):
@@ -165,6 +166,7 @@ def slow(options):
     begin = time.monotonic()
     for sent in range(total):
         sequence, number = divmod(sent, options.count)
+        sent_at[number, sequence] = time.monotonic() - begin
         clients[number].socket.send(framed(struct.pack("!I", sequence) + bytes(96)))
         due = begin + options.seconds * (sent + 1) / total
         collect(0)
@@ -173,7 +175,8 @@ def slow(options):
     deadline = time.monotonic() + 2
     while len(received) < total and time.monotonic() < deadline:
         collect(0.1)
-    report(sent=total, received=len(received))
+    lost = [at for key, at in sent_at.items() if key not in received]
+    report(sent=total, received=len(received), last_lost=max(lost, default=0.0))
 
 
 def trains(end, datagram, seconds):

@@ -95,7 +95,7 @@ void add_relay(CLI::App& relay, RelayWords& words, RelayBenchOptions& options) {
       ->capture_default_str();
   relay.add_option("--allocations", options.allocations, "allocations that share the load; fairness always takes 100")
       ->delimiter(',')
-      ->check(CLI::Range(1, 10000));
+      ->check(CLI::Range(std::size_t{1}, kAllocationsMax));
   relay.add_option("--size", options.payloads, "bytes of a datagram's payload")
       ->delimiter(',')
       ->check(CLI::Range(16, 1440));

@@ -70,6 +70,10 @@ bool print_acceptance(const std::vector<RelayBlock>& blocks) {
       if (!judge(block, series).empty() && !series.failures().empty()) passed = false;
     }
   }
+  for (const Judgement& one : judge_flatness(blocks)) {
+    fmt::print("{}\n", acceptance_line(one));
+    if (one.verdict == Verdict::fail) passed = false;
+  }
   if (!judged) fmt::print("\n--check: no fireline-relay among the candidates\n");
   return passed && judged;
 }

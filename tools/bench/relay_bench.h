@@ -9,6 +9,9 @@
 
 namespace fireline::bench {
 
+// A relay's default number of ports. Each takes a descriptor of the generator, one of the relay.
+inline constexpr std::size_t kAllocationsMax = 16384;
+
 struct RelayBenchOptions {
   std::vector<RelayCandidate> candidates;
   std::vector<std::size_t> allocations{1};
@@ -37,6 +40,7 @@ void measure_relay(const RelayBenchOptions& options, const RelayLab& lab, std::s
 [[nodiscard]] std::string table(const RelayBlock& block);
 // A line per threshold: "PASS", "FAIL" or "----" for what could not be judged.
 [[nodiscard]] std::string acceptance_lines(const RelayBlock& block, const RelaySeries& series);
+[[nodiscard]] std::string acceptance_line(const Judgement& judgement);
 [[nodiscard]] std::string json_report(const RelayBenchOptions& options, const Machine& machine,
                                       const std::vector<RelayBlock>& blocks);
 

@@ -134,7 +134,11 @@ Command RunningRelay::command_of(const RelayCandidate& candidate, const RelayLab
   std::filesystem::permissions(users_path_, std::filesystem::perms::owner_read);
   for (const std::string& word :
        {std::string("--public-ip4-addr"), address, std::string("--auth"), std::string("static"), std::string("--users"),
-        users_path_, std::string("--realm"), std::string(kRealm), std::string("--listen-port"), port}) {
+        users_path_, std::string("--realm"), std::string(kRealm), std::string("--listen-port"), port,
+        std::string("--max-user-allocations"), std::to_string(kHighestPort - kLowestPort + 1),
+        std::string("--lowest-port"), std::to_string(kLowestPort), std::string("--highest-port"),
+        std::to_string(kHighestPort), std::string("--max-allocations"),
+        std::to_string(kHighestPort - kLowestPort + 1)}) {
     command.words.push_back(word);
   }
   if (candidate.kind == RelayCandidate::Kind::fireline_xdp) {

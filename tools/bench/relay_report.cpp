@@ -97,10 +97,12 @@ std::string acceptance_lines(const RelayBlock& block, const RelaySeries& series)
   if (judgements.empty()) return {};
   std::string text = fmt::format("\n{}, {} bytes, {} allocation(s), underlay {}\n", series.candidate().name,
                                  block.payload_bytes, block.allocations, name_of(block.underlay));
-  for (const Judgement& one : judgements) {
-    text += fmt::format("{}  {:<44} {}\n", verdict_word(one.verdict), one.rule, one.figure);
-  }
+  for (const Judgement& one : judgements) text += acceptance_line(one) + "\n";
   return text;
+}
+
+std::string acceptance_line(const Judgement& judgement) {
+  return fmt::format("{}  {:<44} {}", verdict_word(judgement.verdict), judgement.rule, judgement.figure);
 }
 
 std::string json_report(const RelayBenchOptions& options, const Machine& machine,
@@ -119,6 +121,9 @@ std::string json_report(const RelayBenchOptions& options, const Machine& machine
                {"underlay", name_of(block.underlay)}};
     for (const RelaySeries& series : block.series) entry["candidates"].push_back(series_json(block, series));
     json["blocks"].push_back(std::move(entry));
+  }
+  for (const Judgement& one : judge_flatness(blocks)) {
+    json["flatness"].push_back({{"verdict", verdict_word(one.verdict)}, {"rule", one.rule}, {"figure", one.figure}});
   }
   return json.dump(2) + "\n";
 }

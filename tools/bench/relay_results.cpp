@@ -137,6 +137,42 @@ std::optional<double> ratio_to_coturn(const RelayBlock& block, RelayMeasure meas
   return plain_ratio(block, measure, series);
 }
 
+std::vector<Judgement> judge_flatness(std::span<const RelayBlock> blocks) {
+  constexpr double kMost = 1.2;
+  std::vector<Judgement> judgements;
+  for (const RelayBlock& least : blocks) {
+    const auto same = [&](const RelayBlock& other) {
+      return other.underlay == least.underlay && other.payload_bytes == least.payload_bytes;
+    };
+    const RelayBlock* most = &least;
+    bool is_least = true;
+    for (const RelayBlock& other : blocks) {
+      if (!same(other)) continue;
+      is_least = is_least && other.allocations >= least.allocations;
+      if (other.allocations > most->allocations) most = &other;
+    }
+    if (!is_least || most == &least) continue;
+    for (const RelayMeasure measure : {RelayMeasure::single_cpu, RelayMeasure::train_cpu}) {
+      Judgement judgement;
+      judgement.rule = fmt::format("{} of {} <= {} x of {} allocations", text_of(measure).key, most->allocations, kMost,
+                                   least.allocations);
+      const RelaySeries* few = least.find(Kind::fireline);
+      const RelaySeries* many = most->find(Kind::fireline);
+      const double base = few == nullptr ? 0 : few->median(measure).value_or(0);
+      const double cost = many == nullptr ? 0 : many->median(measure).value_or(0);
+      if (base <= 0 || cost <= 0) {
+        judgement.figure = "not measured for both";
+      } else {
+        judgement.figure = fmt::format("{:.2f} x ({:.2f} of {:.2f} us), {} bytes, {}", cost / base, cost, base,
+                                       least.payload_bytes, name_of(least.underlay));
+        judgement.verdict = cost <= kMost * base ? Verdict::pass : Verdict::fail;
+      }
+      judgements.push_back(std::move(judgement));
+    }
+  }
+  return judgements;
+}
+
 std::vector<Judgement> judge(const RelayBlock& block, const RelaySeries& series) {
   switch (series.candidate().kind) {
     case Kind::fireline:

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -94,6 +95,10 @@ inline constexpr std::size_t kJudgedRounds = 9;
 // Median of the series over coturn's median, where both exist and nothing is refused.
 [[nodiscard]] std::optional<double> ratio_to_coturn(const RelayBlock& block, RelayMeasure measure,
                                                     const RelaySeries& series);
+
+// That the cost of a packet does not depend on the number of allocations: fireline's CPU per packet at the largest
+// number over that at the smallest, one judgement for each measure, underlay and payload that has two numbers.
+[[nodiscard]] std::vector<Judgement> judge_flatness(std::span<const RelayBlock> blocks);
 
 // One judgement per threshold; of a rate, forwarding has to be kForwardingMargin times what the threshold claims. Only
 // thresholds that hold for this kind of candidate; none for coturn and forwarding.

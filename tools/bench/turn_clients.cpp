@@ -28,7 +28,8 @@ constexpr int kBufferBytes = 16 << 20;  // the generator must not be where datag
 // Handshakes in flight: more than a server's threads, few enough for its receive buffer of default size.
 constexpr std::size_t kWindow = 64;
 constexpr milliseconds kRetry{500};     // RFC 8489 section 6.2.1
-constexpr milliseconds kGiveUp{10000};  // for all of them
+constexpr milliseconds kGiveUp{10000};  // for all of them, and for each one a little more
+constexpr milliseconds kGiveUpEach{2};
 constexpr std::size_t kAnswerBytes = 2048;
 constexpr rlim_t kDescriptors = 65536;  // two for each of some ten thousand allocations
 
@@ -133,6 +134,7 @@ void TurnClients::open_all() {
       throw BenchError("epoll_ctl failed");
   }
   const auto start = Clock::now();
+  const milliseconds give_up = kGiveUp + kGiveUpEach * flows_.size();
   auto last_progress = start;
   std::size_t started = 0;
   std::size_t done = 0;
@@ -145,8 +147,8 @@ void TurnClients::open_all() {
     }
     const int ready = epoll_wait(poller.get(), events.data(), static_cast<int>(events.size()), 50);
     const auto now = Clock::now();
-    if (now - start > kGiveUp) {
-      throw BenchError(fmt::format("{} of {} allocations after {} s", done, flows_.size(), kGiveUp.count() / 1000));
+    if (now - start > give_up) {
+      throw BenchError(fmt::format("{} of {} allocations after {} s", done, flows_.size(), give_up.count() / 1000));
     }
     for (int e = 0; e < ready; ++e) {
       const auto i = static_cast<std::size_t>(events[static_cast<std::size_t>(e)].data.u64);

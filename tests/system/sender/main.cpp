@@ -1,5 +1,6 @@
 // Sends prepared messages in turn at a bounded rate: the engine of generators.py, which prepares them.
-// usage: system_sender RATE udp ADDRESS PORT | system_sender RATE interface NAME
+// usage: system_sender RATE udp ADDRESS PORT[-LAST] | system_sender RATE interface NAME
+// With LAST each message goes to the next port of the range, and answers are not counted.
 // RATE is messages per second, 0: as fast as it goes. The messages come on the standard input, each behind its length
 // as 32-bit little-endian. Runs until SIGTERM, then prints one line of JSON: sent, refused, received, cookie_replies,
 // seconds.
@@ -19,6 +20,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
@@ -52,28 +54,47 @@ std::vector<Message> read_messages() {
   std::exit(1);
 }
 
-int open_udp(const char* address, const char* port) {
-  sockaddr_in v4{};
-  sockaddr_in6 v6{};
-  const auto number = htons(static_cast<std::uint16_t>(std::strtoul(port, nullptr, 10)));
-  const bool is_v6 = std::strchr(address, ':') != nullptr;
-  const int fd = socket(is_v6 ? AF_INET6 : AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-  if (fd < 0) fail("socket");
-  int result = -1;
-  if (is_v6) {
-    v6.sin6_family = AF_INET6;
-    v6.sin6_port = number;
-    inet_pton(AF_INET6, address, &v6.sin6_addr);
-    result = connect(fd, reinterpret_cast<const sockaddr*>(&v6), sizeof(v6));
-  } else {
-    v4.sin_family = AF_INET;
-    v4.sin_port = number;
-    inet_pton(AF_INET, address, &v4.sin_addr);
-    result = connect(fd, reinterpret_cast<const sockaddr*>(&v4), sizeof(v4));
+// A port, or a range of ports of one address.
+class UdpTarget {
+ public:
+  UdpTarget(const char* address, const char* ports) : is_v6_(std::strchr(address, ':') != nullptr) {
+    char* end = nullptr;
+    first_ = std::strtoul(ports, &end, 10);
+    last_ = *end == '-' ? std::strtoul(end + 1, nullptr, 10) : first_;
+    v4_.sin_family = AF_INET;
+    v6_.sin6_family = AF_INET6;
+    inet_pton(is_v6_ ? AF_INET6 : AF_INET, address, is_v6_ ? static_cast<void*>(&v6_.sin6_addr) : &v4_.sin_addr);
+    fd_ = socket(is_v6_ ? AF_INET6 : AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    if (fd_ < 0) fail("socket");
+    // Connected where it can be: refusals are reported, and each send is cheaper.
+    set_port(first_);
+    if (is_single() && connect(fd_, address_of(), length()) != 0) fail("connect");
   }
-  if (result != 0) fail("connect");
-  return fd;
-}
+
+  [[nodiscard]] int fd() const { return fd_; }
+  [[nodiscard]] bool is_single() const { return first_ == last_; }
+
+  ssize_t send_next(const Message& message) {
+    if (is_single()) return send(fd_, message.data(), message.size(), 0);
+    set_port(first_ + next_++ % (last_ - first_ + 1));
+    return sendto(fd_, message.data(), message.size(), 0, address_of(), length());
+  }
+
+ private:
+  void set_port(unsigned long port) { v4_.sin_port = v6_.sin6_port = htons(static_cast<std::uint16_t>(port)); }
+  [[nodiscard]] const sockaddr* address_of() const {
+    return is_v6_ ? reinterpret_cast<const sockaddr*>(&v6_) : reinterpret_cast<const sockaddr*>(&v4_);
+  }
+  [[nodiscard]] socklen_t length() const { return is_v6_ ? sizeof(v6_) : sizeof(v4_); }
+
+  bool is_v6_;
+  sockaddr_in v4_{};
+  sockaddr_in6 v6_{};
+  unsigned long first_ = 0;
+  unsigned long last_ = 0;
+  unsigned long next_ = 0;
+  int fd_ = -1;
+};
 
 // The kernel wants to know the protocol of a raw packet: by its first nibble, as a router would.
 sockaddr_ll link_address(unsigned interface, const Message& message) {
@@ -88,7 +109,7 @@ sockaddr_ll link_address(unsigned interface, const Message& message) {
 
 int main(int argc, char** argv) {
   if (argc < 4) {
-    std::fprintf(stderr, "usage: system_sender RATE udp ADDRESS PORT | system_sender RATE interface NAME\n");
+    std::fprintf(stderr, "usage: system_sender RATE udp ADDRESS PORT[-LAST] | system_sender RATE interface NAME\n");
     return 2;
   }
   const double rate = std::strtod(argv[1], nullptr);
@@ -100,7 +121,9 @@ int main(int argc, char** argv) {
     return 1;
   }
   const unsigned interface = udp ? 0 : if_nametoindex(argv[3]);
-  const int fd = udp ? open_udp(argv[3], argv[4]) : socket(AF_PACKET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+  std::optional<UdpTarget> target;
+  if (udp) target.emplace(argv[3], argv[4]);
+  const int fd = udp ? target->fd() : socket(AF_PACKET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
   if (fd < 0 || (!udp && interface == 0)) fail(argv[3]);
 
   std::uint64_t sent = 0;
@@ -126,7 +149,7 @@ int main(int argc, char** argv) {
       const Message& message = messages[next++ % messages.size()];
       ssize_t result = 0;
       if (udp) {
-        result = send(fd, message.data(), message.size(), 0);
+        result = target->send_next(message);
       } else {
         const sockaddr_ll to = link_address(interface, message);
         result = sendto(fd, message.data(), message.size(), 0, reinterpret_cast<const sockaddr*>(&to), sizeof(to));
@@ -135,7 +158,7 @@ int main(int argc, char** argv) {
       ++(result >= 0 ? sent : refused);
     }
     std::array<unsigned char, 2048> answer{};
-    while (udp) {
+    while (udp && target->is_single()) {
       const ssize_t length = recv(fd, answer.data(), answer.size(), MSG_DONTWAIT);
       if (length < 0) break;
       ++received;

@@ -97,6 +97,29 @@ TEST(RelayResults, JudgesARateByWhatTheThresholdClaims) {
   EXPECT_EQ(judgement_of(judge(scarce, scarce.series[0]), "train_rate_up").verdict, Verdict::not_judged);
 }
 
+TEST(RelayResults, CostIsFlatWhenTheMostAllocationsCostLittleMore) {
+  const auto blocks_of = [](double one, double many) {
+    std::vector<RelayBlock> blocks;
+    for (const auto& [allocations, cost] : {std::pair<std::size_t, double>{100, 99}, {1, one}, {16384, many}}) {
+      blocks.push_back(block_of(cost, 2, 0, RelayMeasure::single_cpu));
+      blocks.back().allocations = allocations;
+    }
+    return blocks;
+  };
+  EXPECT_EQ(judgement_of(judge_flatness(blocks_of(2, 2.4)), "single_cpu").verdict, Verdict::pass);
+  EXPECT_EQ(judgement_of(judge_flatness(blocks_of(2, 2.5)), "single_cpu").verdict, Verdict::fail);
+  EXPECT_EQ(judgement_of(judge_flatness(blocks_of(2, 2.4)), "train_cpu").verdict, Verdict::not_judged);
+  auto blocks = blocks_of(2, 2.5);
+  blocks.pop_back();
+  EXPECT_EQ(judgement_of(judge_flatness(blocks), "single_cpu").verdict, Verdict::fail) << "100 are the most";
+  blocks.erase(blocks.begin());
+  EXPECT_TRUE(judge_flatness(blocks).empty()) << "one number compares with nothing";
+  auto other = blocks_of(2, 2.5);
+  other[2].payload_bytes = 64;
+  other[0].payload_bytes = 64;
+  EXPECT_EQ(judge_flatness(other).size(), 2u) << "blocks of one payload are compared";
+}
+
 TEST(RelayResults, FairnessNeedsAnOverload) {
   for (const auto& [factor, index, verdict] :
        {std::tuple{2.0, 0.96, Verdict::pass}, {2.0, 0.94, Verdict::fail}, {1.5, 0.99, Verdict::not_judged}}) {
