@@ -5,6 +5,7 @@
 #include <iterator>
 
 #include "core/packet/ip_packet.h"
+#include "core/stun/channel_data.h"
 #include "core/wireguard/device_handshake.h"
 #include "core/wireguard/device_queue.h"
 #include "core/wireguard/messages.h"
@@ -22,6 +23,7 @@ void plan_rounds(DeviceState& state, Now now, DeviceWork& work);
 void plan_peer(DeviceState& state, Now now, Peer& peer, std::size_t budget, DeviceWork& work);
 std::size_t plan_segments(DeviceState& state, Peer& peer, Session& session, const PlannedPacket& planned,
                           std::size_t count, DeviceWork& work);
+void write_channel_headers(const PlannedTrain& planned) noexcept;
 void hand_out_errors(DeviceState& state, DeviceWork& work, packet::Output& output);
 
 }  // namespace
@@ -53,7 +55,11 @@ void commit_seal(DeviceState& state, Now now, DeviceWork& work, packet::Output& 
     output.udp(family).trains.push_back(planned.train);
     used[static_cast<std::size_t>(family)] = true;
     state.counters.add(DeviceCounter::sealed, planned.datagrams);
-    peer->sent_bytes += planned.train.bytes.size() - std::size_t{planned.datagrams} * planned.header_bytes;
+    peer->sent_bytes += planned.train.bytes.size();
+    if (planned.channel) {
+      write_channel_headers(planned);
+      peer->sent_bytes -= planned.datagrams * stun::kChannelHeaderBytes;
+    }
     peer->last_data = now.boot;
     peer->timers.any_sent(now.boot);
     peer->timers.data_sent(now.boot, state.jitter);
@@ -187,6 +193,16 @@ std::size_t plan_segments(DeviceState& state, Peer& peer, Session& session, cons
         {.key = &session.send_key, .counter = counter, .data = plaintext, .bytes = static_cast<std::uint32_t>(padded)});
   }
   return count;
+}
+
+// With the commit and not with each message, so that direct trains do not pay for it.
+void write_channel_headers(const PlannedTrain& planned) noexcept {
+  for (Bytes rest = planned.train.bytes; !rest.empty();) {
+    const Bytes datagram = rest.first(std::min<std::size_t>(planned.train.segment_bytes, rest.size()));
+    stun::write_channel_header(datagram, *planned.channel,
+                               static_cast<std::uint16_t>(datagram.size() - stun::kChannelHeaderBytes));
+    rest = rest.subspan(datagram.size());
+  }
 }
 
 void hand_out_errors(DeviceState& state, DeviceWork& work, packet::Output& output) {

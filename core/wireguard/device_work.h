@@ -8,6 +8,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include "core/packet/engine.h"
@@ -21,7 +22,7 @@ struct PlannedTrain {
   packet::UdpTrain train;
   Session* session = nullptr;
   std::uint32_t datagrams = 0;
-  std::uint16_t header_bytes = 0;  // of each datagram's channel header
+  std::optional<std::uint16_t> channel;  // room for its header is in front of each message
 };
 
 // Memory for one family's trains, given out from the front.

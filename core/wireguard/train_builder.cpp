@@ -13,7 +13,6 @@ std::byte* TrainBuilder::start_train(Peer& peer, Session& session, packet::Ecn e
 #endif
   open_ = false;
   header_bytes_ = path.header_bytes();
-  channel_ = path.channel.value_or(0);
   const std::size_t bytes = message_bytes + header_bytes_;
   arena_ = &work_->arenas[static_cast<std::size_t>(path.family())];
   if (arena_->room < bytes && !new_buffer(bytes)) return nullptr;
@@ -25,11 +24,11 @@ std::byte* TrainBuilder::start_train(Peer& peer, Session& session, packet::Ecn e
                                      .local = path.local},
                            .session = &session,
                            .datagrams = 1,
-                           .header_bytes = static_cast<std::uint16_t>(header_bytes_)});
+                           .channel = path.channel});
   work_->hold(&session);
   peer.last_planned_work = work_->number;
   open_ = true;
-  return write_header(place, message_bytes);
+  return place + header_bytes_;
 }
 
 bool TrainBuilder::new_buffer(std::size_t bytes) {

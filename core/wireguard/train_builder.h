@@ -9,7 +9,6 @@
 #include <cstdint>
 
 #include "core/packet/buffer.h"
-#include "core/stun/channel_data.h"
 #include "core/wireguard/device_work.h"
 #include "core/wireguard/peer.h"
 
@@ -26,8 +25,8 @@ class TrainBuilder {
     open_ = false;
   }
 
-  // Room for a message on the peer's path, which must be known; a channel header is written in front of it. Null when
-  // there is no buffer. A path does not change between the calls of one work.
+  // Room for a message on the peer's path, which must be known, behind room for its channel header if there is one.
+  // Null when there is no buffer. A path does not change between the calls of one work.
   [[nodiscard]] std::byte* place(Peer& peer, Session& session, packet::Ecn ecn, std::size_t message_bytes) {
     const std::size_t bytes = message_bytes + header_bytes_;
     if (open_ && &session == train().session && ecn == train().train.ecn && bytes <= arena_->room &&
@@ -37,7 +36,7 @@ class TrainBuilder {
       planned.train.bytes = {planned.train.bytes.data(), planned.train.bytes.size() + bytes};
       ++planned.datagrams;
       open_ = bytes == planned.train.segment_bytes;  // a shorter one is the last of a GSO send
-      return write_header(take(bytes), message_bytes);
+      return take(bytes) + header_bytes_;
     }
     return start_train(peer, session, ecn, message_bytes);
   }
@@ -51,11 +50,6 @@ class TrainBuilder {
     expected_ -= bytes < expected_ ? bytes : expected_;
     return place;
   }
-  // On a direct path the message overwrites these bytes: cheaper than asking which of the two it is.
-  [[nodiscard]] std::byte* write_header(std::byte* place, std::size_t message_bytes) const noexcept {
-    stun::write_channel_header({place, stun::kChannelHeaderBytes}, channel_, static_cast<std::uint16_t>(message_bytes));
-    return place + header_bytes_;
-  }
   [[nodiscard]] std::byte* start_train(Peer& peer, Session& session, packet::Ecn ecn, std::size_t message_bytes);
   [[nodiscard]] bool new_buffer(std::size_t bytes);
 
@@ -65,8 +59,7 @@ class TrainBuilder {
   Arena* arena_ = nullptr;  // of the open train
   std::size_t expected_ = 0;
   std::size_t header_bytes_ = 0;  // of the open train's channel header, 0 on a direct path
-  std::uint16_t channel_ = 0;
-  bool open_ = false;  // the last train may grow
+  bool open_ = false;             // the last train may grow
 };
 
 }  // namespace fireline::wireguard
