@@ -69,6 +69,10 @@ std::optional<Instant> Device::last_data(const crypto::PublicKey& peer) const {
   return known == nullptr ? std::nullopt : known->last_data;
 }
 
+void Device::watch_data(const crypto::PublicKey& peer) {
+  if (Peer* known = state_->peers.find(peer); known != nullptr) known->data_watched = true;
+}
+
 std::unique_ptr<packet::Work> Device::make_work() {
   return std::make_unique<DeviceWork>();
 }
@@ -104,7 +108,7 @@ void Device::handle_timeout(Now now, packet::Output& output) {
 }
 
 std::optional<DeviceEvent> Device::poll_event() {
-  return state_->poll_event();
+  return state_->events.pop();
 }
 
 const Counters<DeviceCounter>& Device::counters() const noexcept {

@@ -36,6 +36,7 @@ struct DeviceOptions {
   // Packets from the TUN for a peer without a path wait for it (client) or are dropped (gateway, plain WireGuard).
   bool queue_without_path = false;
   std::size_t queued_bytes_max = kQueuedBytesMax;  // buffers of all queued packets
+  std::size_t events_max = kDeviceEventsMax;       // not fetched; as many as peers, where a lost one loses a peer
   const ReturnPath* return_path = nullptr;         // null: no relayed sender is answered before it is a known peer
 };
 
@@ -77,6 +78,8 @@ class Device final : public packet::Engine {
   void send_packet(Now now, const crypto::PublicKey& peer, ConstBytes packet, packet::Output& output);
   // When an IP packet was last sent, queued or received; keepalives and handshakes do not count.
   [[nodiscard]] std::optional<Instant> last_data(const crypto::PublicKey& peer) const;
+  // The next of them gives the event data_moved, once: a peer that was idle is not.
+  void watch_data(const crypto::PublicKey& peer);
 
   std::unique_ptr<packet::Work> make_work() override;
   void plan(Now now, packet::TunBatch& batch, packet::Work& work) override;
@@ -87,7 +90,7 @@ class Device final : public packet::Engine {
   void handle_timeout(Now now, packet::Output& output) override;
   void stop_merging() override { set_tun_offloads({}); }
 
-  // The oldest event that was not fetched yet. At most kDeviceEventsMax wait.
+  // The oldest event that was not fetched yet.
   [[nodiscard]] std::optional<DeviceEvent> poll_event();
   [[nodiscard]] const Counters<DeviceCounter>& counters() const noexcept;
   [[nodiscard]] DeviceGauges gauges() const noexcept;

@@ -19,6 +19,7 @@ struct DeviceEvent {
     keys_zeroed,          // 540 s without a new session
     endpoint_roamed,
     goodbye_received,  // Profile::goodbyes: the peer drops the connection
+    data_moved,        // Device::watch_data
     under_load,        // begins; reported once until the load ends
   };
   Kind kind = Kind::peer_created;

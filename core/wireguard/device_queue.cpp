@@ -39,7 +39,7 @@ void queue_segments(DeviceState& state, Now now, Peer& peer, const PlannedPacket
         {.buffer = std::move(buffer), .bytes = static_cast<std::uint32_t>(bytes), .ecn = planned.segmenter.ecn()});
     ++state.queued_packets;
   }
-  peer.last_data = now.boot;
+  state.note_data(peer, now.boot);
   // With a session they only wait for older trains: flush_queue.
   if (state.usable_session(now, peer, 1) == nullptr) want_initiation(state, now, peer, Ask::data);
 }
@@ -75,7 +75,7 @@ void flush_queue(DeviceState& state, Now now, Peer& peer, packet::Output& output
     state.aead.seal(std::span(jobs).first(count));
     state.counters.add(DeviceCounter::sealed, count);
   }
-  peer.last_data = now.boot;
+  state.note_data(peer, now.boot);
   peer.timers.any_sent(now.boot);
   peer.timers.data_sent(now.boot, state.jitter);
   state.arm(peer);
@@ -136,7 +136,7 @@ void send_packet(DeviceState& state, Now now, const crypto::PublicKey& key, Cons
   send_buffer(std::move(buffer), message, packet::Ecn::not_ect, *peer->path, output);
   state.counters.add(DeviceCounter::sent_packets);
   peer->sent_bytes += message.size();
-  peer->last_data = now.boot;
+  state.note_data(*peer, now.boot);
   peer->timers.any_sent(now.boot);
   peer->timers.data_sent(now.boot, state.jitter);
   state.arm(*peer);

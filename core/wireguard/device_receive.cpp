@@ -189,7 +189,7 @@ void finish_run(DeviceState& state, Now now, const ReceivedRun& run, const Devic
   state.follow_endpoint(*peer, from.source, from.local);
   peer->timers.any_received(now.boot);
   if (run.data) {
-    peer->last_data = now.boot;
+    state.note_data(*peer, now.boot);
     peer->timers.data_received(now.boot, state.jitter);
   }
   state.arm(*peer);

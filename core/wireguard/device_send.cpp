@@ -60,7 +60,7 @@ void commit_seal(DeviceState& state, Now now, DeviceWork& work, packet::Output& 
       write_channel_headers(planned);
       peer->sent_bytes -= planned.datagrams * stun::kChannelHeaderBytes;
     }
-    peer->last_data = now.boot;
+    state.note_data(*peer, now.boot);
     peer->timers.any_sent(now.boot);
     peer->timers.data_sent(now.boot, state.jitter);
     state.arm(*peer);

@@ -1,7 +1,6 @@
 #include "core/wireguard/device_state.h"
 
 #include <algorithm>
-#include <utility>
 
 namespace fireline::wireguard {
 
@@ -21,7 +20,8 @@ DeviceState::DeviceState(const DeviceOptions& options, Now start, packet::Buffer
       jitter(random_source),
       trains(large_buffers, small_buffers),
       coalescer(options.tun_offloads),
-      icmp_limiter(kIcmpErrorsPerSecond, kIcmpErrorsBurst) {
+      icmp_limiter(kIcmpErrorsPerSecond, kIcmpErrorsBurst),
+      events(options.events_max) {
   if (profile.load_rule == LoadRule::queue_depth) sources.emplace(profile.handshakes_per_second, random_source);
   turn.planned.reserve(packet::kTunBatchPackets);
   turn.active.reserve(packet::kTunBatchPackets);
@@ -39,22 +39,17 @@ void DeviceState::follow_endpoint(Peer& peer, const Endpoint& source, const pack
 }
 
 void DeviceState::report(DeviceEvent::Kind kind, const Peer* peer) {
-  if (event_count == events.size()) {
-    first_event = (first_event + 1) % events.size();
-    --event_count;
-    counters.add(DeviceCounter::lost_events);
+  DeviceEvent event{.kind = kind, .peer = {}, .endpoint = std::nullopt};
+  if (peer != nullptr) {
+    event.peer = peer->public_key;
+    if (peer->path) event.endpoint = peer->path->destination;
   }
-  DeviceEvent& event = events[(first_event + event_count++) % events.size()];
-  event = {.kind = kind, .peer = {}, .endpoint = std::nullopt};
-  if (peer == nullptr) return;
-  event.peer = peer->public_key;
-  if (peer->path) event.endpoint = peer->path->destination;
+  if (!events.push(event)) counters.add(DeviceCounter::lost_events);
 }
 
-std::optional<DeviceEvent> DeviceState::poll_event() noexcept {
-  if (event_count == 0) return std::nullopt;
-  --event_count;
-  return events[std::exchange(first_event, (first_event + 1) % events.size())];
+void DeviceState::report_data(Peer& peer) {
+  peer.data_watched = false;
+  report(DeviceEvent::Kind::data_moved, &peer);
 }
 
 }  // namespace fireline::wireguard

@@ -22,6 +22,7 @@
 #include "core/wireguard/constants.h"
 #include "core/wireguard/device.h"
 #include "core/wireguard/device_work.h"
+#include "core/wireguard/event_queue.h"
 #include "core/wireguard/handshake_queue.h"
 #include "core/wireguard/peer_table.h"
 #include "core/wireguard/rate_limiter.h"
@@ -72,7 +73,9 @@ struct DeviceState {
   // The peer's session that may seal so many messages, or null.
   [[nodiscard]] Session* usable_session(Now now, const Peer& peer, std::size_t messages) const noexcept {
     Session* session = peer.sessions.current();
-    return session != nullptr && session->may_send(now.boot, profile.stop_using_after, messages) ? session : nullptr;
+    // Who answered the last handshake goes on until the initiator confirms it, also on a session of its own making.
+    const Duration stop_after = peer.timers.initiated_last() ? profile.stop_using_after : kRejectAfterTime;
+    return session != nullptr && session->may_send(now.boot, stop_after, messages) ? session : nullptr;
   }
   // An authentic message of the peer came from there. Profile::roaming alone.
   void follow_endpoint(Peer& peer, const Endpoint& source, const packet::LocalAddress& local);
@@ -82,8 +85,13 @@ struct DeviceState {
     if (profile.roaming && peer.path) peer.path->local = {};
   }
 
+  // An IP packet of the peer moves, or waits to.
+  void note_data(Peer& peer, Instant now) {
+    peer.last_data = now;
+    if (peer.data_watched) report_data(peer);
+  }
   void report(DeviceEvent::Kind kind, const Peer* peer);
-  [[nodiscard]] std::optional<DeviceEvent> poll_event() noexcept;
+  void report_data(Peer& peer);
 
   Profile profile;
   packet::BufferSource& large;
@@ -126,11 +134,7 @@ struct DeviceState {
   packet::Coalescer coalescer;
   packet::IcmpRateLimiter icmp_limiter;
   DeviceTurn turn;
-
-  // A ring.
-  std::array<DeviceEvent, kDeviceEventsMax> events;
-  std::size_t first_event = 0;
-  std::size_t event_count = 0;
+  EventQueue events;
 };
 
 }  // namespace fireline::wireguard

@@ -61,6 +61,7 @@ struct Peer : AllowedIpsOwner {
   std::uint64_t received_bytes = 0;
   std::uint64_t sent_bytes = 0;
   std::optional<Instant> last_data;     // an IP packet sent, queued or received
+  bool data_watched = false;            // the next one is reported
   std::uint64_t last_planned_work = 0;  // number of the last Work that holds trains for it
   bool flush_wanted = false;            // in the device's list
 

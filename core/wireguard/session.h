@@ -34,9 +34,9 @@ struct Session {
   std::uint32_t references = 0;  // SessionRef's
 
   [[nodiscard]] bool older_than(Duration age, Instant now) const noexcept { return now - birth >= age; }
-  // Whether so many more messages may be sealed.
-  [[nodiscard]] bool may_send(Instant now, Duration stop_using_after, std::uint64_t messages) const noexcept {
-    return !older_than(initiator ? stop_using_after : kRejectAfterTime, now) &&
+  // Whether so many more messages may be sealed. `stop_after` is for a session of our own making.
+  [[nodiscard]] bool may_send(Instant now, Duration stop_after, std::uint64_t messages) const noexcept {
+    return !older_than(initiator ? stop_after : kRejectAfterTime, now) &&
            next_counter + messages <= kRejectAfterMessages;
   }
   [[nodiscard]] bool may_receive(Instant now) const noexcept { return !older_than(kRejectAfterTime, now); }
