@@ -1,4 +1,4 @@
-#include "tools/wg/logging.h"
+#include "tools/common/logging.h"
 
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -13,7 +13,7 @@
 
 #include "io/file_descriptor.h"
 
-namespace fireline::wg {
+namespace fireline {
 namespace {
 
 constexpr std::size_t kQueueLines = 1024;  // some seconds of an excited control thread; each is below a kilobyte
@@ -33,31 +33,30 @@ spdlog::level::level_enum spdlog_level(LogLevel level) noexcept {
   return spdlog::level::off;
 }
 
-Result<spdlog::sink_ptr, std::string> make_sink(const Options& options) {
-  if (options.log_file.empty()) {
-    if (!options.foreground) return std::make_shared<spdlog::sinks::null_sink_mt>();
+Result<spdlog::sink_ptr, std::string> make_sink(const LogOptions& options) {
+  if (options.file.empty()) {
+    if (options.quiet) return std::make_shared<spdlog::sinks::null_sink_mt>();
     return std::make_shared<spdlog::sinks::stdout_sink_mt>();
   }
   // Created here for its mode, and for an errno instead of an exception.
-  const io::FileDescriptor file(
-      ::open(options.log_file.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, kLogFileMode));
+  const io::FileDescriptor file(::open(options.file.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, kLogFileMode));
   if (!file) {
-    return err(fmt::format("cannot write the log file {}: {}: choose another with --log-file", options.log_file,
+    return err(fmt::format("cannot write the log file {}: {}: choose another with --log-file", options.file,
                            std::strerror(errno)));
   }
-  return std::make_shared<spdlog::sinks::basic_file_sink_mt>(options.log_file);
+  return std::make_shared<spdlog::sinks::basic_file_sink_mt>(options.file);
 }
 
 }  // namespace
 
-Result<std::unique_ptr<Logging>, std::string> Logging::start(const Options& options) {
+Result<std::unique_ptr<Logging>, std::string> Logging::start(const LogOptions& options) {
   auto sink = make_sink(options);
   if (!sink) return err(std::move(sink.error()));
-  (*sink)->set_formatter(make_log_formatter(options.log_format));
+  (*sink)->set_formatter(make_log_formatter(options.format));
   spdlog::init_thread_pool(kQueueLines, 1);
-  auto logger = std::make_shared<spdlog::async_logger>(options.interface_name, *sink, spdlog::thread_pool(),
+  auto logger = std::make_shared<spdlog::async_logger>(options.name, *sink, spdlog::thread_pool(),
                                                        spdlog::async_overflow_policy::overrun_oldest);
-  logger->set_level(spdlog_level(options.log_level));
+  logger->set_level(spdlog_level(options.level));
   logger->flush_on(spdlog::level::info);
   spdlog::set_default_logger(std::move(logger));
   return std::unique_ptr<Logging>(new Logging());
@@ -67,4 +66,4 @@ Logging::~Logging() {
   spdlog::shutdown();
 }
 
-}  // namespace fireline::wg
+}  // namespace fireline

@@ -1,4 +1,4 @@
-// The program's log: spdlog's default logger, asynchronous, as text or as JSON lines (tools/common/log_formatter.h).
+// A program's log: spdlog's default logger, asynchronous, as text or as JSON lines (tools/common/log_formatter.h).
 // A full queue overwrites its oldest lines: no thread waits for a slow terminal.
 // Lifetime: from Logging's construction to its end, which flushes. Threads: construct after fork; log from any.
 #pragma once
@@ -6,14 +6,24 @@
 #include <string>
 
 #include "core/base/result.h"
-#include "tools/wg/options.h"
+#include "tools/common/log_formatter.h"
 
-namespace fireline::wg {
+namespace fireline {
+
+enum class LogLevel : std::uint8_t { debug, info, error, silent };
+
+struct LogOptions {
+  std::string name;  // the target of its lines
+  LogLevel level = LogLevel::info;
+  LogFormat format = LogFormat::text;
+  std::string file;    // empty: standard output
+  bool quiet = false;  // without a file: nowhere
+};
 
 class Logging {
  public:
-  // To options.log_file, else to standard output when in the foreground, else nowhere. The error is one sentence.
-  [[nodiscard]] static Result<std::unique_ptr<Logging>, std::string> start(const Options& options);
+  // The error is one sentence.
+  [[nodiscard]] static Result<std::unique_ptr<Logging>, std::string> start(const LogOptions& options);
   ~Logging();
   Logging(const Logging&) = delete;
   Logging& operator=(const Logging&) = delete;
@@ -22,4 +32,4 @@ class Logging {
   Logging() = default;
 };
 
-}  // namespace fireline::wg
+}  // namespace fireline

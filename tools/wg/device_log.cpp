@@ -27,6 +27,8 @@ std::string_view sentence_of(Kind kind) noexcept {
       return "session keys erased after 540 s without a new handshake";
     case Kind::endpoint_roamed:
       return "endpoint changed";
+    case Kind::goodbye_received:
+      return "goodbye received";
     case Kind::under_load:
       return "under load: handshakes need a cookie";
   }

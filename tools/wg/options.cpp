@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "io/tun_open.h"
+#include "tools/common/choice.h"
 
 namespace fireline::wg {
 namespace {
@@ -31,12 +32,6 @@ struct Words {
   std::string log_file;
 };
 
-template <class Value>
-struct Choice {
-  std::string_view word;
-  Value value;
-};
-
 using ThreadChoice = std::optional<io::ThreadMode>;
 constexpr std::array kThreadModes{Choice{std::string_view("split"), ThreadChoice(io::ThreadMode::split)},
                                   Choice{std::string_view("direct"), ThreadChoice(io::ThreadMode::direct)},
@@ -55,20 +50,6 @@ constexpr std::array kLogLevels{
     Choice{std::string_view("silent"), LogLevel::silent}};
 constexpr std::array kLogFormats{Choice{std::string_view("text"), LogFormat::text},
                                  Choice{std::string_view("json"), LogFormat::json}};
-
-// The value of a word, or the sentence that lists the words.
-template <class Value, std::size_t count>
-std::optional<std::string> choose(const std::array<Choice<Value>, count>& choices, std::string_view flag,
-                                  std::string_view word, Value& out) {
-  const auto found = std::ranges::find(choices, word, &Choice<Value>::word);
-  if (found != choices.end()) {
-    out = found->value;
-    return std::nullopt;
-  }
-  std::string words;
-  for (const auto& choice : choices) words += (words.empty() ? "" : ", ") + std::string(choice.word);
-  return fmt::format("{} cannot be \"{}\": use one of {}", flag, word, words);
-}
 
 void add_flags(CLI::App& app, Words& words) {
   app.set_version_flag("--version", "fireline-wg " FIRELINE_VERSION);

@@ -11,12 +11,11 @@
 #include "core/base/result.h"
 #include "core/crypto/aead.h"
 #include "io/thread_mode.h"
-#include "tools/common/log_formatter.h"
+#include "tools/common/logging.h"
 
 namespace fireline::wg {
 
 enum class UdpIo : std::uint8_t { automatic, syscall };
-enum class LogLevel : std::uint8_t { debug, info, error, silent };
 
 inline constexpr std::uint16_t kMtuMin = 576;       // RFC 791: what every IPv4 host must take
 inline constexpr std::uint16_t kMtuMax = 9000;      // jumbo frames; pools and segment sizes are made for it

@@ -11,7 +11,7 @@
 
 #include "io/http.h"
 #include "platform/linux/link_monitor.h"
-#include "tools/wg/logging.h"
+#include "tools/common/block_signals.h"
 #include "tools/wg/metrics.h"
 
 namespace fireline::wg {
@@ -21,14 +21,6 @@ using platform::LinkEvent;
 using platform::LinkMonitor;
 
 constexpr std::initializer_list<int> kSignals{SIGTERM, SIGINT, SIGHUP};
-
-void block_signals() {
-  sigset_t set;
-  sigemptyset(&set);
-  for (const int signal : kSignals) sigaddset(&set, signal);
-  pthread_sigmask(SIG_BLOCK, &set, nullptr);
-  std::signal(SIGPIPE, SIG_IGN);  // writes tell by their errno
-}
 
 class Program {
  public:
@@ -56,7 +48,7 @@ class Program {
   std::optional<LinkMonitor> link_;
   io::EventLoop::Id link_watch_ = io::EventLoop::Id::none;
   std::unique_ptr<io::HttpServer> metrics_;
-  std::unique_ptr<StatusServer> status_;
+  std::unique_ptr<LineServer> status_;
   std::unique_ptr<UapiServer> uapi_;
 };
 
@@ -74,7 +66,7 @@ Result<void, std::string> Program::start(BackendFactory make_backend, const Dire
   if (auto following = follow_link(); !following) return following;
 
   const auto& name = backend_->interface_name();
-  auto status = StatusServer::start(loop_, *backend_, name, directories.status);
+  auto status = serve_status(loop_, *backend_, name, directories.status);
   if (!status) return err(std::move(status.error()));
   status_ = std::move(*status);
   // Last, for its presence means that everything is there.
@@ -233,8 +225,12 @@ int run_command(int argc, const char* const* argv, BackendFactory make_backend) 
     notice = std::move(fork->notice);
   }
   // Before the log's thread starts: a signal that one thread does not block ends the process without cleaning up.
-  block_signals();
-  const auto log = Logging::start(*options);
+  block_signals(kSignals);
+  const auto log = Logging::start({.name = options->interface_name,
+                                   .level = options->log_level,
+                                   .format = options->log_format,
+                                   .file = options->log_file,
+                                   .quiet = !options->foreground});
   if (!log) {
     notice.failed(log.error());
     return 1;

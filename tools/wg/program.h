@@ -2,7 +2,7 @@
 // the configuration socket, or when the device fails.
 //
 //   kernel ── LinkMonitor ──┐                       ┌── UapiServer    /var/run/wireguard/INTERFACE.sock
-//   signals ── signalfd ────┤  EventLoop (control)  ├── StatusServer  /var/run/fireline/INTERFACE.sock
+//   signals ── signalfd ────┤  EventLoop (control)  ├── LineServer    /var/run/fireline/INTERFACE.sock
 //                           └──── WgBackend& ───────┴── HttpServer    --metrics
 //
 // Threads: everything on the calling thread, the control thread; the backend starts the others.

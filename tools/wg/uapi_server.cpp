@@ -7,6 +7,8 @@
 #include <algorithm>
 #include <cerrno>
 
+#include "tools/common/line_server.h"
+
 namespace fireline::wg {
 namespace {
 
@@ -107,22 +109,6 @@ Result<std::unique_ptr<UapiServer>, std::string> UapiServer::start(io::EventLoop
 
 std::string socket_path(const std::string& directory, const std::string& interface_name) {
   return fmt::format("{}/{}.sock", directory, interface_name);
-}
-
-std::string explain_socket_error(const std::string& path, std::error_code error) {
-  if (error == std::errc::address_in_use) {
-    return fmt::format("cannot listen on {}: another process serves this name: end it or choose another interface name",
-                       path);
-  }
-  if (error == std::errc::permission_denied || error == std::errc::operation_not_permitted ||
-      error == std::errc::read_only_file_system) {
-    return fmt::format("cannot create {}: {}: run as root, or give this user write access to the directory", path,
-                       error.message());
-  }
-  if (error == std::errc::file_exists) {
-    return fmt::format("cannot create {}: a file that is no socket has this name: remove it", path);
-  }
-  return fmt::format("cannot listen on {}: {}", path, error.message());
 }
 
 }  // namespace fireline::wg

@@ -68,7 +68,4 @@ class UapiServer {
 // A directory of sockets with the file INTERFACE.sock in it.
 [[nodiscard]] std::string socket_path(const std::string& directory, const std::string& interface_name);
 
-// The sentence for a socket that could not be made: name taken, no permission, or the errno.
-[[nodiscard]] std::string explain_socket_error(const std::string& path, std::error_code error);
-
 }  // namespace fireline::wg

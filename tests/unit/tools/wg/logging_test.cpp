@@ -1,4 +1,4 @@
-#include "tools/wg/logging.h"
+#include "tools/common/logging.h"
 
 #include <gtest/gtest.h>
 #include <spdlog/formatter.h>
@@ -32,10 +32,10 @@ TEST(Logging, LinesOfBothFormats) {
 
 TEST(Logging, WritesItsFileAndRespectsTheLevel) {
   const io::TemporaryDirectory directory;
-  Options options;
-  options.interface_name = "wg0";
-  options.log_file = directory.path() + "/log";
-  options.log_level = LogLevel::error;
+  LogOptions options;
+  options.name = "wg0";
+  options.file = directory.path() + "/log";
+  options.level = LogLevel::error;
   const auto before = spdlog::default_logger();
   {
     const auto log = Logging::start(options);
@@ -45,11 +45,11 @@ TEST(Logging, WritesItsFileAndRespectsTheLevel) {
   }
   spdlog::set_default_logger(before);
   std::stringstream text;
-  text << std::ifstream(options.log_file).rdbuf();
+  text << std::ifstream(options.file).rdbuf();
   EXPECT_NE(text.str().find("ERROR wg0: heard\n"), std::string::npos) << text.str();
   EXPECT_EQ(text.str().find("unheard"), std::string::npos);
 
-  options.log_file = directory.path() + "/no/such/directory";
+  options.file = directory.path() + "/no/such/directory";
   const auto refused = Logging::start(options);
   ASSERT_FALSE(refused);
   EXPECT_NE(refused.error().find("choose another with --log-file"), std::string::npos) << refused.error();

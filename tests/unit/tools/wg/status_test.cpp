@@ -302,7 +302,7 @@ TEST(StatusServer, AnswersBothForms) {
   FakeBackend backend("wg0");
   backend.status_report = example();
   RunningLoop loop;
-  const auto server = StatusServer::start(*loop, backend, "wg0", directory.path());
+  const auto server = serve_status(*loop, backend, "wg0", directory.path());
   ASSERT_TRUE(server) << server.error();
   struct stat status{};
   ASSERT_EQ(stat((*server)->path().c_str(), &status), 0);

@@ -1,0 +1,33 @@
+// Command-line words that stand for values. Start-up only.
+#pragma once
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace fireline {
+
+template <class Value>
+struct Choice {
+  std::string_view word;
+  Value value;
+};
+
+// Sets `out` to the word's value, or gives the sentence that lists the words.
+template <class Value, std::size_t count>
+[[nodiscard]] std::optional<std::string> choose(const std::array<Choice<Value>, count>& choices, std::string_view flag,
+                                                std::string_view word, Value& out) {
+  const auto found = std::ranges::find(choices, word, &Choice<Value>::word);
+  if (found != choices.end()) {
+    out = found->value;
+    return std::nullopt;
+  }
+  std::string words;
+  for (const auto& choice : choices) words += (words.empty() ? "" : ", ") + std::string(choice.word);
+  return fmt::format("{} cannot be \"{}\": use one of {}", flag, word, words);
+}
+
+}  // namespace fireline
