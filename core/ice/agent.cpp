@@ -135,6 +135,12 @@ bool Agent::handle_binding(Instant now, const Endpoint& source, const Endpoint& 
   return used;
 }
 
+std::size_t Agent::probe(Instant now, const std::optional<Endpoint>& destination) {
+  const std::size_t count = list_.hasten(now, destination);
+  settle(now);
+  return count;
+}
+
 void Agent::set_timing(Instant now, Pace pace) {
   pace_ = pace;
   list_.set_timing(now, timing_of(settings_.role, pace));

@@ -122,6 +122,9 @@ class Agent {
   bool handle_binding(Instant now, const Endpoint& source, const Endpoint& destination,
                       const stun::MessageView& message);
 
+  // Checks the pairs with that destination, or all of them, at once; failures come in their own time. Returns how many.
+  std::size_t probe(Instant now, const std::optional<Endpoint>& destination);
+
   void set_timing(Instant now, Pace pace);
   [[nodiscard]] Pace timing() const noexcept { return pace_; }
 

@@ -55,6 +55,16 @@ std::size_t CheckList::remove_failed(Instant now) {
   });
 }
 
+std::size_t CheckList::hasten(Instant now, const std::optional<Endpoint>& destination) noexcept {
+  std::size_t count = 0;
+  for (auto& pair : pairs_) {
+    if (destination && pair.destination != *destination) continue;
+    pair.next_check = std::min(pair.next_check, now);
+    ++count;
+  }
+  return count;
+}
+
 void CheckList::set_timing(Instant now, const Timing& timing) {
   timing_ = timing;
   for (auto& pair : pairs_) plan(now, pair);

@@ -70,6 +70,9 @@ class CheckList {
   // Removes what failed by `now`; returns how many.
   std::size_t remove_failed(Instant now);
 
+  // Makes the pairs with that destination, or all of them, due. Returns how many.
+  std::size_t hasten(Instant now, const std::optional<Endpoint>& destination) noexcept;
+
   // Takes effect on all pairs at once.
   void set_timing(Instant now, const Timing& timing);
 

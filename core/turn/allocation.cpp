@@ -95,6 +95,13 @@ std::optional<std::uint16_t> Allocation::channel_for(Now now, const Endpoint& pe
   return number;
 }
 
+std::optional<SendableChannel> Allocation::channel_to(Now now, const Endpoint& peer) const noexcept {
+  const auto number = channels_.sendable(now.boot, peer);
+  const auto until = channels_.sendable_until(now.boot, peer);
+  if (!number || !until) return std::nullopt;
+  return SendableChannel{.number = *number, .until = *until};
+}
+
 void Allocation::bind(Now now, const Endpoint& peer) {
   if (discarded_ || is_suspended()) {
     counters_.add(TurnCounter::bind_suspended);

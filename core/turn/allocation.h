@@ -69,6 +69,11 @@ struct ChannelPayload {
   ConstBytes payload;
 };
 
+struct SendableChannel {
+  std::uint16_t number = 0;
+  Instant until;  // ask again by then
+};
+
 struct AllocationStatus {
   AllocationState state = AllocationState::starting;
   std::optional<Endpoint> server;  // the address in use
@@ -97,6 +102,9 @@ class Allocation {
   // The channel on which data for the peer may be sent to server(), right now; the data counts as sent. Empty: drop it;
   // a binding has been started where that makes sense. O(1).
   [[nodiscard]] std::optional<std::uint16_t> channel_for(Now now, const Endpoint& peer);
+  // The same question without binding or counting: for data that others send. Checks that go through the channel keep
+  // it and stand for the data here.
+  [[nodiscard]] std::optional<SendableChannel> channel_to(Now now, const Endpoint& peer) const noexcept;
   // Makes sure that the peer's data can reach us: binds a channel now, or as soon as there is an allocation.
   void bind(Now now, const Endpoint& peer);
   // Asks the relay whether the allocation still exists, and believes silence after a second. Starts anew when

@@ -13,9 +13,16 @@ constexpr bool in_range(std::uint16_t number) noexcept {
 std::optional<std::uint16_t> Channels::sendable(Instant now, const Endpoint& peer) const noexcept {
   const Channel* channel = find(peer);
   if (channel == nullptr) return std::nullopt;
-  const bool behind_request = channel->in_flight && channel->pipelined && now - channel->sent_at < kChannelLifetime;
-  if (!channel->live(now) && !behind_request) return std::nullopt;
+  if (!channel->live(now) && !channel->behind_request(now)) return std::nullopt;
   return channel->number;
+}
+
+std::optional<Instant> Channels::sendable_until(Instant now, const Endpoint& peer) const noexcept {
+  const Channel* channel = find(peer);
+  if (channel == nullptr) return std::nullopt;
+  if (channel->live(now)) return channel->bound_at + kChannelLifetime;
+  if (channel->behind_request(now)) return channel->sent_at + kChannelLifetime;
+  return std::nullopt;
 }
 
 std::optional<Endpoint> Channels::receive(Instant now, std::uint16_t number) noexcept {
@@ -34,7 +41,11 @@ std::optional<std::uint16_t> Channels::begin_bind(Instant now, const Endpoint& p
   if (const auto known = slots_by_peer_.find(peer); known != slots_by_peer_.end()) {
     Channel& channel = channels_[known->second];
     if (!channel.cooled_down(now)) {
+#ifdef FIRELINE_PLANTED_EARLY_CHANNEL_DATA
+      channel.pipelined = true;
+#else
       channel.pipelined = !channel.confirmed || channel.live(now);
+#endif
       channel.in_flight = true;
       channel.sent_at = now;
       return channel.number;

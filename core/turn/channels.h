@@ -34,6 +34,9 @@ class Channels {
   // The number on which data for the peer may leave: bound, or its first ChannelBind is on the way and goes ahead of
   // the data. A lapsed channel that is bound again carries data only from the answer on. O(1).
   [[nodiscard]] std::optional<std::uint16_t> sendable(Instant now, const Endpoint& peer) const noexcept;
+  // Until when sendable() says so without another answer of the relay; of a first ChannelBind on the way the longest
+  // that its answer may take.
+  [[nodiscard]] std::optional<Instant> sendable_until(Instant now, const Endpoint& peer) const noexcept;
   // The peer whose data arrives on a bound channel; notes that there was some. O(1).
   [[nodiscard]] std::optional<Endpoint> receive(Instant now, std::uint16_t number) noexcept;
 
@@ -67,6 +70,10 @@ class Channels {
     bool pipelined = false;  // data may follow the request in flight
     bool received = false;   // data since the last answer
 
+    // Behind its first ChannelBind, which goes ahead of the data.
+    [[nodiscard]] bool behind_request(Instant now) const noexcept {
+      return in_flight && pipelined && now - sent_at < kChannelLifetime;
+    }
     [[nodiscard]] bool live(Instant now) const noexcept { return confirmed && now - bound_at < kChannelLifetime; }
     [[nodiscard]] bool wants_refresh(Instant now) const noexcept;
     [[nodiscard]] bool cooled_down(Instant now) const noexcept;

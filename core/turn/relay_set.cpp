@@ -36,6 +36,16 @@ void RelaySet::update(Now now, std::span<const std::string> removed, std::span<c
   if (!relays_.empty()) std::erase_if(events_, [](const auto& e) { return e.kind == RelayEventKind::none_left; });
 }
 
+void RelaySet::refresh(Now now) {
+  for (Relay& relay : relays_) relay.allocation->refresh(now);
+}
+
+bool RelaySet::refresh(Now now, const Endpoint& server) {
+  Allocation* allocation = find_by_server(server);
+  if (allocation != nullptr) allocation->refresh(now);
+  return allocation != nullptr;
+}
+
 void RelaySet::reset() {
   for (const Relay& relay : relays_) remember(*relay.allocation);
   relays_.clear();

@@ -59,11 +59,16 @@ class RelaySet {
   // The portal's messages: `connected` relays are new, known, or replaced when an address or the credentials differ;
   // `removed` ones go; all others are asked whether our allocation still exists.
   void update(Now now, std::span<const std::string> removed, std::span<const RelayEntry> connected);
+  // Asks every relay whether our allocation still exists; or the one with that address alone: false when there is none.
+  void refresh(Now now);
+  bool refresh(Now now, const Endpoint& server);
   // Forgets all relays without a word to them or about them, as a change of network wants it.
   void reset();
 
   // Classifies a datagram by its source and handles it if it comes from a relay. A peer may have the relays' port too.
   [[nodiscard]] Received receive(Now now, const Endpoint& source, const Endpoint& local, ConstBytes datagram);
+  // Another datagram out of the channel of the last payload, which the caller recognised by itself.
+  void count_channel_data() noexcept { counters_.add(TurnCounter::channel_data); }
   [[nodiscard]] Origin origin_of(const Endpoint& source) const noexcept;
 
   // One of the current relays, each with the same chance, finished or not. Empty: there are none.
