@@ -73,6 +73,11 @@ void Device::watch_data(const crypto::PublicKey& peer) {
   if (Peer* known = state_->peers.find(peer); known != nullptr) known->data_watched = true;
 }
 
+std::optional<Instant> Device::unanswered_since(const crypto::PublicKey& peer) const {
+  const Peer* known = state_->peers.find(peer);
+  return known == nullptr ? std::nullopt : known->timers.unanswered_since();
+}
+
 std::unique_ptr<packet::Work> Device::make_work() {
   return std::make_unique<DeviceWork>();
 }

@@ -80,6 +80,8 @@ class Device final : public packet::Engine {
   [[nodiscard]] std::optional<Instant> last_data(const crypto::PublicKey& peer) const;
   // The next of them gives the event data_moved, once: a peer that was idle is not.
   void watch_data(const crypto::PublicKey& peer);
+  // When the first IP packet was sent since which nothing authentic came back; empty while nothing is unanswered.
+  [[nodiscard]] std::optional<Instant> unanswered_since(const crypto::PublicKey& peer) const;
 
   std::unique_ptr<packet::Work> make_work() override;
   void plan(Now now, packet::TunBatch& batch, packet::Work& work) override;

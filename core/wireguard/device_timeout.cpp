@@ -90,10 +90,8 @@ void give_up(DeviceState& state, Now now, Peer& peer) {
   clear_queue(state, peer);
   peer.initiation_postponed = false;
   peer.timers.given_up(now.boot);
-  if (state.profile.expiry_fails_peer) {
-    forget_sessions(peer);
-    peer.timers.stop();
-  }
+  // The session stays until the layer above removes the peer: it may want to say goodbye.
+  if (state.profile.expiry_fails_peer) peer.timers.stop();
   state.report(DeviceEvent::Kind::handshake_given_up, &peer);
 }
 

@@ -56,7 +56,10 @@ void Timers::given_up(Instant now) noexcept {
 }
 
 void Timers::data_sent(Instant now, Jitter& jitter) noexcept {
-  if (!armed(Timer::new_handshake)) set(Timer::new_handshake, now + kKeepaliveTimeout + kRekeyTimeout + jitter.next());
+  if (!armed(Timer::new_handshake)) {
+    set(Timer::new_handshake, now + kKeepaliveTimeout + kRekeyTimeout + jitter.next());
+    unanswered_since_ = now;
+  }
   if (!rekey_by_age_ || !initiator_ || data_sent_) return;
   data_sent_ = true;
   bring_forward(Timer::rekey, std::max(derived_ + kRekeyAfterTime, now) + jitter.next());

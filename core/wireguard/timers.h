@@ -107,6 +107,10 @@ class Timers {
   [[nodiscard]] bool initiated_last() const noexcept { return initiator_; }
   [[nodiscard]] bool armed(Timer timer) const noexcept { return at(timer) != Instant::max(); }
   [[nodiscard]] Instant deadline(Timer timer) const noexcept { return at(timer); }
+  // When Timer::new_handshake was set, while it is.
+  [[nodiscard]] std::optional<Instant> unanswered_since() const noexcept {
+    return armed(Timer::new_handshake) ? std::optional(unanswered_since_) : std::nullopt;
+  }
   // Instant::max(): none is set.
   [[nodiscard]] Instant earliest() const noexcept;
   // A timer that is due, cleared.
@@ -122,6 +126,7 @@ class Timers {
   Duration attempt_time_;
   bool rekey_by_age_;
   Instant give_up_at_ = Instant::max();
+  Instant unanswered_since_{};
   Duration persistent_interval_{0};
   bool another_keepalive_ = false;  // data came while send_keepalive was set
   // The last session, for rekey.
