@@ -52,7 +52,8 @@ enum class NodeCounter : std::uint8_t {
   relays_chosen_again,
   proactive_handshakes,
   goodbyes_sent,
-  hints,          // ICMP errors and silence that led to probes
+  silences_probed,
+  hints,          // ICMP errors that led to probes
   hints_ignored,  // too soon after another, or about nobody
   lost_events,    // not fetched in time
   count_
@@ -93,6 +94,7 @@ enum class NodeCounter : std::uint8_t {
       "node.relays.chosen_again",
       "node.handshakes.proactive",
       "node.goodbyes.sent",
+      "node.silences_probed",
       "node.hints",
       "node.hints.ignored",
       "node.events.lost",

@@ -127,8 +127,8 @@ void RelayHost::flush(Train& train) {
   if (train.count() != 0) network_.send(host_, std::exchange(train, Train()));
 }
 
-bool RelayHost::open_port(std::uint16_t port, relay::Families) {
-  return ports_.insert(port).second;
+relay::Host::Opened RelayHost::open_port(std::uint16_t port, relay::Families) {
+  return ports_.insert(port).second ? Opened::done : Opened::unusable;
 }
 
 void RelayHost::close_port(std::uint16_t port) {

@@ -53,7 +53,7 @@ class RelayHost final : public Receiver, public relay::Host {
 
  private:
   // relay::Host
-  [[nodiscard]] bool open_port(std::uint16_t port, relay::Families families) override;
+  [[nodiscard]] Opened open_port(std::uint16_t port, relay::Families families) override;
   void close_port(std::uint16_t port) override;
   void send_control(const Endpoint& to, std::span<const std::byte> message) override;
   void send_peer(std::uint16_t port, const Endpoint& to, std::span<const std::byte> data) override;
