@@ -1,7 +1,9 @@
 // A device with one peer and an established session, against datagrams and TUN packets of the fuzzer's making. The
 // harness is the peer: it holds the session's keys and the mac1 key, so that the fuzzer gets behind tag and mac1.
-// The input is a list of acts: a byte that chooses, a byte that gives a length, and so many bytes. The oracle: after
-// every input the ledger of device_counters.h balances, every buffer is given back, and each train obeys its limits.
+// The input is a list of acts: a byte that chooses, a byte that gives a length, and so many bytes. Bit 4 of the first
+// byte makes what is received come through a relay: a channel header in front of each datagram, and at times less than
+// one. The oracle: after every input the ledger of device_counters.h balances, every buffer is given back, and each
+// train obeys its limits; on a channel each segment has a header that says its length.
 // libraries: fireline_core_wireguard
 // covers: core/wireguard/device_receive.cpp core/wireguard/device_send.cpp core/wireguard/train_builder.cpp
 #include <algorithm>
@@ -11,6 +13,7 @@
 #include <vector>
 
 #include "core/crypto/xaead.h"
+#include "core/stun/channel_data.h"
 #include "core/wireguard/cookie.h"
 #include "core/wireguard/device.h"
 #include "core/wireguard/messages.h"
@@ -57,6 +60,9 @@ class HeapBuffers final : public packet::BufferSource {
 };
 
 const Endpoint kPeerEndpoint = *Endpoint::parse("192.0.2.1:51820");
+const Endpoint kRelay4 = *Endpoint::parse("192.0.2.100:3478");
+const Endpoint kRelay6 = *Endpoint::parse("[2001:db8::100]:3478");
+constexpr std::uint16_t kChannel = 0x4000;
 const StaticIdentity kPeer(seeded_key(1));
 const StaticIdentity kOwn(seeded_key(2));
 const RemoteIdentity kToDevice(kPeer, kOwn.public_key());
@@ -66,7 +72,10 @@ class Harness {
  public:
   Harness()
       : aead_(crypto::make_aead(crypto::AeadBackend::libsodium)),
-        device_({.profile = kPaperProfile, .mtu = 1420, .tun_offloads = {.tcp4 = true, .tcp6 = true, .udp = true}},
+        device_({.profile = kPaperProfile,
+                 .mtu = 1420,
+                 .tun_offloads = {.tcp4 = true, .tcp6 = true, .udp = true},
+                 .queue_without_path = true},
                 now_, large_, small_, random_, *aead_) {
     DeviceUpdate update;
     update.private_key = kOwn.private_key();
@@ -92,6 +101,7 @@ class Harness {
     const std::size_t length = std::min<std::size_t>(std::to_integer<std::size_t>(input[1]), input.size() - 2);
     const ConstBytes argument = input.subspan(2, length);
     input = input.subspan(2 + length);
+    relayed_ = (what & 16u) != 0;
     switch (what % 12) {
       case 0:
         receive({argument.begin(), argument.end()});
@@ -144,7 +154,7 @@ class Harness {
     const Counters<DeviceCounter>& counters = device_.counters();
     tun += counters.get(DeviceCounter::sealed);
     for (const auto counter : {DeviceCounter::opened, DeviceCounter::keepalives, DeviceCounter::initiations,
-                               DeviceCounter::responses, DeviceCounter::cookie_replies}) {
+                               DeviceCounter::responses, DeviceCounter::cookie_replies, DeviceCounter::goodbyes}) {
       udp += counters.get(counter);
     }
     counters.for_each([&](std::string_view name, std::uint64_t value) {
@@ -214,17 +224,20 @@ class Harness {
     return {message.begin(), message.end()};
   }
 
-  // In a buffer of exactly its size, so that reading behind it is seen. Longer ones arrive as three pieces of a train.
+  // In a buffer of exactly its size, so that reading behind it is seen. Longer ones arrive as three pieces of a train;
+  // through a relay, the rest of whose channel headers is the fuzzer's.
   void receive(const Message& message) {
     packet::UdpBatch batch;
     messages_.push_back(std::make_unique<Message>(message));
+    if (relayed_) messages_.back()->insert(messages_.back()->begin(), stun::kChannelHeaderBytes, std::byte{0x40});
     const Bytes bytes(*messages_.back());
     const std::size_t segment = bytes.size() > 240 ? (bytes.size() + 2) / 3 : bytes.size();
     batch.datagrams.push_back({.bytes = bytes,
                                .segment_bytes = static_cast<std::uint16_t>(segment),
                                .ecn = static_cast<packet::Ecn>(bytes.size() % 4),
                                .source = kPeerEndpoint,
-                               .local = {}});
+                               .local = {},
+                               .skip = static_cast<std::uint16_t>(relayed_ ? stun::kChannelHeaderBytes : 0)});
     works_.push_back(device_.make_work());
     device_.plan(now_, batch, *works_.back());
   }
@@ -253,6 +266,7 @@ class Harness {
   void configure(ConstBytes bytes) {
     if (bytes.empty()) return;
     const unsigned what = std::to_integer<unsigned>(bytes[0]);
+    if ((what & 128u) != 0) return set_path(what, bytes);
     DeviceUpdate update;
     switch (what % 5) {
       case 0:
@@ -275,6 +289,24 @@ class Harness {
     device_.apply(now_, update, output_);
   }
 
+  void set_path(unsigned what, ConstBytes bytes) {
+    switch (what % 4) {
+      case 0:
+        device_.set_path(now_, kPeer.public_key(), std::nullopt, output_);
+        break;
+      case 1:
+        device_.set_path(now_, kPeer.public_key(), PeerPath{.destination = kPeerEndpoint}, output_);
+        break;
+      case 2:
+        device_.set_path(now_, kPeer.public_key(),
+                         PeerPath{.destination = (what & 8u) != 0 ? kRelay4 : kRelay6, .channel = kChannel}, output_);
+        break;
+      default:
+        device_.send_packet(now_, kPeer.public_key(), bytes, output_);
+        break;
+    }
+  }
+
   void commit_all() {
     for (const auto& work : works_) {
       work->kind == packet::Work::Kind::seal ? aead_->seal(work->jobs) : aead_->open(work->jobs);
@@ -291,6 +323,7 @@ class Harness {
         require(train.segment_bytes != 0 && train.bytes.size() <= packet::kTrainBytesV6);
         require((train.bytes.size() - 1) / train.segment_bytes < packet::kTrainSegments);
         require(batch == &output_.udp(train.destination.address.family()));
+        if (train.destination == kRelay4 || train.destination == kRelay6) check_channel(train);
       }
       batch->clear();
     }
@@ -299,6 +332,16 @@ class Harness {
     }
     output_.tun.clear();
     while (device_.poll_event()) {
+    }
+  }
+
+  static void check_channel(const packet::UdpTrain& train) {
+    for (std::size_t at = 0; at < train.bytes.size(); at += train.segment_bytes) {
+      const auto datagram =
+          train.bytes.subspan(at, std::min<std::size_t>(train.segment_bytes, train.bytes.size() - at));
+      const auto data = stun::ChannelDataView::parse(datagram);
+      require(data && data->channel == kChannel && data->payload.size() == datagram.size() - stun::kChannelHeaderBytes);
+      require(classify(data->payload).has_value());
     }
   }
 
@@ -315,6 +358,7 @@ class Harness {
   TransportKeys keys_;
   std::uint32_t remote_index_ = 0;
   std::uint64_t counter_ = 0;
+  bool relayed_ = false;
 };
 
 constexpr std::size_t kActsMax = 64;  // an input of more is slow and shows nothing new

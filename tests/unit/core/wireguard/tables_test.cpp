@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "core/base/deadline_heap.h"
+#include "core/wireguard/event_queue.h"
 #include "core/wireguard/handshake_queue.h"
 #include "core/wireguard/index_table.h"
 #include "core/wireguard/peer.h"
@@ -181,6 +182,28 @@ TEST(HandshakeQueue, IsBoundedAndKeepsOrder) {
     ASSERT_EQ(taken.source.port, i);
   }
   EXPECT_TRUE(queue.empty());
+}
+
+TEST(EventQueue, GrowsToItsLimitAndThenTheOldestGo) {
+  for (const std::size_t limit : {std::size_t{1}, std::size_t{7}, std::size_t{16}, std::size_t{100}}) {
+    EventQueue queue(limit);
+    const auto event = [](std::uint32_t number) {
+      DeviceEvent made;
+      store_le32(made.peer.bytes, 0, number);
+      return made;
+    };
+    const auto number = [](const DeviceEvent& taken) { return load_le32(taken.peer.bytes, 0); };
+    std::uint32_t pushed = 0;
+    std::uint32_t popped = 0;
+    // Grows while its first event is not in the first place.
+    for (; pushed < std::min<std::uint32_t>(5, static_cast<std::uint32_t>(limit)); ++pushed)
+      EXPECT_TRUE(queue.push(event(pushed)));
+    EXPECT_EQ(number(*queue.pop()), popped++);
+    while (pushed - popped < limit) EXPECT_TRUE(queue.push(event(pushed++)));
+    for (int i = 0; i < 3; ++i, ++popped) EXPECT_FALSE(queue.push(event(pushed++)));
+    for (; popped < pushed; ++popped) ASSERT_EQ(number(queue.pop().value()), popped);
+    EXPECT_FALSE(queue.pop().has_value());
+  }
 }
 
 }  // namespace
