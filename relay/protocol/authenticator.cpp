@@ -1,5 +1,7 @@
 #include "relay/protocol/authenticator.h"
 
+#include <cstdlib>
+
 #include "core/stun/integrity.h"
 
 namespace fireline::relay {
@@ -43,6 +45,12 @@ Authenticator::Verdict Authenticator::check(const Now& now, const Endpoint& clie
     verdict.silent = false;
   }
   return verdict;
+}
+
+void Authenticator::set_credentials(Credentials credentials) {
+  const auto realm_of = [](const auto& one) { return one.realm(); };
+  if (credentials.index() != credentials_.index() || std::visit(realm_of, credentials) != realm()) std::abort();
+  credentials_ = std::move(credentials);
 }
 
 Nonce Authenticator::issue_nonce(const Endpoint& client, const Verdict& verdict) {

@@ -19,8 +19,6 @@ namespace fireline::relay {
 
 class Authenticator {
  public:
-  using Credentials = std::variant<FirezoneCredentials, StaticCredentials>;
-
   Authenticator(Credentials credentials, const Limits& limits, Counters<ServerCounter>& counters,
                 crypto::Random& random)
       : credentials_(std::move(credentials)), counters_(counters), nonces_(limits.nonces, limits.nonce_uses, random) {}
@@ -32,6 +30,9 @@ class Authenticator {
     std::string_view username;             // borrows the message; empty without one
     std::optional<Nonce> presented;        // came with the request
   };
+  // Of the same kind and realm: whoever asks is_firezone() or realm() once may remember it.
+  void set_credentials(Credentials credentials);
+
   // Counts a use of the nonce as soon as it is known, before the signature is checked.
   [[nodiscard]] Verdict check(const Now& now, const Endpoint& client, const stun::MessageView& message);
 

@@ -11,6 +11,7 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <variant>
 
 #include "core/base/result.h"
 #include "core/base/time.h"
@@ -83,5 +84,7 @@ class StaticCredentials {
   std::string realm_;
   std::map<std::string, stun::LongTermKey, std::less<>> keys_;  // the password itself is not kept
 };
+
+using Credentials = std::variant<FirezoneCredentials, StaticCredentials>;
 
 }  // namespace fireline::relay

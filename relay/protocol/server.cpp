@@ -129,6 +129,10 @@ void Server::handle_timeout(Now now) {
   state_->lifetimes.expire(now.boot);
 }
 
+void Server::set_credentials(Credentials credentials) {
+  state_->authenticator.set_credentials(std::move(credentials));
+}
+
 void Server::set_peer_rules(PeerRules rules) {
   state_->set_rules(std::move(rules));
   state_->lifetimes.apply(state_->rules);

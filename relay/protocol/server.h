@@ -83,6 +83,10 @@ class Server {
   [[nodiscard]] std::optional<Instant> poll_timeout() const;
   void handle_timeout(Now now);
 
+  // New users, or another secret: of the kind and realm that the server began with. Allocations stay until their next
+  // Refresh, which a removed user cannot sign.
+  void set_credentials(Credentials credentials);
+
   // New rules: channels and permissions of peers that they refuse go at once, fast path included.
   void set_peer_rules(PeerRules rules);
 

@@ -23,7 +23,7 @@ struct ServerConfig {
   std::string software = "fireline-relay; rev=xxxx";  // fewer than 128 characters; empty: no SOFTWARE
   // FirezoneCredentials: channels only, one allocation per username. StaticCredentials: RFC 8656 with permissions,
   // Send and Data indications, channel numbers up to 0x7FFF as RFC 5766 has them.
-  std::variant<FirezoneCredentials, StaticCredentials> credentials;
+  Credentials credentials;
   PeerRules peers;
   Limits limits;
 };

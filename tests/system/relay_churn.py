@@ -9,21 +9,18 @@ usage: relay_churn.py [--generations N] [--dual]
              508, and as many must fit the next time
 """
 import argparse
-import base64
 import collections
-import hashlib
 import hmac
 import socket
 import struct
 import time
 
 import lab
+from firezone_client import EXPIRY, long_term_key, write_secret
 from relay_lab import PEER, PORT, PUBLIC, Relay
 from turn_client import ALLOCATE, CHANNEL, CHANNEL_BIND, COOKIE, REFRESH, attribute, attributes, xor_address
 
 ALLOCATIONS = 16384
-SECRET = "4c98bf59c99b3e467ecd7cf9d6b3e5279645fca59be67bc5bb4af3cf653761ab"
-EXPIRY = 4102444800
 WINDOW = 128  # requests in flight: few enough for any receive buffer
 RETRY_SECONDS = 0.5
 GIVE_UP_SECONDS = 60  # without any answer
@@ -43,15 +40,9 @@ class Crowd:
         self.socket.bind(("0.0.0.0", 40000))
         self.addresses = [bytes((10, 90, number >> 8, number & 255)) for number in range(count)]
         self.number_of = {address: number for number, address in enumerate(self.addresses)}
-        self.keys = [self.key_of(number) for number in range(count)]
+        self.keys = [long_term_key(number) for number in range(count)]
         self.nonces = [None] * count
         self.dual = dual
-
-    @staticmethod
-    def key_of(number):
-        digest = hashlib.sha256(f"{EXPIRY}:{SECRET}:{number}".encode()).digest()
-        password = base64.b64encode(digest).decode().rstrip("=")
-        return hashlib.md5(f"{EXPIRY}:{number}:firezone:{password}".encode()).digest()
 
     def request(self, number, method, given):
         transaction = struct.pack("!III", method, number, 0)
@@ -131,10 +122,7 @@ def scenario(laboratory, generations, dual):
     ends = Relay(laboratory)
     ends.client.run("ip", "route", "add", "local", "10.90.0.0/16", "dev", "lo")
     ends.relay.run("ip", "route", "add", "10.90.0.0/16", "via", "10.81.0.1")
-    secret = laboratory.folder / "secret"
-    secret.touch(mode=0o600)
-    secret.write_text(SECRET)
-    process = ends.start_firezone(secret, "--max-answers-total", "1000000", "--log-level", "warn")
+    process = ends.start_firezone(write_secret(laboratory.folder), "--max-answers-total", "1000000", "--log-level", "warn")
     limit = descriptor_limit(process)
     crowd = Crowd(ends.client, ALLOCATIONS, dual)
     fits = min(ALLOCATIONS, (limit - DESCRIPTORS_SPARE) // (2 if dual else 1))

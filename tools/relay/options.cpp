@@ -16,7 +16,7 @@ struct Words {
   std::string token, name, api_url;
   std::string public_ip4, public_ip6, bind_ip4, bind_ip6;
   std::string listen_port, lowest_port, highest_port;
-  std::string auth, users, realm, secret_file;
+  std::string auth, users, realm, secret_file, peer_rules;
   std::vector<std::string> allow_peers, deny_peers;
   std::string allocations_max, user_allocations_max, channels_max, permissions_max, nonces_max;
   std::string answers_source, answers_total;
@@ -26,6 +26,7 @@ struct Words {
   std::string health, control;
   bool no_gso = false;
   bool no_gro = false;
+  bool debug = false;
 };
 
 using Wrong = std::optional<std::string>;
@@ -59,6 +60,10 @@ void add_users(CLI::App& app, Words& words) {
   app.add_option("--deny-peer", words.deny_peers, "Prefix that may not be a peer; repeat it")
       ->delimiter(',')
       ->envname("FIRELINE_RELAY_DENY_PEER");
+  app.add_option(
+         "--peer-rules", words.peer_rules,
+         "File of lines \"allow PREFIX\" and \"deny PREFIX\" beside those flags; SIGHUP reads it and --users again")
+      ->envname("FIRELINE_RELAY_PEER_RULES");
 }
 
 void add_limits(CLI::App& app, Words& words) {
@@ -102,6 +107,9 @@ void add_operations(CLI::App& app, Words& words) {
       ->group("XDP");
   app.add_option("--ebpf-attach-mode", words.attach_mode, "driver (default) or generic")
       ->envname("EBPF_ATTACH_MODE")
+      ->group("XDP");
+  app.add_flag("--ebpf-debug", words.debug, "Log each frame that XDP saw: target eBPF, level trace. Slows all of them")
+      ->envname("FIRELINE_RELAY_EBPF_DEBUG")
       ->group("XDP");
   app.add_option("--ebpf-int4-addr", words.interface4, "The interface's IPv4 address (default: read from it)")
       ->envname("EBPF_INT4_ADDR")
@@ -221,6 +229,7 @@ Wrong read_users(const Words& words, RelayOptions& options) {
   options.auth = words.auth == "static" ? AuthKind::fixed : AuthKind::firezone;
   options.users_file = words.users;
   options.secret_file = words.secret_file;
+  options.peer_rules_file = words.peer_rules;
   if (!words.realm.empty()) options.realm = words.realm;
   if (auto wrong = read_prefixes("--allow-peer", words.allow_peers, options.allow_peers)) return wrong;
   if (auto wrong = read_prefixes("--deny-peer", words.deny_peers, options.deny_peers)) return wrong;
@@ -292,12 +301,14 @@ Wrong read_offload(const Words& words, RelayOptions& options) {
     if (!words.interface4.empty() || !words.interface6.empty()) {
       return "--ebpf-int4-addr and --ebpf-int6-addr need --ebpf-offloading INTERFACE";
     }
+    if (words.debug) return "--ebpf-debug needs --ebpf-offloading INTERFACE";
     if (!words.attach_mode.empty() && words.attach_mode != "driver" && words.attach_mode != "generic") {
       return fmt::format("--ebpf-attach-mode cannot be \"{}\": use driver or generic", words.attach_mode);
     }
     return std::nullopt;
   }
-  OffloadOptions offload{.interface = words.interface, .mode = AttachMode::driver, .interface4 = {}, .interface6 = {}};
+  OffloadOptions offload{
+      .interface = words.interface, .mode = AttachMode::driver, .interface4 = {}, .interface6 = {}, .debug = false};
   if (words.attach_mode == "generic") {
     offload.mode = AttachMode::generic;
   } else if (!words.attach_mode.empty() && words.attach_mode != "driver") {
@@ -305,6 +316,7 @@ Wrong read_offload(const Words& words, RelayOptions& options) {
   }
   if (auto wrong = read_address("--ebpf-int4-addr", words.interface4, Family::v4, offload.interface4)) return wrong;
   if (auto wrong = read_address("--ebpf-int6-addr", words.interface6, Family::v6, offload.interface6)) return wrong;
+  offload.debug = words.debug;
   options.offload = std::move(offload);
   return std::nullopt;
 }

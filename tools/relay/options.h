@@ -23,6 +23,7 @@ struct OffloadOptions {
   AttachMode mode = AttachMode::driver;
   std::optional<IpAddress> interface4;
   std::optional<IpAddress> interface6;
+  bool debug = false;  // an event for each frame
 };
 
 struct RelayOptions {
@@ -39,6 +40,7 @@ struct RelayOptions {
   std::string secret_file;
   std::vector<Prefix> allow_peers;
   std::vector<Prefix> deny_peers;
+  std::string peer_rules_file;
   Limits limits;
   std::optional<std::uint64_t> rng_seed;
   RelayLogFormat log_format = RelayLogFormat::text;

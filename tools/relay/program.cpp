@@ -14,7 +14,6 @@
 #include "io/event_loop.h"
 #include "io/http.h"
 #include "io/loop_thread.h"
-#include "platform/linux/interface_addresses.h"
 #include "platform/linux/privileges.h"
 #include "relay/protocol/server.h"
 #include "relay/relay_loop.h"
@@ -22,6 +21,7 @@
 #include "tools/relay/event_log.h"
 #include "tools/relay/logging.h"
 #include "tools/relay/options.h"
+#include "tools/relay/peer_rules_file.h"
 #include "tools/relay/rate.h"
 #include "tools/relay/report.h"
 #include "tools/relay/revision.h"
@@ -35,8 +35,10 @@ namespace {
 constexpr std::uint64_t kDescriptors = 40'000;
 // Of those, for what is no relay socket: log, maps, route and control sockets, connections to both HTTP listeners.
 constexpr std::uint64_t kOtherDescriptors = 100;
+// The debug ring holds 10,000 frames, a call takes 4,096 of them; what comes faster is counted and not told.
+constexpr Duration kFramesEvery = std::chrono::milliseconds(20);
 constexpr Duration kStatisticsEvery = std::chrono::seconds(10);
-constexpr std::initializer_list<int> kSignals{SIGTERM, SIGINT};
+constexpr std::initializer_list<int> kSignals{SIGTERM, SIGINT, SIGHUP};
 
 void block_signals() {
   sigset_t set;
@@ -68,7 +70,9 @@ class Program {
   [[nodiscard]] int run();
 
  private:
-  [[nodiscard]] ServerConfig server_config(Credentials credentials) const;
+  [[nodiscard]] ServerConfig server_config(Credentials credentials, PeerRules peers) const;
+  void on_signal(int number);
+  [[nodiscard]] Result<void, std::string> reload();
   void listen();
   void listen_on(const char* flag, const Endpoint& endpoint, io::HttpRequestHandler handler,
                  std::unique_ptr<io::HttpServer>& out);
@@ -78,6 +82,7 @@ class Program {
   [[nodiscard]] RelayReport report() const;
   [[nodiscard]] std::uint64_t userspace_bytes() const;
   void log_statistics();
+  void log_frames();
   void say_start() const;
 
   const RelayOptions& options_;
@@ -99,7 +104,7 @@ class Program {
 };
 
 Result<void, std::string> Program::set_up() {
-  if (!control_.watch_signals(kSignals, [this](int) { loop_->stop(); })) {
+  if (!control_.watch_signals(kSignals, [this](int number) { on_signal(number); })) {
     return err(std::string("cannot receive signals: too many descriptors"));
   }
   if (auto fewer = platform::raise_descriptor_limit(kDescriptors)) warnings_.push_back(std::move(*fewer));
@@ -107,6 +112,8 @@ Result<void, std::string> Program::set_up() {
   crypto::Random& random = seeded_random_ ? static_cast<crypto::Random&>(*seeded_random_) : system_random_;
   auto credentials = read_credentials(options_, random);
   if (!credentials) return err(std::move(credentials.error()));
+  auto peers = read_peer_rules(options_);
+  if (!peers) return err(std::move(peers.error()));
 
   auto loop =
       RelayLoop::make({.families = {.v4 = options_.public_ip4.has_value(), .v6 = options_.public_ip6.has_value()},
@@ -134,27 +141,13 @@ Result<void, std::string> Program::set_up() {
   logging_ = std::move(*logging);
   if (auto refused = platform::drop_privileges()) warnings_.push_back(std::move(*refused));
 
-  server_ = std::make_unique<Server>(server_config(std::move(*credentials)), *loop_, random);
+  server_ = std::make_unique<Server>(server_config(std::move(*credentials), std::move(*peers)), *loop_, random);
   loop_->serve(*server_);
   loop_->set_observer([this](const Event& event) { events_.write(event, loop_->now().boot); });
   return {};
 }
 
-ServerConfig Program::server_config(Credentials credentials) const {
-  PeerRules peers{.refuse_private = options_.auth == AuthKind::fixed,
-                  .allow = options_.allow_peers,
-                  .deny = options_.deny_peers,
-                  .host_prefixes = {},
-                  .own_addresses = {},
-                  .lowest_port = options_.lowest_port,
-                  .highest_port = options_.highest_port};
-  for (const auto& [address, prefix] : platform::interface_addresses()) {
-    peers.host_prefixes.push_back(prefix);
-    peers.own_addresses.push_back(address);
-  }
-  for (const auto& address : {options_.public_ip4, options_.public_ip6}) {
-    if (address) peers.own_addresses.push_back(*address);
-  }
+ServerConfig Program::server_config(Credentials credentials, PeerRules peers) const {
   return {.public_ip4 = options_.public_ip4,
           .public_ip6 = options_.public_ip6,
           .listen_port = options_.listen_port,
@@ -171,9 +164,31 @@ int Program::run() {
   logged_at_ = started_;
   say_start();
   log_statistics();
+  if (options_.offload && options_.offload->debug) log_frames();
   loop_->run();
   spdlog::info("Goodbye!");
   return 0;
+}
+
+void Program::on_signal(int number) {
+  if (number != SIGHUP) return loop_->stop();
+  if (const auto done = reload(); !done) spdlog::warn("SIGHUP changes nothing: {}", done.error());
+}
+
+// All of it or nothing. The stamp secret stays: another one would be another relay.
+Result<void, std::string> Program::reload() {
+  auto peers = read_peer_rules(options_);
+  if (!peers) return err(std::move(peers.error()));
+  std::size_t users = 0;
+  if (options_.auth == AuthKind::fixed) {
+    auto credentials = read_credentials(options_, system_random_);
+    if (!credentials) return err(std::move(credentials.error()));
+    users = std::get<StaticCredentials>(*credentials).size();
+    server_->set_credentials(std::move(*credentials));
+  }
+  spdlog::info("SIGHUP: {} users, {} prefixes allowed, {} denied", users, peers->allow.size(), peers->deny.size());
+  server_->set_peer_rules(std::move(*peers));
+  return {};
 }
 
 void Program::say_start() const {
@@ -307,6 +322,11 @@ void Program::log_statistics() {
     logged_bytes_ = bytes;
   }
   static_cast<void>(control_.at(now + kStatisticsEvery, [this] { log_statistics(); }));
+}
+
+void Program::log_frames() {
+  xdp_->log_frames();
+  static_cast<void>(control_.after(kFramesEvery, [this] { log_frames(); }));
 }
 
 }  // namespace

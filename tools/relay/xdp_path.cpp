@@ -1,5 +1,6 @@
 #include "tools/relay/xdp_path.h"
 
+#include <arpa/inet.h>
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
@@ -23,6 +24,7 @@ class AttachedPath final : public XdpPath {
   [[nodiscard]] std::string description() const override { return description_; }
   [[nodiscard]] const std::vector<std::string>& warnings() const override { return offload_.warnings(); }
   [[nodiscard]] std::uint64_t add_counters(std::vector<NamedNumber>& counters) const override;
+  void log_frames() override;
 
  private:
   XdpOffload offload_;
@@ -62,6 +64,17 @@ std::uint64_t AttachedPath::add_counters(std::vector<NamedNumber>& counters) con
   return bytes;
 }
 
+void AttachedPath::log_frames() {
+  const auto events = offload_.drain_debug();
+  const auto log = spdlog::get("eBPF");
+  if (!log || !log->should_log(spdlog::level::trace)) return;
+  for (const xdp_debug_event& event : events) {
+    const auto outcome = event.outcome < xdp_outcome_count ? name_of(static_cast<xdp_outcome>(event.outcome)) : "?";
+    log->trace("frame: outcome={} bytes={} source_port={} target_port={}", outcome, event.frame_bytes,
+               ntohs(event.source_port), ntohs(event.target_port));
+  }
+}
+
 }  // namespace
 
 Result<std::unique_ptr<XdpPath>, std::string> XdpPath::open(const RelayOptions& options) {
@@ -79,6 +92,7 @@ Result<std::unique_ptr<XdpPath>, std::string> XdpPath::open(const RelayOptions& 
   wanted.settings.interface6 = asked.interface6;
   // Peers with a permission alone have no entry, and are served in user space.
   wanted.settings.unknown_passes = options.auth == AuthKind::fixed;
+  wanted.settings.debug_ring = asked.debug;
   auto attached = XdpOffload::open(wanted);
   if (!attached) return err(std::move(attached.error().sentence));
   return std::make_unique<AttachedPath>(std::move(*attached),

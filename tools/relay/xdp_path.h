@@ -24,6 +24,8 @@ class XdpPath : public FastPath {
   [[nodiscard]] virtual const std::vector<std::string>& warnings() const = 0;
   // Appends its counters; answers the payload bytes relayed so far, both directions.
   [[nodiscard]] virtual std::uint64_t add_counters(std::vector<NamedNumber>& counters) const = 0;
+  // With --ebpf-debug: what the ring holds, a line each at trace, target eBPF. A bounded number in each call.
+  virtual void log_frames() = 0;
 };
 
 }  // namespace fireline::relay

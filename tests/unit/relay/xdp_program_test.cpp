@@ -3,8 +3,12 @@
 
 #include <gtest/gtest.h>
 
-#include <chrono>
+#include <bpf/libbpf.h>
 
+#include <chrono>
+#include <memory>
+
+#include "bpf/no_headroom.skel.h"
 #include "tests/unit/relay/xdp_runner.h"
 #include "tools/bench/udp_frame.h"
 
@@ -175,6 +179,70 @@ TEST(XdpProgram, ASecondHalfThatDoesNotFitTakesTheFirstBack) {
   }
   EXPECT_FALSE(program->insert(make_binding(), Forwarder::program));
   EXPECT_EQ(outcome_of(*program, from_client(make_binding())), xdp_drop_unknown_channel);
+}
+
+// Refreshed with another end while every element is taken: what the server counts on.
+TEST(XdpProgram, ARefreshInFullMapsNeedsNoRoom) {
+  FIRELINE_LOAD_OR_SKIP(program, small_settings());
+  program->set_live(50000, true);
+  for (std::uint16_t i = 0; i < 4; ++i) {
+    auto binding = make_binding(static_cast<std::uint16_t>(0x4001 + i));
+    binding.expires = boot_now() - std::chrono::seconds(1);
+    ASSERT_TRUE(program->insert(binding, Forwarder::program));
+  }
+  for (std::uint16_t i = 0; i < 4; ++i) {
+    const auto binding = make_binding(static_cast<std::uint16_t>(0x4001 + i));
+    EXPECT_EQ(outcome_of(*program, from_client(binding)), xdp_drop_expired);
+    ASSERT_TRUE(program->insert(binding, Forwarder::program));
+    EXPECT_EQ(outcome_of(*program, from_client(binding)), xdp_channel4_to_udp4);
+    EXPECT_EQ(outcome_of(*program, from_peer(binding)), xdp_udp4_to_channel4);
+  }
+}
+
+TEST(XdpProgram, WhatFindsNoRoomPassesToUserSpaceThatHasPermissions) {
+  auto settings = small_settings();
+  settings.unknown_passes = true;
+  FIRELINE_LOAD_OR_SKIP(program, settings);
+  program->set_live(50000, true);
+  for (std::uint16_t i = 0; i < 4; ++i) {
+    ASSERT_TRUE(program->insert(make_binding(static_cast<std::uint16_t>(0x4001 + i)), Forwarder::program));
+  }
+  const auto fifth = make_binding(0x4005);
+  ASSERT_FALSE(program->insert(fifth, Forwarder::program));
+  EXPECT_EQ(outcome_of(*program, from_client(fifth)), xdp_pass_unknown);
+  EXPECT_EQ(outcome_of(*program, from_peer(fifth)), xdp_pass_unknown);
+}
+
+struct CloseHeadroom {
+  void operator()(no_headroom_bpf* program) const { no_headroom_bpf__destroy(program); }
+};
+
+// Behind a driver that leaves no headroom: another program has taken it.
+TEST(XdpProgram, WithoutHeadroomFramesThatWouldGrowAreDropped) {
+  FIRELINE_LOAD_OR_SKIP(program, small_settings());
+  program->set_live(50000, true);
+  const auto binding = make_binding();
+  ASSERT_TRUE(program->insert(binding, Forwarder::program));
+  const std::unique_ptr<no_headroom_bpf, CloseHeadroom> first(no_headroom_bpf__open_and_load());
+  ASSERT_NE(first, nullptr) << std::strerror(errno);
+  const std::uint32_t zero = 0;
+  const int relay = program->fd();
+  ASSERT_EQ(bpf_map_update_elem(bpf_map__fd(first->maps.next), &zero, &relay, BPF_ANY), 0) << std::strerror(errno);
+  const int behind = bpf_program__fd(first->progs.take_headroom);
+  struct Row {
+    const char* rule;
+    std::vector<std::byte> frame;
+    xdp_outcome outcome;
+  };
+  for (const Row& row : {
+           Row{"four bytes more do not fit", from_peer(binding), xdp_drop_adjust_head},
+           Row{"four bytes less always do", from_client(binding), xdp_channel4_to_udp4},
+       }) {
+    SCOPED_TRACE(row.rule);
+    const auto before = program->counts();
+    EXPECT_EQ(run_frame(behind, row.frame).verdict, verdict_of(row.outcome));
+    EXPECT_EQ(program->counts().outcomes.at(row.outcome).frames, before.outcomes.at(row.outcome).frames + 1);
+  }
 }
 
 TEST(XdpProgram, DebugRingTellsEachFrame) {

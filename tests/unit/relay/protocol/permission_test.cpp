@@ -193,6 +193,28 @@ TEST(StaticChannel, ForwardsWhileItsPermissionLasts) {
   relay.expect_consistent();
 }
 
+TEST(StaticChannel, IsForwardedInUserSpaceWhenItsPermissionComesBackToAFullFastPath) {
+  Site relay;
+  const std::uint16_t port = relay.client.port();
+  ASSERT_EQ(relay.client.bind(0x4000, kPeer), 0);
+  relay.advance(300s);
+  ASSERT_TRUE(relay.host.entries.empty());
+
+  relay.host.next_offload = Host::Offload::full;
+  ASSERT_EQ(relay.client.permit({"192.0.2.33:0"}), 0) << "what is asked for needs no entry";
+  EXPECT_EQ(relay.count(ServerCounter::offload_full), 1u);
+  EXPECT_NE(relay.client.to_peer(0x4000, "x"), "dropped");
+  EXPECT_EQ(from_peer(relay, port, kPeer), std::string(kSocket) + " 4000");
+  ASSERT_EQ(relay.client.refresh(), 0);
+  EXPECT_EQ(relay.count(ServerCounter::offload_full), 2u) << "tried again";
+  EXPECT_NE(relay.client.to_peer(0x4000, "x"), "dropped");
+
+  relay.host.next_offload = Host::Offload::done;
+  ASSERT_EQ(relay.client.refresh(), 0);
+  EXPECT_EQ(relay.host.entries.size(), 1u) << "and in place once there is room";
+  relay.expect_consistent();
+}
+
 TEST(StaticChannel, NumbersGoUpToThoseOfRfc5766) {
   Site relay;
   EXPECT_EQ(relay.client.bind(0x7FFF, kPeer), 0);
