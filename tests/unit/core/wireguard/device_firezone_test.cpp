@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <iterator>
 
 #include "core/wireguard/constants.h"
 #include "core/wireguard/goodbye.h"
@@ -264,6 +265,41 @@ TEST(Firezone, WatchedDataIsReportedOnce) {
   world.b.send(world.now, b_to_a());
   world.settle();
   EXPECT_EQ(world.a.events(DeviceEvent::Kind::data_moved), 1u) << "until it is watched again";
+}
+
+// Two clients behind one NAT, whose datagrams the gateway sees with one address and in one receive buffer.
+TEST(Firezone, SessionsAreFoundByIndexAndNotByAddress) {
+  World world(firezone());
+  Node third(3, "192.0.2.1:51820", {.profile = kFirezoneProfile, .mtu = 1280}, world.now);
+  DeviceUpdate update;
+  update.peers.push_back(peer_update(world.b.public_key, {"10.0.0.2/32"}));
+  update.peers.front().endpoint = world.b.address;
+  third.device.apply(world.now, update, third.output);
+  update.peers.front() = peer_update(third.public_key, {"10.0.0.3/32"});
+  update.peers.front().endpoint = third.address;
+  world.b.device.apply(world.now, update, world.b.output);
+  world.a.send(world.now, a_to_b());
+  third.send(world.now, udp_packet("10.0.0.3", "10.0.0.2", 100));
+  for (int round = 0; round < 3; ++round) {
+    std::vector<Datagram> datagrams = std::exchange(world.a.sent, {});
+    std::ranges::move(std::exchange(third.sent, {}), std::back_inserter(datagrams));
+    for (Datagram& datagram : datagrams) datagram.train = 0;
+    world.b.receive(world.now, datagrams);
+    world.b.step(world.now);
+    // The NAT's reverse way, at its worst: both get everything.
+    const std::vector<Datagram> answers = std::exchange(world.b.sent, {});
+    for (Node* client : {&world.a, &third}) {
+      client->receive(world.now, answers);
+      client->step(world.now);
+    }
+  }
+  EXPECT_EQ(world.b.delivered, (Packets{a_to_b(), udp_packet("10.0.0.3", "10.0.0.2", 100)}));
+  world.b.send(world.now, {b_to_a(), udp_packet("10.0.0.2", "10.0.0.3", 7)});
+  const std::vector<Datagram> answers = std::exchange(world.b.sent, {});
+  world.a.receive(world.now, answers);
+  third.receive(world.now, answers);
+  EXPECT_EQ(world.a.delivered, Packets{b_to_a()});
+  EXPECT_EQ(third.delivered, Packets{udp_packet("10.0.0.2", "10.0.0.3", 7)});
 }
 
 // The channel of an address behind the relay, as far as there is one.
