@@ -39,7 +39,8 @@ def privileges(process):
             fields = dict(line.split(":\t", 1) for line in file.read().splitlines() if ":\t" in line)
         held = [name for name in ("CapInh", "CapPrm", "CapEff", "CapAmb") if int(fields[name], 16)]
         lab.require(not held and fields["NoNewPrivs"] == "1", f"thread {task} holds {held}")
-    lab.check(True, "no thread holds a capability, and none can regain one")
+        lab.require(fields["Seccomp"] == "2", f"thread {task} runs under the filter of system calls")
+    lab.check(True, "no thread holds a capability, none can regain one, and all run under the filter of system calls")
 
 
 def exchange(ends, clients, messages, server, peer, indications):

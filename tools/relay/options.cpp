@@ -27,6 +27,7 @@ struct Words {
   bool no_gso = false;
   bool no_gro = false;
   bool debug = false;
+  bool no_seccomp = false;
 };
 
 using Wrong = std::optional<std::string>;
@@ -101,6 +102,8 @@ void add_operations(CLI::App& app, Words& words) {
                  "Loopback endpoint of /status, /metrics, /log_filter (127.0.0.1:9999)")
       ->envname("CONTROL_ENDPOINT");
   app.add_flag("--no-gso", words.no_gso, "Send every datagram singly")->envname("FIRELINE_RELAY_NO_GSO");
+  app.add_flag("--no-seccomp", words.no_seccomp, "Do without the filter of system calls: for debugging tools alone")
+      ->envname("FIRELINE_RELAY_NO_SECCOMP");
   app.add_flag("--no-gro", words.no_gro, "Receive every datagram singly")->envname("FIRELINE_RELAY_NO_GRO");
   app.add_option("--ebpf-offloading", words.interface, "Interface on which XDP forwards channels (default: off)")
       ->envname("EBPF_OFFLOADING")
@@ -359,6 +362,7 @@ Wrong read_words(const Words& words, RelayOptions& options) {
   }
   options.gso = !words.no_gso;
   options.gro = !words.no_gro;
+  options.seccomp = !words.no_seccomp;
   return std::nullopt;
 }
 

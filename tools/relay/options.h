@@ -52,6 +52,7 @@ struct RelayOptions {
   std::optional<OffloadOptions> offload;
   bool gso = true;
   bool gro = true;
+  bool seccomp = true;
   std::vector<std::string> notes;  // accepted and without effect; said once the log is open
 };
 

@@ -7,6 +7,7 @@
 #include <csignal>
 #include <cstdio>
 #include <fstream>
+#include <latch>
 #include <optional>
 #include <utility>
 
@@ -15,6 +16,7 @@
 #include "io/http.h"
 #include "io/loop_thread.h"
 #include "platform/linux/privileges.h"
+#include "platform/linux/seccomp.h"
 #include "relay/protocol/server.h"
 #include "relay/relay_loop.h"
 #include "tools/relay/credentials_file.h"
@@ -26,6 +28,7 @@
 #include "tools/relay/report.h"
 #include "tools/relay/revision.h"
 #include "tools/relay/seeded_random.h"
+#include "tools/relay/system_calls.h"
 #include "tools/relay/xdp_path.h"
 
 namespace fireline::relay {
@@ -135,11 +138,26 @@ Result<void, std::string> Program::set_up() {
   }
   listen();
 
-  // The log's thread is the only other one: it gives up its privileges before its first line.
-  auto logging = RelayLogging::start(options_, [] { static_cast<void>(platform::drop_privileges()); });
+  // The log's thread is the only other one: it gives up its privileges before its first line, and before the filter of
+  // system calls, which holds for all threads, would keep it from that.
+  std::latch dropped(1);
+  auto logging = RelayLogging::start(options_, [&dropped] {
+    static_cast<void>(platform::drop_privileges());
+    dropped.count_down();
+  });
   if (!logging) return err(std::move(logging.error()));
+  dropped.wait();
   logging_ = std::move(*logging);
   if (auto refused = platform::drop_privileges()) warnings_.push_back(std::move(*refused));
+
+  // Last: opening files for writing, listening and loading programs are over.
+  if (options_.seccomp) {
+    if (auto refused = platform::allow_only(platform::common_calls(), relay_calls(xdp_ != nullptr))) {
+      warnings_.push_back(*refused + ": it runs without");
+    }
+  } else {
+    warnings_.push_back("--no-seccomp: every system call is allowed");
+  }
 
   server_ = std::make_unique<Server>(server_config(std::move(*credentials), std::move(*peers)), *loop_, random);
   loop_->serve(*server_);

@@ -1,0 +1,147 @@
+#include "platform/linux/seccomp.h"
+
+#include <fcntl.h>
+#include <seccomp.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+
+#include <array>
+#include <cerrno>
+#include <cstring>
+
+namespace fireline::platform {
+namespace {
+
+constexpr AllowedCall any(const char* name) {
+  return {.name = name};
+}
+
+// Memory that is executable is what injected code needs; the loader has done its work.
+constexpr AllowedCall not_executable(const char* name) {
+  return {.name = name, .argument = 2, .mask = PROT_EXEC, .value = 0};
+}
+
+constexpr std::array kCommon{
+    // memory
+    any("brk"),
+    not_executable("mmap"),
+    not_executable("mprotect"),
+    any("munmap"),
+    any("mremap"),
+    any("madvise"),
+    // threads and the end
+    any("futex"),
+    any("sched_yield"),
+    any("sched_getaffinity"),
+    any("gettid"),
+    any("getpid"),
+    any("set_robust_list"),
+    any("rseq"),
+    any("membarrier"),
+    any("exit"),
+    any("exit_group"),
+    any("restart_syscall"),
+    // signals; tgkill is abort()
+    any("rt_sigaction"),
+    any("rt_sigprocmask"),
+    any("rt_sigreturn"),
+    any("sigaltstack"),
+    any("tgkill"),
+    // clocks
+    any("clock_gettime"),
+    any("clock_nanosleep"),
+    any("nanosleep"),
+    any("gettimeofday"),
+    any("timerfd_settime"),
+    // random numbers
+    any("getrandom"),
+    // descriptors that are open
+    any("read"),
+    any("readv"),
+    any("pread64"),
+    any("write"),
+    any("writev"),
+    any("lseek"),
+    any("close"),
+    any("fcntl"),
+    any("fstat"),
+    any("fsync"),
+    AllowedCall{.name = "ioctl", .argument = 1, .mask = 0xFFFF'FFFF, .value = TCGETS},  // is it a terminal?
+    // readiness
+    any("poll"),
+    any("ppoll"),
+    any("epoll_wait"),
+    any("epoll_pwait"),
+    any("epoll_pwait2"),
+    any("epoll_ctl"),
+    // files, for reading: configuration that is loaded again, /proc, time zones
+    AllowedCall{.name = "openat", .argument = 2, .mask = O_ACCMODE | O_CREAT | O_TRUNC, .value = O_RDONLY},
+    AllowedCall{.name = "open", .argument = 1, .mask = O_ACCMODE | O_CREAT | O_TRUNC, .value = O_RDONLY},
+    any("newfstatat"),
+    any("stat"),
+    any("statx"),
+    any("getdents64"),
+    // who we are: libraries ask
+    any("uname"),
+    any("getuid"),
+    any("geteuid"),
+    any("getgid"),
+    any("getegid"),
+};
+
+std::string failure(const char* what, int code) {
+  return std::string("cannot ") + what + " the system call filter: " + std::strerror(code);
+}
+
+class Filter {
+ public:
+  Filter() : context_(seccomp_init(SCMP_ACT_ERRNO(EPERM))) {}
+  ~Filter() {
+    if (context_ != nullptr) seccomp_release(context_);
+  }
+  Filter(const Filter&) = delete;
+  Filter& operator=(const Filter&) = delete;
+
+  [[nodiscard]] bool made() const noexcept { return context_ != nullptr; }
+  // 0 or an errno.
+  [[nodiscard]] int allow(const AllowedCall& call) const noexcept {
+    const int number = seccomp_syscall_resolve_name(call.name);
+    if (number == __NR_SCMP_ERROR) return 0;
+    if (call.argument < 0) return -seccomp_rule_add_array(context_, SCMP_ACT_ALLOW, number, 0, nullptr);
+    const scmp_arg_cmp comparison{.arg = static_cast<unsigned>(call.argument),
+                                  .op = SCMP_CMP_MASKED_EQ,
+                                  .datum_a = call.mask,
+                                  .datum_b = call.value};
+    return -seccomp_rule_add_array(context_, SCMP_ACT_ALLOW, number, 1, &comparison);
+  }
+  [[nodiscard]] int load() const noexcept {
+    // All threads or none.
+    if (const int failed = seccomp_attr_set(context_, SCMP_FLTATR_CTL_TSYNC, 1); failed != 0) return -failed;
+    // A search tree: a filter is run on each call.
+    static_cast<void>(seccomp_attr_set(context_, SCMP_FLTATR_CTL_OPTIMIZE, 2));
+    return -seccomp_load(context_);
+  }
+
+ private:
+  scmp_filter_ctx context_;
+};
+
+}  // namespace
+
+std::span<const AllowedCall> common_calls() noexcept {
+  return kCommon;
+}
+
+std::optional<std::string> allow_only(std::span<const AllowedCall> common, std::span<const AllowedCall> own) {
+  const Filter filter;
+  if (!filter.made()) return failure("make", ENOMEM);
+  for (const auto& list : {common, own}) {
+    for (const AllowedCall& call : list) {
+      if (const int failed = filter.allow(call); failed != 0) return failure(call.name, failed);
+    }
+  }
+  if (const int failed = filter.load(); failed != 0) return failure("load", failed);
+  return std::nullopt;
+}
+
+}  // namespace fireline::platform
