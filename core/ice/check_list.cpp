@@ -17,7 +17,10 @@ CheckList::Outcome CheckList::add(Instant now, const LocalCandidate& local, cons
   Pair pair = make_pair(now, local, remote);
 
   if (Pair* const existing = find(pair.source, pair.destination)) {
-    if (pair.priority <= existing->priority) return Outcome::redundant;
+    if (pair.priority <= existing->priority) {
+      if (existing->local == pair.local && existing->remote == pair.remote) lower(*existing, pair.priority);
+      return Outcome::redundant;
+    }
     pair.id = existing->id;
     pair.nominated = pair.announce = existing->nominated;
     // The addresses are the same, so that data may stay on them while the new pair is checked.
@@ -38,6 +41,15 @@ CheckList::Outcome CheckList::add(Instant now, const LocalCandidate& local, cons
   pair.id = next_id_++;
   insert(std::move(pair));
   return Outcome::added;
+}
+
+// The same candidates: the peer has announced what was discovered, and ranks it lower than its checks did (PRIORITY
+// speaks of a peer-reflexive candidate, be it a relayed one).
+void CheckList::lower(Pair& pair, std::uint64_t priority) {
+  Pair lowered = std::move(pair);
+  lowered.priority = priority;
+  std::erase_if(pairs_, [&](const Pair& one) { return one.id == lowered.id; });
+  insert(std::move(lowered));
 }
 
 void CheckList::remove_local(CandidateId id) {

@@ -59,7 +59,7 @@ class CheckList {
   enum class Outcome : std::uint8_t {
     added,
     replaced,      // took the place of a pair of lower priority between the same addresses, its nomination included
-    redundant,     // such a pair exists and is at least as good
+    redundant,     // such a pair exists and is at least as good; of the same two candidates it gets the new priority
     other_family,  // never paired
     full,          // kPairsMax better ones exist
   };
@@ -97,6 +97,7 @@ class CheckList {
 
  private:
   void insert(Pair&& pair);
+  void lower(Pair& pair, std::uint64_t priority);
   void plan(Instant now, Pair& pair) noexcept;
   [[nodiscard]] Pair make_pair(Instant now, const LocalCandidate& local, const RemoteCandidate& remote) const;
 

@@ -199,6 +199,28 @@ TEST(AgentScenarios, AnAnnouncementTakesThePlaceOfThePeerReflexiveCandidate) {
   EXPECT_EQ(net.gateway.paths().size(), 1u);
 }
 
+// A relayed candidate that is discovered before it is announced has the rank of a peer-reflexive one, above every
+// reflexive path; the announcement must take that from it, or the gateway answers through the relay for ever.
+TEST(AgentScenarios, AnAnnouncedRelayedCandidateFallsBehindTheDirectPath) {
+  VirtualNetwork net;
+  net.add(net.gateway, {host(kGateway)});
+  net.add_silently(net.client, {relayed(kClientRelayed)});
+  net.run_for(seconds(3));
+  ASSERT_TRUE(net.gateway.uses(kGateway, kClientRelayed));
+  const auto announcement = [](Candidate candidate, std::uint32_t priority) {
+    candidate.priority = priority;
+    return announced(candidate);
+  };
+  EXPECT_EQ(net.gateway.agent.add_remote(net.now(), announcement(relayed(kClientRelayed), 37748479)),
+            RemoteOutcome::replaced);
+  EXPECT_EQ(net.gateway.paths().size(), 1u) << "still the only path";
+  net.gateway.agent.add_remote(net.now(), announcement(reflexive(kClient, kClient), 1694498559));
+  net.add_silently(net.client, {host(kClient)});
+  net.run_for(seconds(3));
+  EXPECT_TRUE(net.client.uses(kClient, kGateway));
+  EXPECT_TRUE(net.gateway.uses(kGateway, kClient));
+}
+
 TEST(AgentScenarios, ABetterPairOnTheClientSideMovesItAtOnce) {
   VirtualNetwork net;
   net.add(net.gateway, {host(kGateway)});
