@@ -127,7 +127,7 @@ void RelayHost::flush(Train& train) {
   if (train.count() != 0) network_.send(host_, std::exchange(train, Train()));
 }
 
-relay::Host::Opened RelayHost::open_port(std::uint16_t port, relay::Families) {
+RelayHost::Opened RelayHost::open_port(std::uint16_t port, relay::Families) {
   return ports_.insert(port).second ? Opened::done : Opened::unusable;
 }
 
