@@ -114,6 +114,8 @@ void Allocation::bind(Now now, const Endpoint& peer) {
 
 void Allocation::refresh(Now now) {
   if (discarded_) return;
+  // Nobody may have run timers while the machine slept; a Refresh would die with the lifetime that it is to extend.
+  if (lifetime_ && lifetime_->expires <= now.boot) invalidate();
   if (is_suspended()) {
     active_.reset();
     start(now.boot);

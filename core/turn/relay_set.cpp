@@ -143,8 +143,12 @@ Allocation* RelaySet::find_by_server(const Endpoint& source) const noexcept {
 void RelaySet::connect(Now now, const RelayOffer& offer) {
   auto position = position_of(offer.id);
   if (position != relays_.end()) {
-    const bool alive = position->allocation->state() != AllocationState::discarded;
-    if (alive && position->allocation->uses(offer.addresses, offer.credentials)) return;
+    const AllocationState state = position->allocation->state();
+    if (state != AllocationState::discarded && position->allocation->uses(offer.addresses, offer.credentials)) {
+      // What waits to be asked for would wait for ever: every list may name this relay.
+      if (state == AllocationState::suspended) position->allocation->refresh(now);
+      return;
+    }
     drop(*position);
   } else if (relays_.size() == kRelaysMax) {
     counters_.add(TurnCounter::entries_ignored);

@@ -236,6 +236,19 @@ TEST(TurnTimers, RefreshRestartsASuspendedAllocationFromTheFirstStep) {
       << "host and server-reflexive ones were kept";
 }
 
+TEST(TurnTimers, RefreshAfterTheLifetimeStartsAnewThoughNoTimerRan) {
+  Harness h;
+  h.allocate();
+  h.now.boot += 600s;
+  h.sent.clear();
+  h.allocation.refresh(h.now);
+  h.drain();
+  h.run_timers();
+  EXPECT_EQ(h.allocation.state(), AllocationState::starting);
+  EXPECT_EQ(h.count(Method::binding), 1u);
+  EXPECT_EQ(h.count(Method::refresh), 0u);
+}
+
 TEST(TurnTimers, ASuspendedAllocationBindsNothing) {
   Harness h;
   ASSERT_TRUE(h.bound(h.take(Method::binding), kMapped4));

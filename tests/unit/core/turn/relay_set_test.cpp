@@ -356,5 +356,20 @@ TEST(TurnFormerRelays, TheLastSixtyFourAreRemembered) {
   for (std::uint8_t i = 2; i <= 64; ++i) EXPECT_TRUE(former.contains(address(i)));
 }
 
+TEST(TurnRelaySet, AnAnnouncementOfTheSameRelayWakesASuspendedAllocation) {
+  Relays relays;
+  relays.update({}, {entry("a", kServer4)});
+  relays.settle();
+  relays.now.boot += 600s;
+  relays.set.handle_timeout(relays.now);
+  relays.drain();
+  ASSERT_EQ(relays.set.find("a")->state(), AllocationState::suspended);
+  relays.sent.clear();
+  relays.update({}, {entry("a", kServer4)});
+  EXPECT_EQ(relays.set.find("a")->state(), AllocationState::starting);
+  relays.settle();
+  EXPECT_EQ(relays.set.find("a")->state(), AllocationState::allocated);
+}
+
 }  // namespace
 }  // namespace fireline::turn
