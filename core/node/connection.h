@@ -45,7 +45,7 @@ struct Connection {
   std::optional<PathState> path;         // nominated last, used until another one is
   bool suspended = false;                // it leads through a channel that is not bound: the device has no path
   std::optional<Instant> channel_until;  // ask the relay's client again
-  std::optional<Instant> proactive;      // the last handshake that no packet asked for
+  std::optional<Instant> proactive;      // the last time that a handshake was due without a packet
   std::optional<Instant> silence;        // the beginning of the one that was probed last
   std::uint8_t silence_probes = 0;       // of it
 

@@ -144,7 +144,10 @@ void handle_device_events(NodeState& state, Now now) {
   while (const auto event = state.device.poll_event()) {
     using Kind = wireguard::DeviceEvent::Kind;
     if (event->kind == Kind::data_moved) {
-      if (Connection* connection = state.connections.find_by_key(event->peer)) wake(state, now, *connection);
+      if (Connection* connection = state.connections.find_by_key(event->peer)) {
+        wake(state, now, *connection);
+        state.touch(*connection);  // silence is watched for from here on
+      }
       continue;
     }
     const bool expired = event->kind == Kind::handshake_given_up || event->kind == Kind::keys_zeroed;

@@ -77,9 +77,10 @@ void resume_paths(NodeState& state, Now now) {
 void start_handshake(NodeState& state, Now now, Connection& connection) {
   if (!state.is_client() || !connection.path) return;
   if (connection.proactive && now.boot - *connection.proactive < kProactiveHandshakeInterval) return;
-  if (!state.device.initiate(now, connection.parameters.peer_key)) return;
   connection.proactive = now.boot;
-  state.counters.add(NodeCounter::proactive_handshakes);
+  if (state.device.initiate(now, connection.parameters.peer_key)) {
+    state.counters.add(NodeCounter::proactive_handshakes);
+  }
 }
 
 PathState path_state(const Connection& connection) {

@@ -77,12 +77,11 @@ void candidate_invalidated(NodeState& state, Now now, const turn::Candidate& can
   const auto gone = to_ice(candidate);
   if (!gone) return;
   state.connections.for_each([&](Connection& connection) {
-    const auto signal = connection.agent.invalidate_local(now.boot, *gone);
-    if (signal) {
+    if (const auto signal = connection.agent.invalidate_local(now.boot, *gone)) {
       connection.signals.invalidated(*signal);
       state.mark(connection);
+      state.touch(connection);
     }
-    state.touch(connection);
     if (connection.path && connection.path->source == gone->address) route(state, now, connection);
   });
 }

@@ -14,6 +14,7 @@ wireguard::DeviceOptions device_options(const NodeOptions& options, const wiregu
   result.mtu = options.mtu;
   result.tun_offloads = options.tun_offloads;
   result.queue_without_path = options.role == NodeRole::client;
+  result.events_max = options.connections_max;
   result.return_path = &return_path;
   return result;
 }
@@ -86,7 +87,7 @@ std::optional<NodeEvent> NodeState::poll_event() {
       return event;
     }
     connection.dirty = false;
-    dirty.erase(dirty.begin());
+    dirty.pop_front();
   }
   if (std::exchange(no_relays_left, false)) {
     event.connection.clear();

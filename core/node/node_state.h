@@ -59,7 +59,7 @@ struct NodeState final : StunReceiver, wireguard::ReturnPath {
   std::vector<Connection*> touched;    // each once
   std::vector<Connection*> suspended;  // their paths wait for a channel; each once
   bool relays_spoke = false;           // a channel may have been bound
-  std::vector<Connection*> dirty;      // each once; in the order in which they became so
+  std::deque<Connection*> dirty;       // each once; in the order in which they became so
   std::deque<NodeEvent> ended;         // connections that are gone
   bool no_relays_left = false;
   std::optional<Instant> last_relay_hint;

@@ -16,13 +16,17 @@ constexpr Duration kSilence = std::chrono::milliseconds(300);
 // After the first check of a silent path the agent waits for as long as if it were well, and after the second it does
 // not any more: 0.75 s must lie between them (request_history.h).
 constexpr Duration kSecondProbe = std::chrono::milliseconds(800);
-// How often a connection with traffic is asked.
-constexpr Duration kSilenceInterval = std::chrono::milliseconds(250);
+// How often a connection with traffic is asked. A gateway has many, and only the client's checks decide about a path.
+constexpr Duration kSilenceIntervalClient = std::chrono::milliseconds(250);
+constexpr Duration kSilenceIntervalGateway = std::chrono::seconds(1);
 constexpr std::uint8_t kSilenceProbes = 2;
 
 void run(NodeState& state, Now now, Connection& connection);
 [[nodiscard]] Instant last_activity(const NodeState& state, const Connection& connection);
 [[nodiscard]] bool may_idle(const Connection& connection) noexcept;
+[[nodiscard]] Duration silence_interval(const NodeState& state) noexcept;
+// Whether it is to be watched for silence; who has none is woken by its next packet.
+[[nodiscard]] bool has_traffic(const NodeState& state, Now now, const Connection& connection);
 [[nodiscard]] Instant silence_deadline(const NodeState& state, Now now, const Connection& connection);
 void probe_silence(NodeState& state, Now now, Connection& connection);
 
@@ -113,10 +117,10 @@ void run(NodeState& state, Now now, Connection& connection) {
   if (connection.channel_until && now.boot >= *connection.channel_until) route(state, now, connection);
   if (may_idle(connection) && now.boot >= last_activity(state, connection) + kIdleAfter) {
     connection.phase = ConnectionPhase::idle;
-    state.device.watch_data(connection.parameters.peer_key);
     connection.agent.set_timing(now.boot, ice::Pace::idle);
   }
   probe_silence(state, now, connection);
+  if (!has_traffic(state, now, connection)) state.device.watch_data(connection.parameters.peer_key);
   state.touch(connection);
 }
 
@@ -131,9 +135,17 @@ bool may_idle(const Connection& connection) noexcept {
          (ice == ice::AgentState::connected || ice == ice::AgentState::completed);
 }
 
-// Only the client's timeouts are short enough to be worth the trouble, and only its nomination counts.
+Duration silence_interval(const NodeState& state) noexcept {
+  return state.is_client() ? kSilenceIntervalClient : kSilenceIntervalGateway;
+}
+
+bool has_traffic(const NodeState& state, Now now, const Connection& connection) {
+  const auto data = state.device.last_data(connection.parameters.peer_key);
+  return data && now.boot - *data < silence_interval(state);
+}
+
 Instant silence_deadline(const NodeState& state, Now now, const Connection& connection) {
-  if (!state.is_client() || connection.phase != ConnectionPhase::connected || connection.suspended) return kNever;
+  if (connection.phase != ConnectionPhase::connected || connection.suspended) return kNever;
   const auto& key = connection.parameters.peer_key;
   const auto since = state.device.unanswered_since(key);
   if (since) {
@@ -141,10 +153,11 @@ Instant silence_deadline(const NodeState& state, Now now, const Connection& conn
     if (probes == 0) return *since + kSilence;
     if (probes < kSilenceProbes) return *since + kSilence + kSecondProbe;
   }
-  const auto data = state.device.last_data(key);
-  return data && now.boot - *data < kSilenceInterval ? now.boot + kSilenceInterval : kNever;
+  return has_traffic(state, now, connection) ? now.boot + silence_interval(state) : kNever;
 }
 
+// Besides the path its relay is asked: when a NAT was restarted, only the relay can tell our new address, and when the
+// relay is gone, it is known sooner than the path's failure.
 void probe_silence(NodeState& state, Now now, Connection& connection) {
   if (!connection.path || silence_deadline(state, now, connection) > now.boot) return;
   const auto since = state.device.unanswered_since(connection.parameters.peer_key);
@@ -152,6 +165,9 @@ void probe_silence(NodeState& state, Now now, Connection& connection) {
   connection.silence = since;
   ++connection.silence_probes;
   connection.agent.probe(now.boot, connection.path->destination);
+  if (connection.silence_probes == kSilenceProbes) {
+    if (auto* allocation = state.relays.find(connection.relay)) allocation->check(now);
+  }
   state.counters.add(NodeCounter::silences_probed);
 }
 

@@ -5,7 +5,8 @@
 //   idle             20 s after the last IP packet or event that wakes, while ICE is connected. Due: slow checks.
 //   relay            At once when its relay is gone and another one is there. Due: choose it.
 //   channel          When the channel of its path lapses. Due: bind again, suspend meanwhile.
-//   silence          As client, while packets go out and nothing comes back. Due: a check at once, and another one.
+//   silence          While packets go out and nothing comes back. Due: a check at once; then another one, and the
+//                    connection's relay is asked.
 //
 // ICE's own are in the agent, those of sessions in the device. Part of a Node: see node_state.h for lifetime and
 // threads.

@@ -124,6 +124,11 @@ void Allocation::refresh(Now now) {
   refresh_with(now.boot, RequestKind::probe);
 }
 
+void Allocation::check(Now now) {
+  if (discarded_ || !has_allocation() || requests_.has(RequestKind::binding)) return;
+  queue(now.boot, RequestKind::binding);
+}
+
 std::optional<Instant> Allocation::poll_timeout() const {
   if (discarded_) return std::nullopt;
   std::optional<Instant> next = earlier(requests_.next_due(), keepalive_due());

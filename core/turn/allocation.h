@@ -111,6 +111,10 @@ class Allocation {
   // suspended.
   void refresh(Now now);
 
+  // Sends a keepalive at once: nothing came back through it for a moment. An answer from elsewhere than before brings
+  // another allocation, silence ends this one after the usual retransmissions.
+  void check(Now now);
+
   [[nodiscard]] std::optional<Instant> poll_timeout() const;
   void handle_timeout(Now now);
   // Writes one request into at least kMaxRequestBytes.

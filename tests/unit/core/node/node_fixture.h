@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "core/crypto/x25519.h"
 #include "core/node/node.h"
 #include "tests/sim/clock.h"
 #include "tests/sim/network.h"
