@@ -13,10 +13,10 @@ namespace fireline {
 enum class LogLevel : std::uint8_t { debug, info, error, silent };
 
 struct LogOptions {
-  std::string name;  // the target of its lines
+  std::string name{};  // the target of its lines
   LogLevel level = LogLevel::info;
   LogFormat format = LogFormat::text;
-  std::string file;    // empty: standard output
+  std::string file{};  // empty: standard output
   bool quiet = false;  // without a file: nowhere
 };
 

@@ -1,0 +1,117 @@
+#!/usr/bin/python3
+"""A connection survives what happens to its network, within the times of the specification.
+
+    client ── NAT ── internet ── NAT ── gateway        relay-1, relay-2 on the internet
+
+usage: node_failover.py roam|relay-killed|relay-silent|relays-killed-direct|nat-reboot
+  roam                  the client's address is replaced under iperf3: traffic is back in 2 s
+  relay-killed          the relay's process dies, its host lives and says so: 3 s
+  relay-silent          the relay's host is gone without a word: 18 s
+  relays-killed-direct  both relays die while the path is direct: nothing is lost
+  nat-reboot            both NATs lose their power and memory: 18 s
+"""
+import json
+import sys
+import time
+
+import lab
+from node_lab import RELAYS, ROLES, TUNNEL, Ends, Pings, describe
+
+ROAM_SECONDS, KILLED_SECONDS, SILENT_SECONDS, REBOOT_SECONDS = 2, 3, 18, 18
+REBOOT_DOWN_SECONDS = 1
+LATE_SECONDS = 60  # how long a failing scenario waits, to say by how much
+
+
+def connected(laboratory, kind, expected):
+    ends = Ends(laboratory, {role: kind for role in ROLES})
+    ends.start()
+    ends.wait_connected()
+    ends.wait_kind(expected)
+    for role in ROLES:
+        lab.wait_until(lambda: ends.allocated(role, len(RELAYS)), 10, f"the {role} has its allocations")
+    return ends
+
+
+def roam(laboratory):
+    ends = connected(laboratory, "cone", "reflexive")
+    server = ends.gateway.start("iperf3", "-s", "-1", "--forceflush")
+    lab.wait_until(lambda: "listening" in server.text(), 5, "iperf3 listens")
+    client = ends.client.start("iperf3", "-J", "-i", "0.1", "-t", 10, "-b", "200M", "-c", TUNNEL["gateway"][0])
+    time.sleep(3)
+    key = ends.status("client")["public_key"]
+    ends.world.renumber("client", 101)
+    ends.reset_client()
+    lab.require(client.wait(40) == 0, "iperf3 ends well")
+    text = client.text()
+    report = json.loads(text[text.find("{"):])
+    lab.require(ends.status("client")["public_key"] != key, "the client has another key")
+    flowing = [interval["sum"]["bytes"] > 0 for interval in report["intervals"]]
+    gap = longest_false(flowing) * 0.1
+    lab.check(flowing[-1] and gap <= ROAM_SECONDS, f"traffic was back {gap:.1f} s after the address was replaced "
+                                                    f"({ROAM_SECONDS} s are allowed); {ends.describe()}")
+
+
+def longest_false(values):
+    longest = run = 0
+    for value in values:
+        run = 0 if value else run + 1
+        longest = max(longest, run)
+    return longest
+
+
+def relay_killed(laboratory):
+    ends = connected(laboratory, "symmetric", "relayed")
+    used = ends.path()["relay"] or ends.path("gateway")["relay"]
+    measure(ends, KILLED_SECONDS, f"{used}'s process was killed", lambda: ends.relays[used].kill())
+
+
+def relay_silent(laboratory):
+    ends = connected(laboratory, "symmetric", "relayed")
+    used = ends.path()["relay"] or ends.path("gateway")["relay"]
+    measure(ends, SILENT_SECONDS, f"{used}'s host was gone", lambda: ends.world.silence(used))
+
+
+def nat_reboot(laboratory):
+    ends = connected(laboratory, "cone", "reflexive")
+
+    def reboot():
+        ends.world.reboot("client", lambda: ends.world.reboot("gateway", lambda: time.sleep(REBOOT_DOWN_SECONDS)))
+
+    measure(ends, REBOOT_SECONDS, "both NATs lost their power", reboot)
+
+
+def relays_killed_direct(laboratory):
+    ends = connected(laboratory, "cone", "reflexive")
+    pings = Pings(ends)
+    for relay in RELAYS:
+        ends.relays[relay].kill()
+    killed = time.time()
+    lab.wait_until(lambda: all(not ends.allocated(role, 1) for role in ROLES), LATE_SECONDS,
+                   "both ends notice that the relays are gone")
+    noticed = time.time() - killed
+    time.sleep(5)
+    # The last one's answer may be on its way.
+    sent, answered = pings.stop()
+    lab.check(sent - answered <= 1, f"of {sent} packets {answered} were answered, {noticed:.1f} s until both ends "
+                                    f"noticed the loss; {ends.describe()}")
+
+
+def measure(ends, limit, what, do):
+    print(f"  before: {ends.describe()}", flush=True)
+    pings = Pings(ends)
+    time.sleep(1)
+    moment = time.time()
+    do()
+    gap = pings.gap_after(moment, LATE_SECONDS)
+    sent, answered = pings.stop()
+    lab.check(gap <= limit, f"traffic was back {gap:.2f} s after {what} ({limit} s are allowed); {ends.describe()}; "
+                            f"{sent - answered} of {sent} packets lost")
+
+
+SCENARIOS = {"roam": roam, "relay-killed": relay_killed, "relay-silent": relay_silent,
+             "relays-killed-direct": relays_killed_direct, "nat-reboot": nat_reboot}
+
+if __name__ == "__main__":
+    if len(sys.argv) != 2 or sys.argv[1] not in SCENARIOS:
+        sys.exit(__doc__)
+    lab.run(SCENARIOS[sys.argv[1]])

@@ -1,0 +1,57 @@
+#!/usr/bin/python3
+"""A client and a gateway behind every pair of NAT kinds connect, over the best path that the NATs allow.
+
+    client ── NAT ── internet ── NAT ── gateway        relay-1, relay-2 on the internet
+
+Both NATs symmetric: neither end's packets can pass the other's filter, for nobody knows the port that the other's NAT
+will choose. All else goes directly: a symmetric NAT's new port passes a filter that asks for the address alone.
+
+usage: node_nat.py [CLIENT-GATEWAY…]    NAT kinds none, cone, address, symmetric, port; without: all 16 pairs
+"""
+import itertools
+import sys
+import time
+
+import lab
+import nat
+from node_lab import CONNECT_SECONDS, Ends, describe
+
+KINDS = ("none", "cone", "address", "symmetric")
+# Row: client; column: gateway. The worse end's kind: a mapped address is reflexive, also one that ICE found by itself.
+EXPECTED = {
+    "none":      dict(none="host",      cone="reflexive", address="reflexive", symmetric="reflexive"),
+    "cone":      dict(none="reflexive", cone="reflexive", address="reflexive", symmetric="reflexive"),
+    "address":   dict(none="reflexive", cone="reflexive", address="reflexive", symmetric="reflexive"),
+    "symmetric": dict(none="reflexive", cone="reflexive", address="reflexive", symmetric="relayed"),
+    # Filters by port as well: what a symmetric NAT sends comes from a port that was never spoken to.
+    "port":      dict(none="reflexive", cone="reflexive", address="reflexive", symmetric="relayed", port="reflexive"),
+}
+SETTLE_SECONDS = 2  # checks of all pairs have been tried thrice by then
+
+
+def scenario(laboratory, pairs):
+    ends = Ends(laboratory, {})
+    for client, gateway in pairs:
+        expected = EXPECTED[client].get(gateway) or EXPECTED[gateway][client]
+        ends.world.set_nat("client", client)
+        ends.world.set_nat("gateway", gateway)
+        begin = time.monotonic()
+        ends.start()
+        ends.wait_connected(4)
+        connected = time.monotonic() - begin
+        ends.wait_kind(expected)
+        if expected == "relayed":
+            time.sleep(SETTLE_SECONDS)
+        path = ends.path()
+        lab.check(path["kind"] == expected,
+                  f"client {client}, gateway {gateway}: {describe(path)} ({expected} is right), "
+                  f"first answer {connected:.2f} s after the start")
+        lab.check(ends.reaches(4) and ends.reaches(6), "IPv4 and IPv6 pass the tunnel")
+        ends.stop()
+
+
+if __name__ == "__main__":
+    words = [tuple(word.split("-")) for word in sys.argv[1:]] or list(itertools.product(KINDS, KINDS))
+    if not all(len(pair) == 2 and set(pair) <= set(nat.KINDS) for pair in words):
+        sys.exit(__doc__)
+    lab.run(scenario, words)
