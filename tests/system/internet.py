@@ -175,8 +175,8 @@ class Internet:
         """Whether the host is gone without a word: its router drops what comes and goes, ICMP included."""
         router = self.router(name)
         if silent:
-            router.run("nft", "-f", "-", text="table inet silence { chain all { type filter hook forward priority -5; "
-                                              "policy drop; } }")
+            router.run("nft", "-f", "-", text="table inet silence {\n chain silence {\n"
+                                              "  type filter hook forward priority -5; policy drop;\n }\n}\n")
         else:
             router.run("nft", "delete", "table", "inet", "silence")
 

@@ -24,7 +24,7 @@ def scenario(laboratory, case):
     ends.wait_connected(4)
     ends.wait_kind(kind)
     path = ends.path()
-    lab.check(path["kind"] == kind, f"client with {case.split('-')[0]}, gateway with {case.split('-')[1]}: "
+    lab.check(ends.kind() == kind, f"client with {case.split('-')[0]}, gateway with {case.split('-')[1]}: "
                                     f"{describe(path)}")
     if family:
         lab.check(path["source"].startswith("[") == (family == 6), f"over IPv{family}")

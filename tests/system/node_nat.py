@@ -6,15 +6,16 @@
 Both NATs symmetric: neither end's packets can pass the other's filter, for nobody knows the port that the other's NAT
 will choose. All else goes directly: a symmetric NAT's new port passes a filter that asks for the address alone.
 
-usage: node_nat.py [CLIENT-GATEWAY…]    NAT kinds none, cone, address, symmetric, port; without: all 16 pairs
+usage: node_nat.py [--families 4|6|46] [CLIENT-GATEWAY…]
+  NAT kinds are none, cone, address, symmetric and port; without a pair: all 16 of the first four
 """
+import argparse
 import itertools
-import sys
 import time
 
 import lab
 import nat
-from node_lab import CONNECT_SECONDS, Ends, describe
+from node_lab import ROLES, Ends, describe
 
 KINDS = ("none", "cone", "address", "symmetric")
 # Row: client; column: gateway. The worse end's kind: a mapped address is reflexive, also one that ICE found by itself.
@@ -29,8 +30,8 @@ EXPECTED = {
 SETTLE_SECONDS = 2  # checks of all pairs have been tried thrice by then
 
 
-def scenario(laboratory, pairs):
-    ends = Ends(laboratory, {})
+def scenario(laboratory, pairs, families):
+    ends = Ends(laboratory, {}, {role: families for role in ROLES})
     for client, gateway in pairs:
         expected = EXPECTED[client].get(gateway) or EXPECTED[gateway][client]
         ends.world.set_nat("client", client)
@@ -42,16 +43,23 @@ def scenario(laboratory, pairs):
         ends.wait_kind(expected)
         if expected == "relayed":
             time.sleep(SETTLE_SECONDS)
-        path = ends.path()
-        lab.check(path["kind"] == expected,
-                  f"client {client}, gateway {gateway}: {describe(path)} ({expected} is right), "
-                  f"first answer {connected:.2f} s after the start")
+        kind = ends.kind()
+        lab.check(kind == expected, f"client {client}, gateway {gateway}: {kind} ({expected} is right), "
+                                    f"{describe(ends.path())}, first answer {connected:.2f} s after the start")
         lab.check(ends.reaches(4) and ends.reaches(6), "IPv4 and IPv6 pass the tunnel")
         ends.stop()
 
 
+def pair(word):
+    kinds = tuple(word.split("-"))
+    if len(kinds) != 2 or not set(kinds) <= set(nat.KINDS):
+        raise argparse.ArgumentTypeError(f"use CLIENT-GATEWAY, each one of {', '.join(nat.KINDS)}")
+    return kinds
+
+
 if __name__ == "__main__":
-    words = [tuple(word.split("-")) for word in sys.argv[1:]] or list(itertools.product(KINDS, KINDS))
-    if not all(len(pair) == 2 and set(pair) <= set(nat.KINDS) for pair in words):
-        sys.exit(__doc__)
-    lab.run(scenario, words)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("pairs", nargs="*", type=pair)
+    parser.add_argument("--families", choices=("4", "6", "46"), default="46")
+    chosen = parser.parse_args()
+    lab.run(scenario, chosen.pairs or itertools.product(KINDS, KINDS), tuple(map(int, chosen.families)))

@@ -18,8 +18,10 @@ namespace {
 
 using namespace std::chrono_literals;
 
-// What a client's next packet would cause, and what asking a portal for relays takes.
-constexpr auto kAgainAfter = 1s;
+// A client's packets cause an intent at once, but no two of them within this (connectivity specification 2.2).
+constexpr auto kIntentInterval = 2s;
+// What asking a portal for relays takes.
+constexpr auto kRelaysAfter = 1s;
 // As the portal makes them: 4 and 22 of 32 characters (connectivity specification 2.1).
 constexpr std::size_t kUfragCharacters = 4;
 constexpr std::size_t kPasswordCharacters = 22;
@@ -122,6 +124,7 @@ void LabNode::connect() {
                      .gateway = first_key ? rendezvous_.gateway.ice : random_credentials(random_)};
     session_ = random_text(random_, kSessionCharacters);
   }
+  last_intent_ = loop_.now().boot;
   exchange_->write({.session = session_, .connect = intent_, .candidates = {}, .invalidated = {}});
   upsert(*intent_);
 }
@@ -270,7 +273,7 @@ void LabNode::on_event(const node::NodeEvent& event) {
     case Kind::no_relays_left:
       spdlog::warn("no relay is left");
       loop_.cancel(relays_again_);
-      relays_again_ = loop_.after(kAgainAfter, [this] { announce_relays(); });
+      relays_again_ = loop_.after(kRelaysAfter, [this] { announce_relays(); });
       break;
   }
 }
@@ -279,9 +282,9 @@ void LabNode::on_event(const node::NodeEvent& event) {
 void LabNode::lost(std::string_view why) {
   if (options_.role == node::NodeRole::gateway || options_.on_demand || session_.empty()) return;
   session_.clear();
-  spdlog::info("connecting again in a second: {}", why);
+  spdlog::info("connecting again: {}", why);
   loop_.cancel(again_);
-  again_ = loop_.after(kAgainAfter, [this] { connect(); });
+  again_ = loop_.at(last_intent_ + kIntentInterval, [this] { connect(); });
 }
 
 void LabNode::on_unreachable(const Endpoint& destination) {

@@ -73,6 +73,7 @@ class LabNode {
   std::uint16_t port_v6_ = 0;
   std::string session_;           // empty: none
   std::optional<Intent> intent_;  // of the session
+  Instant last_intent_{};
   io::EventLoop::Id event_watch_ = io::EventLoop::Id::none;
   io::EventLoop::Id closed_watch_ = io::EventLoop::Id::none;
   io::EventLoop::Id again_ = io::EventLoop::Id::none;         // the next intent after a lost connection
