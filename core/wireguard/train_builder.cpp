@@ -4,6 +4,11 @@
 #include <utility>
 
 namespace fireline::wireguard {
+namespace {
+// A train that begins in the last eighth of a buffer would be a short one, with the cost of a long one to send: at an
+// MTU of 1,280 a buffer has room for one datagram more than a GSO send.
+constexpr std::size_t kRemainderShare = 8;
+}  // namespace
 
 std::byte* TrainBuilder::start_train(Peer& peer, Session& session, packet::Ecn ecn, std::size_t message_bytes) {
 #ifdef FIRELINE_PLANTED_OLD_PATH
@@ -15,7 +20,7 @@ std::byte* TrainBuilder::start_train(Peer& peer, Session& session, packet::Ecn e
   header_bytes_ = path.header_bytes();
   const std::size_t bytes = message_bytes + header_bytes_;
   arena_ = &work_->arenas[static_cast<std::size_t>(path.family())];
-  if (arena_->room < bytes && !new_buffer(bytes)) return nullptr;
+  if ((arena_->room < bytes || is_remainder()) && !new_buffer(bytes) && arena_->room < bytes) return nullptr;
   std::byte* place = take(bytes);
   work_->trains.push_back({.train = {.bytes = {place, bytes},
                                      .segment_bytes = static_cast<std::uint16_t>(bytes),
@@ -29,6 +34,11 @@ std::byte* TrainBuilder::start_train(Peer& peer, Session& session, packet::Ecn e
   peer.last_planned_work = work_->number;
   open_ = true;
   return place + header_bytes_;
+}
+
+bool TrainBuilder::is_remainder() const noexcept {
+  return !arena_->buffers.empty() && arena_->room < arena_->buffers.back().capacity() / kRemainderShare &&
+         arena_->room < expected_;
 }
 
 bool TrainBuilder::new_buffer(std::size_t bytes) {

@@ -51,6 +51,8 @@ class TrainBuilder {
     return place;
   }
   [[nodiscard]] std::byte* start_train(Peer& peer, Session& session, packet::Ecn ecn, std::size_t message_bytes);
+  // What is left of the buffer is not worth a train, and more is to come than fits.
+  [[nodiscard]] bool is_remainder() const noexcept;
   [[nodiscard]] bool new_buffer(std::size_t bytes);
 
   packet::BufferSource& large_;

@@ -45,6 +45,8 @@ TEST(DevicePath, ARelayedTrainIsADirectOneWithAHeaderInFrontOfEachSegment) {
       {"as many as a GSO send takes", 49, 1252, 1252, {49}},
       {"one more than its bytes hold", 50, 1252, 1252, {49, 1}},
       {"one more than its segments", 65, 100, 100, {64, 1}},
+      {"no short train in what is left of a buffer", 98, 1252, 1252, {49, 49}},
+      {"nor with a shorter last one", 99, 1252, 100, {49, 50}},
   };
   for (const Row& row : rows) {
     SCOPED_TRACE(row.what);
