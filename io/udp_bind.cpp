@@ -80,11 +80,14 @@ std::optional<IoError> configure(int fd, const UdpOptions& options, const std::s
   return std::nullopt;
 }
 
-// The forced form passes the system's limit where we are privileged; the plain one is clamped to it.
+// The forced form passes the system's limit where we are privileged; the plain one is clamped to it. Capabilities that
+// are gone do not come back, and who opens thousands of sockets need not ask each time.
 void grow_buffer(int fd, int forced_option, int option, std::size_t wanted_bytes) noexcept {
+  thread_local bool may_force = true;
   for (std::size_t bytes = wanted_bytes;; bytes /= 2) {
     const int value = static_cast<int>(std::min(bytes, std::size_t{1} << 30));
-    if (set_option(fd, SOL_SOCKET, forced_option, value) == 0) return;
+    if (may_force && set_option(fd, SOL_SOCKET, forced_option, value) == 0) return;
+    if (errno == EPERM) may_force = false;
     if (set_option(fd, SOL_SOCKET, option, value) == 0) return;
     if (bytes / 2 < kUdpBufferBytesMin) return;  // the kernel's own default stays
   }
@@ -134,7 +137,7 @@ Result<BoundUdp, IoError> bind_udp(const UdpOptions& options) {
   const SocketAddress address = to_socket_address(local);
   if (::bind(fd, address.get(), address.length) != 0) return err(bind_error(options, context));
 
-  bound.port = bound_port(fd, options.family);
+  bound.port = options.port != 0 ? options.port : bound_port(fd, options.family);
   return bound;
 }
 

@@ -1,8 +1,6 @@
 #include "core/stun/integrity.h"
 
-#include <openssl/core_names.h>
 #include <openssl/evp.h>
-#include <openssl/params.h>
 
 #include <algorithm>
 #include <cstdlib>
@@ -19,16 +17,18 @@ using crypto::c_bytes;
 // RFC 8489 section 14.7: tells a STUN checksum from another protocol's CRC in the same place.
 constexpr std::uint32_t kFingerprintXor = 0x5354554E;
 
-struct MacDeleter {
-  void operator()(EVP_MAC_CTX* context) const noexcept { EVP_MAC_CTX_free(context); }  // wipes the key
-};
+// RFC 2104 section 2, RFC 3174.
+constexpr std::size_t kSha1BlockBytes = 64;
+constexpr std::byte kInnerPad{0x36};
+constexpr std::byte kOuterPad{0x5C};
+
 struct DigestDeleter {
   void operator()(EVP_MD_CTX* context) const noexcept { EVP_MD_CTX_free(context); }  // wipes its state
 };
 
 // Looking an algorithm up by name costs more than hashing a message: once per process, never released.
-EVP_MAC* hmac() noexcept {
-  static EVP_MAC* const algorithm = EVP_MAC_fetch(nullptr, "HMAC", nullptr);
+const EVP_MD* sha1() noexcept {
+  static const EVP_MD* const algorithm = EVP_MD_fetch(nullptr, "SHA1", nullptr);
   return algorithm;
 }
 const EVP_MD* md5() noexcept {
@@ -40,6 +40,22 @@ const EVP_MD* md5() noexcept {
 void require(bool done) noexcept {
   if (!done) std::abort();
 }
+
+class Digest {
+ public:
+  Digest() noexcept : context_(EVP_MD_CTX_new()) { require(context_ != nullptr); }
+  // `out` must be as long as the digest.
+  template <class... Parts>
+  void hash(const EVP_MD* algorithm, Bytes out, Parts... parts) noexcept {
+    require(EVP_DigestInit_ex2(context_.get(), algorithm, nullptr) == 1);
+    (require(EVP_DigestUpdate(context_.get(), c_bytes(parts.data()), parts.size()) == 1), ...);
+    unsigned written = 0;
+    require(EVP_DigestFinal_ex(context_.get(), c_bytes(out.data()), &written) == 1 && written == out.size());
+  }
+
+ private:
+  std::unique_ptr<EVP_MD_CTX, DigestDeleter> context_;
+};
 
 // The front of a message with its length field as if `added` bytes of attribute were its last.
 std::array<std::byte, 4> front_with_length(ConstBytes message, std::size_t added) noexcept {
@@ -75,17 +91,8 @@ ConstBytes before(const MessageView& message, ConstBytes value) noexcept {
 }  // namespace
 
 LongTermKey::LongTermKey(std::string_view username, std::string_view realm, std::string_view password) noexcept {
-  const std::unique_ptr<EVP_MD_CTX, DigestDeleter> context(EVP_MD_CTX_new());
-  require(context != nullptr && EVP_DigestInit_ex2(context.get(), md5(), nullptr) == 1);
-  const auto update = [&](std::string_view text) {
-    require(EVP_DigestUpdate(context.get(), text.data(), text.size()) == 1);
-  };
-  update(username);
-  update(":");
-  update(realm);
-  update(":");
-  update(password);
-  require(EVP_DigestFinal_ex(context.get(), c_bytes(bytes_.data()), nullptr) == 1);
+  const auto bytes = [](std::string_view text) { return std::as_bytes(std::span(text)); };
+  Digest().hash(md5(), bytes_, bytes(username), bytes(":"), bytes(realm), bytes(":"), bytes(password));
 }
 
 LongTermKey::LongTermKey(std::span<const std::byte, kBytes> bytes) noexcept {
@@ -113,22 +120,26 @@ Check check_fingerprint(const MessageView& message) noexcept {
 }
 
 IntegrityValue integrity_of(ConstBytes message, ConstBytes key) noexcept {
-  char name[] = "SHA1";
-  const OSSL_PARAM parameters[] = {OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, name, 0),
-                                   OSSL_PARAM_construct_end()};
   const auto front = front_with_length(message, kAttributeHeaderBytes + kIntegrityBytes);
   const ConstBytes rest = message.subspan(front.size());
-  // An empty key would leave the context without one; HMAC pads keys with zeros, so that a zero byte is the same key.
-  static constexpr std::array<std::byte, 1> kEmptyKey{};
-  if (key.empty()) key = kEmptyKey;
-
+  // RFC 2104, made of two digests: OpenSSL's HMAC looks its digest up by name in each message, which costs as much
+  // again as the hashing.
+  Digest digest;
+  std::array<std::byte, kSha1BlockBytes> padded{};
+  if (key.size() > padded.size()) {
+    digest.hash(sha1(), Bytes(padded).first(kIntegrityBytes), key);
+  } else {
+    std::copy(key.begin(), key.end(), padded.begin());
+  }
+  const auto mask = [&padded](std::byte with) {
+    for (std::byte& byte : padded) byte ^= with;
+  };
   IntegrityValue value;
-  std::size_t written = 0;
-  const std::unique_ptr<EVP_MAC_CTX, MacDeleter> context(EVP_MAC_CTX_new(hmac()));
-  require(context != nullptr && EVP_MAC_init(context.get(), c_bytes(key.data()), key.size(), parameters) == 1 &&
-          EVP_MAC_update(context.get(), c_bytes(front.data()), front.size()) == 1 &&
-          EVP_MAC_update(context.get(), c_bytes(rest.data()), rest.size()) == 1 &&
-          EVP_MAC_final(context.get(), c_bytes(value.data()), &written, value.size()) == 1 && written == value.size());
+  mask(kInnerPad);
+  digest.hash(sha1(), value, ConstBytes(padded), ConstBytes(front), rest);
+  mask(kInnerPad ^ kOuterPad);
+  digest.hash(sha1(), value, ConstBytes(padded), ConstBytes(value));
+  crypto::wipe(padded);
   return value;
 }
 
