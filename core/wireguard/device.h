@@ -65,9 +65,9 @@ class Device final : public packet::Engine {
   void set_tun_offloads(packet::CoalescerOptions offloads);
 
   // Paths, for a layer above that owns addresses (Profile::roaming off). Keys that are no peer's are ignored.
-  // Empty: none yet; nothing is sent, no timer runs, responses wait (the last kHeldResponses). From none to one: what
-  // waits leaves, responses first. From one to another: trains that were planned keep the old path, whatever comes
-  // later takes the new one, and packets keep their order.
+  // Empty: none; nothing is sent, no timer runs, an attempt to get a session ends without a verdict, and responses wait
+  // (the last kHeldResponses). From none to one: what waits leaves, responses first. From one to another: trains that
+  // were planned keep the old path, whatever comes later takes the new one, and packets keep their order.
   void set_path(Now now, const crypto::PublicKey& peer, const std::optional<PeerPath>& path, packet::Output& output);
   // Asks for a handshake without a packet; it leaves with the next commit, step or timeout. False: one is under way,
   // one ended less than REKEY_TIMEOUT ago and the retransmit timer asks again, or there is no path, private key or

@@ -21,7 +21,11 @@ void set_path(DeviceState& state, Now now, const crypto::PublicKey& key, const s
 #endif
   const bool first = !peer->path && path;
   peer->path = path;
-  if (!path) return state.deadlines.remove(*peer);
+  if (!path) {
+    peer->timers.path_lost();
+    peer->initiation_postponed = false;
+    return state.deadlines.remove(*peer);
+  }
   if (!first || !state.up) return;
   flush_responses(state, now, *peer, output);
   flush_queue(state, now, *peer, output);

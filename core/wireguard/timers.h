@@ -79,6 +79,8 @@ class Timers {
   void handshake_complete() noexcept;
   // Our initiation was answered by an initiation of the peer; ours is not sent again.
   void handshake_answered() noexcept { handshake_complete(); }
+  // Nothing can be sent: an attempt ends without a verdict, and the next path begins another.
+  void path_lost() noexcept { handshake_complete(); }
   // Attempts end without a session.
   void given_up(Instant now) noexcept;
 

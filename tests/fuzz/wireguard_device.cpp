@@ -303,6 +303,7 @@ class Harness {
         break;
       default:
         device_.send_packet(now_, kPeer.public_key(), bytes, output_);
+        (void)device_.initiate(now_, kPeer.public_key());
         break;
     }
   }

@@ -196,6 +196,19 @@ TEST(DevicePath, NoTimerRunsWithoutAPath) {
   EXPECT_EQ(world.a.sent_of_type(1), 1u) << "what was due meanwhile: no answer for 15 s";
 }
 
+TEST(DevicePath, TimeWithoutAPathIsNoPartOfAnAttempt) {
+  World world(firezone(Link::direct, true));
+  world.a.send(world.now, a_to_b());
+  world.lose();
+  world.set_path(world.a, Link::none);
+  world.advance(60s, false);
+  world.set_path(world.a, Link::relayed);
+  world.set_path(world.b, Link::relayed);
+  world.advance(1s);
+  EXPECT_EQ(world.a.events(DeviceEvent::Kind::handshake_given_up), 0u);
+  EXPECT_EQ(world.b.delivered, Packets{a_to_b()});
+}
+
 TEST(DevicePath, AtTheFirstPathResponsesLeaveBeforePackets) {
   World world(firezone(Link::none, true));
   world.set_path(world.a, Link::direct);
