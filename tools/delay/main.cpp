@@ -1,0 +1,126 @@
+// fireline-lab-delay: a wire between two interfaces that takes time, and loses frames where it is asked to. For kernels
+// without netem. One thread; it carries what one core copies, some Gbit/s of trains.
+#include <poll.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <array>
+#include <csignal>
+#include <cstdio>
+#include <ctime>
+#include <string>
+
+#include "io/loop_thread.h"
+#include "tools/delay/delay_line.h"
+#include "tools/delay/packet_link.h"
+
+namespace {
+
+using namespace fireline;
+using namespace fireline::lab;
+
+// Frames taken from one side before the other is looked at.
+constexpr int kFramesPerTurn = 64;
+
+struct Direction {
+  PacketLink& from;
+  PacketLink& to;
+  DelayLine line;
+  bool blocked = false;  // `to` has no room
+
+  void turn(Instant now) {
+    for (int i = 0; i < kFramesPerTurn; ++i) {
+      auto frame = from.receive();
+      if (!frame) break;
+      line.push(now, std::move(*frame));
+    }
+    blocked = false;
+    while (line.due() && *line.due() <= now) {
+      if (!to.send(line.front())) {
+        blocked = true;
+        break;
+      }
+      line.pop();
+    }
+  }
+};
+
+int complain(const std::string& sentence) {
+  std::fprintf(stderr, "fireline-lab-delay: %s\n", sentence.c_str());
+  return 1;
+}
+
+void report(const char* name, const Direction& direction) {
+  const auto& counts = direction.line.counts();
+  std::printf("%s: frames %llu, carried %llu, lost %llu, full %llu, kernel drops %llu\n", name,
+              static_cast<unsigned long long>(counts.frames), static_cast<unsigned long long>(counts.carried),
+              static_cast<unsigned long long>(counts.lost), static_cast<unsigned long long>(counts.full),
+              static_cast<unsigned long long>(direction.from.kernel_drops()));
+}
+
+// Until a signal: sleeps for the next frame, due or arriving.
+void run(Direction& there, Direction& back, int signals) {
+  while (true) {
+    const Instant now = io::read_clocks().boot;
+    there.turn(now);
+    back.turn(now);
+    std::optional<Instant> next;
+    for (const Direction* direction : {&there, &back}) {
+      if (direction->blocked || !direction->line.due()) continue;
+      if (!next || *direction->line.due() < *next) next = direction->line.due();
+    }
+    const auto events = [](bool blocked) { return static_cast<short>(blocked ? POLLIN | POLLOUT : POLLIN); };
+    std::array<pollfd, 3> entries{pollfd{there.from.fd(), events(back.blocked), 0},
+                                  pollfd{back.from.fd(), events(there.blocked), 0}, pollfd{signals, POLLIN, 0}};
+    timespec wait{};
+    if (next) {
+      const auto left = std::max(Duration::zero(), *next - io::read_clocks().boot);
+      wait.tv_sec = static_cast<std::time_t>(left / std::chrono::seconds(1));
+      wait.tv_nsec = static_cast<long>((left % std::chrono::seconds(1)).count());
+    }
+    (void)::ppoll(entries.data(), entries.size(), next ? &wait : nullptr, nullptr);
+    if ((entries[2].revents & POLLIN) != 0) return;
+  }
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  CLI::App app("A wire between two interfaces that takes time and may lose frames.", "fireline-lab-delay");
+  std::string left;
+  std::string right;
+  double milliseconds = 0;
+  double loss = 0;
+  std::uint64_t seed = 1;
+  app.set_version_flag("--version", "fireline-lab-delay " FIRELINE_VERSION);
+  app.add_option("LEFT", left, "One interface")->required();
+  app.add_option("RIGHT", right, "The other")->required();
+  app.add_option("--delay", milliseconds, "Milliseconds each way (default 0)")->check(CLI::Range(0.0, 10000.0));
+  app.add_option("--loss", loss, "Share of the frames each way that are lost, 0 to 1 (default 0)")
+      ->check(CLI::Range(0.0, 1.0));
+  app.add_option("--seed", seed, "Of the losses (default 1)");
+  CLI11_PARSE(app, argc, argv);
+
+  auto first = PacketLink::open(left);
+  if (!first) return complain(first.error().to_string());
+  auto second = PacketLink::open(right);
+  if (!second) return complain(second.error().to_string());
+  const DelayOptions options{
+      .delay = std::chrono::round<Duration>(std::chrono::duration<double, std::milli>(milliseconds)), .loss = loss};
+  Direction there{.from = *first, .to = *second, .line = DelayLine(options, seed)};
+  Direction back{.from = *second, .to = *first, .line = DelayLine(options, seed + 1)};
+
+  sigset_t set;
+  sigemptyset(&set);
+  for (const int signal : {SIGTERM, SIGINT}) sigaddset(&set, signal);
+  pthread_sigmask(SIG_BLOCK, &set, nullptr);
+  const io::FileDescriptor signals(::signalfd(-1, &set, SFD_CLOEXEC));
+  if (!signals) return complain("cannot receive signals");
+  std::printf("%s and %s are joined\n", left.c_str(), right.c_str());
+  std::fflush(stdout);
+  run(there, back, signals.get());
+  report("there", there);
+  report("back", back);
+  return 0;
+}
