@@ -13,6 +13,7 @@
 IPv6 has the same groups: 172:30:0::100 and so on. Every host has one route, to the internet through its router (.254).
 Behind NAT kind none a host has a public address as well, .120 for .20, and its router answers for it.
 """
+import os
 import socket
 import struct
 from dataclasses import dataclass
@@ -78,13 +79,34 @@ RESOURCES = {"resources": (("172.20.0", "172:20:0"), (100, 110)),
 DEFAULT_SITES = ("portal", "relay-1", "relay-2", "client", "gateway")
 
 
+@dataclass(frozen=True)
+class Wire:
+    """Between a router and the internet: a namespace of its own with fireline-lab-delay in it."""
+    milliseconds: float  # each way
+    loss: float = 0  # share of the datagrams each way; trains are cut for it
+
+
+# Half of what the reference's routers have on each of their two interfaces is passed on each way (platform spec 8.1):
+# client to gateway 10 ms, through a relay 40 ms, client to portal 30 ms.
+REFERENCE_WIRES = {"client": Wire(5), "client-2": Wire(5), "gateway": Wire(5), "relay-1": Wire(15), "relay-2": Wire(15),
+                   "portal": Wire(25)}
+
+
+def delay_program():
+    path = os.environ.get("FIRELINE_LAB_DELAY", str(lab.ROOT / "build/bin/fireline-lab-delay"))
+    if not os.access(path, os.X_OK):
+        raise lab.Failure(f"no program {path}: build it, or name it in FIRELINE_LAB_DELAY")
+    return os.path.abspath(path)
+
+
 class Internet:
     """Builds it in a lab; afterwards changes it: NAT kinds, plugs, reboots, silence."""
 
-    def __init__(self, laboratory, kinds=None, families=None, sites=DEFAULT_SITES, resources=False):
-        """kinds: host to NAT kind (nat.KINDS; port unless named); families: host to the families it has (4 and 6)."""
+    def __init__(self, laboratory, kinds=None, families=None, sites=DEFAULT_SITES, resources=False, wires=None):
+        """kinds: host to NAT kind (nat.KINDS; port unless named); families: host to the families it has (4 and 6);
+        wires: host to Wire, for its router."""
         self.lab, self.hosts = laboratory, {}
-        self.kinds, self.families = {}, families or {}
+        self.kinds, self.families, self.wires = {}, families or {}, wires or {}
         self.core = self._namespace("internet")
         self.core.run("ip", "-batch", "-", text="\n".join([
             "link add net type bridge mcast_snooping 0", "link set net up",
@@ -121,7 +143,7 @@ class Internet:
         router.run("sysctl", "-qw", "net.ipv4.ip_forward=1", "net.ipv6.conf.all.forwarding=1",
                    "net.ipv6.conf.all.keep_addr_on_down=1", "net.ipv6.conf.default.keep_addr_on_down=1",
                    "net.ipv6.conf.all.proxy_ndp=1")
-        self._veth(self.core, f"p-{site.host}", router, nat.OUTSIDE)
+        self._join(site.host, router)
         self._veth(router, nat.INSIDE, host, "eth0")
         self.core.run("ip", "link", "set", f"p-{site.host}", "master", "net")
         router.run("sysctl", "-qw", f"net.ipv4.neigh.{nat.OUTSIDE}.proxy_delay=0",
@@ -180,6 +202,17 @@ class Internet:
         else:
             router.run("nft", "delete", "table", "inet", "silence")
 
+    def part(self, one, other, apart=True):
+        """Whether something on the path keeps two sites' packets from each other; relays still reach both."""
+        for near, far in ((one, other), (other, one)):
+            if not apart:
+                self.router(near).run("nft", "delete", "table", "inet", "apart")
+                continue
+            drops = "\n".join(f'  iifname "{nat.OUTSIDE}" {family} saddr {address} drop'
+                              for (family, _, _), address in zip(nat.FAMILIES, self.public_of(far)))
+            self.router(near).run("nft", "-f", "-", text=f"table inet apart {{\n chain apart {{\n"
+                                  f"  type filter hook prerouting priority raw;\n{drops}\n }}\n}}\n")
+
     def renumber(self, name, number):
         """Another address for a host on its network: what moving to another access point does."""
         site, host = SITES[name], self.hosts[name]
@@ -201,6 +234,21 @@ class Internet:
     def _namespace(self, label):
         self.hosts[label] = self.lab.namespace(label)
         return self.hosts[label]
+
+    def _join(self, name, router):
+        wire = self.wires.get(name)
+        if not wire:
+            return self._veth(self.core, f"p-{name}", router, nat.OUTSIDE)
+        between = self._namespace(f"wire-{name}")
+        between.run("sysctl", "-qw", "net.ipv6.conf.all.disable_ipv6=1", "net.ipv6.conf.default.disable_ipv6=1")
+        self._veth(self.core, f"p-{name}", between, "left")
+        self._veth(between, "right", router, nat.OUTSIDE)
+        if wire.loss:
+            for end, interface in ((self.core, f"p-{name}"), (router, nat.OUTSIDE)):
+                end.run("ethtool", "-K", interface, "tso", "off", "gso", "off", "tx-udp-segmentation", "off")
+        process = between.start(delay_program(), "left", "right", "--delay", wire.milliseconds, "--loss", wire.loss)
+        lab.wait_until(lambda: "joined" in process.text() or not process.alive(), 10, f"the wire of {name} is there")
+        lab.require(process.alive(), f"the wire of {name} is there:\n{process.text()}")
 
     def _veth(self, left, left_name, right, right_name):
         self.lab.link(left, [], right, [], name=left_name, right_name=right_name)

@@ -49,9 +49,9 @@ def _unpadded(raw):
 class Ends:
     """The world, its relays, and one node on client and gateway."""
 
-    def __init__(self, laboratory, kinds, families=None, relays=RELAYS):
+    def __init__(self, laboratory, kinds, families=None, relays=RELAYS, wires=None):
         self.lab = laboratory
-        self.world = internet.Internet(laboratory, kinds, families, sites=(*relays, *ROLES))
+        self.world = internet.Internet(laboratory, kinds, families, sites=(*relays, *ROLES), wires=wires)
         self.client, self.gateway = (self.world[role] for role in ROLES)
         self.relays, self.nodes = {}, {}
         self.secret = laboratory.folder / "relay-secret"
@@ -160,6 +160,9 @@ class Pings:
         """(time, number) of each answer."""
         return [(float(stamp), int(number)) for stamp, number in
                 re.findall(r"^\[([0-9.]+)\] .*bytes from.*icmp_seq=(\d+)", self.process.text(), re.MULTILINE)]
+
+    def milliseconds(self):
+        return [float(trip) for trip in re.findall(r"bytes from.* time=([0-9.]+) ms", self.process.text())]
 
     def gap_after(self, moment, seconds):
         """The longest gap that began after (or around) `moment`; Failure when traffic is not back in `seconds`."""

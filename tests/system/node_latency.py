@@ -5,20 +5,22 @@
 
 Both ends have their allocations; a run is an intent, the packet that waits for the path, its answer, a goodbye.
 
-usage: node_latency.py direct|relayed [--runs N]
+usage: node_latency.py direct|relayed [--runs N] [--wires]
+  --wires  the reference's delays: 20 ms from client to gateway and back, 80 ms through a relay
 """
 import argparse
 import time
 
+import internet
 import lab
 from node_lab import RELAYS, ROLES, TUNNEL, Ends
 
 LIMITS = {"direct": ("cone", "reflexive", 0.150, 4), "relayed": ("symmetric", "relayed", 0.300, 6)}
 
 
-def scenario(laboratory, case, runs):
+def scenario(laboratory, case, runs, wires):
     kind, expected, base, trips = LIMITS[case]
-    ends = Ends(laboratory, {role: kind for role in ROLES})
+    ends = Ends(laboratory, {role: kind for role in ROLES}, wires=internet.REFERENCE_WIRES if wires else None)
     ends.start("--on-demand")
     for role in ROLES:
         lab.wait_until(lambda: ends.allocated(role, len(RELAYS)), 15, f"the {role} has its allocations")
@@ -51,5 +53,6 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser()
     parser.add_argument("case", choices=LIMITS)
     parser.add_argument("--runs", type=int, default=20)
+    parser.add_argument("--wires", action="store_true")
     chosen = parser.parse_args()
-    lab.run(scenario, chosen.case, chosen.runs)
+    lab.run(scenario, chosen.case, chosen.runs, chosen.wires)

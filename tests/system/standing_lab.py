@@ -91,7 +91,7 @@ def end_of(word):
     return match[1], (int(match[2]),) if match[2] else internet.FAMILIES
 
 
-def up(name, scenario, relays):
+def up(name, scenario, relays, wires):
     ends = scenario.split("-")
     lab.require(len(ends) == 2, f"\"{scenario}\" is no scenario: use CLIENT-GATEWAY, for example cone-symmetric")
     kinds, families = {}, {}
@@ -110,7 +110,8 @@ def up(name, scenario, relays):
     state = {"state": "building", "pid": os.getpid(), "scenario": scenario}
     made.write(state)
     try:
-        world = internet.Internet(made, kinds, families, resources=True)
+        world = internet.Internet(made, kinds, families, resources=True,
+                                  wires=internet.REFERENCE_WIRES if wires else None)
         if relays:
             secret = made.folder / "relay-secret"
             relay_lab.write_secret(secret)
