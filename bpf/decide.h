@@ -23,7 +23,7 @@ static __always_inline int is_set6(const __be32 a[4]) {
   return (a[0] | a[1] | a[2] | a[3]) != 0;
 }
 
-/* What a lookup came to. `search_expired` is remembered while the other family's map is asked. */
+/* What an entry says. */
 enum search { search_none, search_live, search_user_space, search_expired };
 
 /* CLOCK_BOOTTIME, read once per tick and CPU: reading it costs a third of a hop. An end is seen at most a tick late. */
@@ -39,9 +39,19 @@ static __always_inline __u64 boot_time(void) {
   return last->boot;
 }
 
-static __always_inline enum search look_at(__u64 expires) {
+/* `now` is zero until somebody asked for the time of this frame. */
+static __always_inline enum search look_at(__u64 expires, __u64* now) {
   if (expires == 0) return search_user_space;
-  return boot_time() < expires ? search_live : search_expired;
+  if (*now == 0) *now = boot_time();
+  return *now < expires ? search_live : search_expired;
+}
+
+/* The word of a port, and its bit. */
+static __always_inline const struct xdp_ports* ports_of(__be16 port, __u64* bit) {
+  __u32 number = bpf_ntohs(port);
+  __u32 index = number / 64;
+  *bit = 1ull << (number % 64);
+  return bpf_map_lookup_elem(&live_ports, &index);
 }
 
 static __always_inline int not_found(const struct xdp_config* settings, int expired, int unknown) {
@@ -101,59 +111,71 @@ static __always_inline int to_client6(struct xdp_md* ctx, const struct input* in
   return relay(ctx, in, settings, &out, in_family, 6, from, side_channel, outcome);
 }
 
-/* Towards the client whose side of a binding is `key`, an xdp_peer4: from a peer's datagram, or from the channel of a
- * client whose peer is this relay itself. `first_outcome` is the direction to IPv4 clients; IPv6 follows it. */
+/* Towards the client whose side of a binding is `key`: from a peer's datagram, or from the channel of a client whose
+ * peer is this relay itself. `first_outcome` is the direction to IPv4 clients; IPv6 follows it. */
 static __always_inline int by_peer4(struct xdp_md* ctx, const struct input* in, const struct xdp_config* settings,
-                                    const struct xdp_peer4* key, int in_family, enum side from, int first_outcome,
-                                    int unknown) {
-  int expired = 0;
-  const struct xdp_to_client4* entry4 = bpf_map_lookup_elem(&udp_to_chan_44, key);
+                                    const struct xdp_peer4* key, int client6, int in_family, enum side from,
+                                    int first_outcome, int unknown, __u64* now) {
+  const struct xdp_to_client4* entry4 = 0;
+  const struct xdp_to_client6* entry6 = 0;
+  if (client6) {
+    entry6 = bpf_map_lookup_elem(&udp_to_chan_46, key);
+    if (!entry6) entry4 = bpf_map_lookup_elem(&udp_to_chan_44, key);
+  } else {
+    entry4 = bpf_map_lookup_elem(&udp_to_chan_44, key);
+    if (!entry4) entry6 = bpf_map_lookup_elem(&udp_to_chan_46, key);
+  }
   if (entry4) {
-    enum search found = look_at(entry4->expires);
+    enum search found = look_at(entry4->expires, now);
     if (found == search_live) return to_client4(ctx, in, settings, entry4, in_family, from, first_outcome);
-    if (found == search_user_space) return xdp_pass_user_space;
-    expired = 1;
+    return found == search_user_space ? xdp_pass_user_space : not_found(settings, 1, unknown);
   }
-  const struct xdp_to_client6* entry6 = bpf_map_lookup_elem(&udp_to_chan_46, key);
   if (entry6) {
-    enum search found = look_at(entry6->expires);
+    enum search found = look_at(entry6->expires, now);
     if (found == search_live) return to_client6(ctx, in, settings, entry6, in_family, from, first_outcome + 1);
-    if (found == search_user_space) return xdp_pass_user_space;
-    expired = 1;
+    return found == search_user_space ? xdp_pass_user_space : not_found(settings, 1, unknown);
   }
-  return not_found(settings, expired, unknown);
+  return not_found(settings, 0, unknown);
 }
 
 static __always_inline int by_peer6(struct xdp_md* ctx, const struct input* in, const struct xdp_config* settings,
-                                    const struct xdp_peer6* key, int in_family, enum side from, int first_outcome,
-                                    int unknown) {
-  int expired = 0;
-  const struct xdp_to_client6* entry6 = bpf_map_lookup_elem(&udp_to_chan_66, key);
-  if (entry6) {
-    enum search found = look_at(entry6->expires);
-    if (found == search_live) return to_client6(ctx, in, settings, entry6, in_family, from, first_outcome + 1);
-    if (found == search_user_space) return xdp_pass_user_space;
-    expired = 1;
+                                    const struct xdp_peer6* key, int client6, int in_family, enum side from,
+                                    int first_outcome, int unknown, __u64* now) {
+  const struct xdp_to_client4* entry4 = 0;
+  const struct xdp_to_client6* entry6 = 0;
+  if (client6) {
+    entry6 = bpf_map_lookup_elem(&udp_to_chan_66, key);
+    if (!entry6) entry4 = bpf_map_lookup_elem(&udp_to_chan_64, key);
+  } else {
+    entry4 = bpf_map_lookup_elem(&udp_to_chan_64, key);
+    if (!entry4) entry6 = bpf_map_lookup_elem(&udp_to_chan_66, key);
   }
-  const struct xdp_to_client4* entry4 = bpf_map_lookup_elem(&udp_to_chan_64, key);
   if (entry4) {
-    enum search found = look_at(entry4->expires);
+    enum search found = look_at(entry4->expires, now);
     if (found == search_live) return to_client4(ctx, in, settings, entry4, in_family, from, first_outcome);
-    if (found == search_user_space) return xdp_pass_user_space;
-    expired = 1;
+    return found == search_user_space ? xdp_pass_user_space : not_found(settings, 1, unknown);
   }
-  return not_found(settings, expired, unknown);
+  if (entry6) {
+    enum search found = look_at(entry6->expires, now);
+    if (found == search_live) return to_client6(ctx, in, settings, entry6, in_family, from, first_outcome + 1);
+    return found == search_user_space ? xdp_pass_user_space : not_found(settings, 1, unknown);
+  }
+  return not_found(settings, 0, unknown);
 }
 
 /* To a peer. When the peer is this relay's own public address, a frame on the wire would not come back to it, so the
  * binding of the client on the other side is looked up with the two ports exchanged. */
 static __always_inline int to_peer4(struct xdp_md* ctx, const struct input* in, const struct xdp_config* settings,
                                     const struct xdp_to_peer4* entry, int in_family, int outcome,
-                                    int first_channel_outcome) {
+                                    int first_channel_outcome, __u64* now) {
   struct xdp_peer4 peer = entry->peer;
   if (settings->public4 != 0 && peer.address == settings->public4) {
     struct xdp_peer4 reverse = {peer.address, peer.port, peer.allocation_port};
-    return by_peer4(ctx, in, settings, &reverse, in_family, side_channel, first_channel_outcome, xdp_drop_no_reverse);
+    __u64 bit;
+    const struct xdp_ports* ports = ports_of(reverse.allocation_port, &bit);
+    if (!ports) return xdp_drop_map_access;
+    return by_peer4(ctx, in, settings, &reverse, (ports->client6 & bit) != 0, in_family, side_channel,
+                    first_channel_outcome, xdp_drop_no_reverse, now);
   }
   struct output out;
   out.target4 = peer.address;
@@ -165,12 +187,16 @@ static __always_inline int to_peer4(struct xdp_md* ctx, const struct input* in, 
 
 static __always_inline int to_peer6(struct xdp_md* ctx, const struct input* in, const struct xdp_config* settings,
                                     const struct xdp_to_peer6* entry, int in_family, int outcome,
-                                    int first_channel_outcome) {
+                                    int first_channel_outcome, __u64* now) {
   struct xdp_peer6 peer = entry->peer;
   if (is_set6(settings->public6) && equal6(peer.address, settings->public6)) {
     struct xdp_peer6 reverse = {.allocation_port = peer.port, .port = peer.allocation_port};
     copy6(reverse.address, peer.address);
-    return by_peer6(ctx, in, settings, &reverse, in_family, side_channel, first_channel_outcome, xdp_drop_no_reverse);
+    __u64 bit;
+    const struct xdp_ports* ports = ports_of(reverse.allocation_port, &bit);
+    if (!ports) return xdp_drop_map_access;
+    return by_peer6(ctx, in, settings, &reverse, (ports->client6 & bit) != 0, in_family, side_channel,
+                    first_channel_outcome, xdp_drop_no_reverse, now);
   }
   struct output out;
   copy6(out.target6, peer.address);
@@ -183,19 +209,20 @@ static __always_inline int to_peer6(struct xdp_md* ctx, const struct input* in, 
 static __always_inline int by_client4(struct xdp_md* ctx, const struct input* in, const struct xdp_config* settings,
                                       const struct xdp_client4* key) {
   int expired = 0;
+  __u64 now = 0;
   const struct xdp_to_peer4* entry4 = bpf_map_lookup_elem(&chan_to_udp_44, key);
   if (entry4) {
-    enum search found = look_at(entry4->expires);
+    enum search found = look_at(entry4->expires, &now);
     if (found == search_live)
-      return to_peer4(ctx, in, settings, entry4, 4, xdp_channel4_to_udp4, xdp_channel4_to_channel4);
+      return to_peer4(ctx, in, settings, entry4, 4, xdp_channel4_to_udp4, xdp_channel4_to_channel4, &now);
     if (found == search_user_space) return xdp_pass_user_space;
     expired = 1;
   }
   const struct xdp_to_peer6* entry6 = bpf_map_lookup_elem(&chan_to_udp_46, key);
   if (entry6) {
-    enum search found = look_at(entry6->expires);
+    enum search found = look_at(entry6->expires, &now);
     if (found == search_live)
-      return to_peer6(ctx, in, settings, entry6, 4, xdp_channel4_to_udp6, xdp_channel4_to_channel4);
+      return to_peer6(ctx, in, settings, entry6, 4, xdp_channel4_to_udp6, xdp_channel4_to_channel4, &now);
     if (found == search_user_space) return xdp_pass_user_space;
     expired = 1;
   }
@@ -205,19 +232,20 @@ static __always_inline int by_client4(struct xdp_md* ctx, const struct input* in
 static __always_inline int by_client6(struct xdp_md* ctx, const struct input* in, const struct xdp_config* settings,
                                       const struct xdp_client6* key) {
   int expired = 0;
+  __u64 now = 0;
   const struct xdp_to_peer6* entry6 = bpf_map_lookup_elem(&chan_to_udp_66, key);
   if (entry6) {
-    enum search found = look_at(entry6->expires);
+    enum search found = look_at(entry6->expires, &now);
     if (found == search_live)
-      return to_peer6(ctx, in, settings, entry6, 6, xdp_channel6_to_udp6, xdp_channel6_to_channel4);
+      return to_peer6(ctx, in, settings, entry6, 6, xdp_channel6_to_udp6, xdp_channel6_to_channel4, &now);
     if (found == search_user_space) return xdp_pass_user_space;
     expired = 1;
   }
   const struct xdp_to_peer4* entry4 = bpf_map_lookup_elem(&chan_to_udp_64, key);
   if (entry4) {
-    enum search found = look_at(entry4->expires);
+    enum search found = look_at(entry4->expires, &now);
     if (found == search_live)
-      return to_peer4(ctx, in, settings, entry4, 6, xdp_channel6_to_udp4, xdp_channel6_to_channel4);
+      return to_peer4(ctx, in, settings, entry4, 6, xdp_channel6_to_udp4, xdp_channel6_to_channel4, &now);
     if (found == search_user_space) return xdp_pass_user_space;
     expired = 1;
   }
@@ -237,18 +265,19 @@ static __always_inline int from_channel(struct xdp_md* ctx, const struct input* 
 
 static __always_inline int from_udp(struct xdp_md* ctx, const struct input* in, const struct xdp_config* settings,
                                     int family) {
-  __u32 port = bpf_ntohs(in->udp.target_port);
-  __u32 index = port / 64;
-  const __u64* word = bpf_map_lookup_elem(&live_ports, &index);
-  if (!word) return xdp_drop_map_access;
-  if (!(*word >> (port % 64) & 1)) return xdp_pass_idle_port;
+  __u64 now = 0;
+  __u64 bit;
+  const struct xdp_ports* ports = ports_of(in->udp.target_port, &bit);
+  if (!ports) return xdp_drop_map_access;
+  if (!(ports->live & bit)) return xdp_pass_idle_port;
+  const int client6 = (ports->client6 & bit) != 0;
   if (family == 4) {
     struct xdp_peer4 key = {in->ip4.source, in->udp.target_port, in->udp.source_port};
-    return by_peer4(ctx, in, settings, &key, 4, side_udp, xdp_udp4_to_channel4, xdp_drop_unknown_peer);
+    return by_peer4(ctx, in, settings, &key, client6, 4, side_udp, xdp_udp4_to_channel4, xdp_drop_unknown_peer, &now);
   }
   struct xdp_peer6 key = {.allocation_port = in->udp.target_port, .port = in->udp.source_port};
   copy6(key.address, in->ip6.source);
-  return by_peer6(ctx, in, settings, &key, 6, side_udp, xdp_udp6_to_channel4, xdp_drop_unknown_peer);
+  return by_peer6(ctx, in, settings, &key, client6, 6, side_udp, xdp_udp6_to_channel4, xdp_drop_unknown_peer, &now);
 }
 
 static __always_inline int is_other_address(const struct input* in, const struct xdp_config* settings, int family) {

@@ -37,7 +37,7 @@ struct {
   __uint(type, BPF_MAP_TYPE_ARRAY);
   __uint(max_entries, xdp_port_words);
   __type(key, __u32);
-  __type(value, __u64);
+  __type(value, struct xdp_ports);
 } live_ports SEC(".maps");
 
 struct {

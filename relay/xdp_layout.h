@@ -63,6 +63,12 @@ struct xdp_to_peer6 {
   __u8 reserved[4]; /* zero */
 };
 
+/* 64 ports, a bit each. A port belongs to one allocation, and that to one client. */
+struct xdp_ports {
+  __u64 live;    /* has an allocation */
+  __u64 client6; /* its client has an IPv6 address: says which map is asked first, and no more than that */
+};
+
 /* The one configuration entry. An address of zeros is unset. */
 struct xdp_config {
   __be32 interface4;
@@ -178,6 +184,9 @@ FIRELINE_XDP_AT(xdp_to_peer6, expires, 0);
 FIRELINE_XDP_AT(xdp_to_peer6, peer, 8);
 FIRELINE_XDP_AT(xdp_to_peer6, reserved, 28);
 FIRELINE_XDP_SIZE(xdp_to_peer6, 32);
+FIRELINE_XDP_AT(xdp_ports, live, 0);
+FIRELINE_XDP_AT(xdp_ports, client6, 8);
+FIRELINE_XDP_SIZE(xdp_ports, 16);
 FIRELINE_XDP_AT(xdp_config, interface4, 0);
 FIRELINE_XDP_AT(xdp_config, interface6, 4);
 FIRELINE_XDP_AT(xdp_config, public4, 20);

@@ -107,6 +107,10 @@ Half peer_half(const ChannelBinding& binding) {
   return half;
 }
 
+constexpr std::uint64_t port_bit(std::uint16_t port) noexcept {
+  return std::uint64_t{1} << (port % 64u);
+}
+
 // Both families' values have `expires` first and the other half at 8; the longer one ends with four zero bytes.
 struct Value {
   std::uint64_t expires = 0;
@@ -123,7 +127,7 @@ struct XdpProgram::Loaded {
   relay_bpf* skeleton = nullptr;
   ring_buffer* ring = nullptr;
   std::vector<xdp_debug_event> events;
-  std::array<std::uint64_t, xdp_port_words> live_ports{};
+  std::array<xdp_ports, xdp_port_words> ports{};
 
   Loaded() = default;
   Loaded(const Loaded&) = delete;
@@ -131,6 +135,20 @@ struct XdpProgram::Loaded {
   ~Loaded() {
     ring_buffer__free(ring);
     relay_bpf__destroy(skeleton);
+  }
+
+  // Which of two maps is likely to have the port's entries: the program asks that one first.
+  void set_client6(std::uint16_t port, bool client6) noexcept {
+    xdp_ports& word = ports[port / 64u];
+    const std::uint64_t bit = port_bit(port);
+    if (((word.client6 & bit) != 0) == client6) return;
+    word.client6 ^= bit;
+    write_ports(port);
+  }
+  void write_ports(std::uint16_t port) noexcept {
+    const std::uint32_t index = port / 64u;
+    // An array element always exists: the call cannot fail with a descriptor of ours.
+    if (bpf_map_update_elem(bpf_map__fd(skeleton->maps.live_ports), &index, &ports[index], BPF_ANY) != 0) std::abort();
   }
 
   [[nodiscard]] int channel_map(const ChannelBinding& binding) const noexcept {
@@ -203,6 +221,7 @@ bool XdpProgram::insert(const ChannelBinding& binding, Forwarder forwarder) {
     const auto ends = binding.expires.time_since_epoch().count();
     expires = ends > 0 ? static_cast<std::uint64_t>(ends) : 1;
   }
+  loaded_->set_client6(binding.port, !binding.client.address.is_v4());
   const Value to_peer{expires, peer, {}};
   const Value to_client{expires, client, {}};
   // libbpf 1.x gives the negative errno.
@@ -222,12 +241,10 @@ void XdpProgram::erase(const ChannelBinding& binding) noexcept {
 }
 
 void XdpProgram::set_live(std::uint16_t port, bool live) noexcept {
-  const std::uint32_t index = port / 64u;
-  const std::uint64_t bit = std::uint64_t{1} << (port % 64u);
-  std::uint64_t& word = loaded_->live_ports[index];
-  word = live ? word | bit : word & ~bit;
-  // An array element always exists: the call cannot fail with a descriptor of ours.
-  if (bpf_map_update_elem(bpf_map__fd(loaded_->skeleton->maps.live_ports), &index, &word, BPF_ANY) != 0) std::abort();
+  xdp_ports& ports = loaded_->ports[port / 64u];
+  const std::uint64_t bit = port_bit(port);
+  ports.live = live ? ports.live | bit : ports.live & ~bit;
+  loaded_->write_ports(port);
 }
 
 XdpCounts XdpProgram::counts() const {

@@ -213,6 +213,23 @@ TEST(XdpProgram, WhatFindsNoRoomPassesToUserSpaceThatHasPermissions) {
   EXPECT_EQ(outcome_of(*program, from_peer(fifth)), xdp_pass_unknown);
 }
 
+// The bit of a port's client says which map is asked first; it decides nothing.
+TEST(XdpProgram, APortWhoseClientHasAnotherFamilyThanTheOneBeforeForwards) {
+  FIRELINE_LOAD_OR_SKIP(program, small_settings());
+  program->set_live(50000, true);
+  const auto v4 = make_binding(0x4001);
+  auto v6 = make_binding(0x4002);
+  v6.client.address = address("2001:db8:c::9");
+  ASSERT_TRUE(program->insert(v4, Forwarder::program));
+  ASSERT_TRUE(program->insert(v6, Forwarder::program));
+  EXPECT_EQ(outcome_of(*program, from_peer(v4)), xdp_udp4_to_channel4) << "the bit is of the later one";
+  EXPECT_EQ(outcome_of(*program, from_peer(v6)), xdp_udp4_to_channel6);
+  program->erase(v6);
+  EXPECT_EQ(outcome_of(*program, from_peer(v6)), xdp_drop_unknown_peer);
+  ASSERT_TRUE(program->insert(v4, Forwarder::program));
+  EXPECT_EQ(outcome_of(*program, from_peer(v4)), xdp_udp4_to_channel4);
+}
+
 struct CloseHeadroom {
   void operator()(no_headroom_bpf* program) const { no_headroom_bpf__destroy(program); }
 };
