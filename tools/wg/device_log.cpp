@@ -29,6 +29,8 @@ std::string_view sentence_of(Kind kind) noexcept {
       return "endpoint changed";
     case Kind::goodbye_received:
       return "goodbye received";
+    case Kind::data_moved:
+      return "a watched peer sends or receives again";
     case Kind::under_load:
       return "under load: handshakes need a cookie";
   }
