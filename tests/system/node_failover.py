@@ -3,22 +3,29 @@
 
     client ── NAT ── internet ── NAT ── gateway        relay-1, relay-2 on the internet
 
-usage: node_failover.py roam|relay-killed|relay-silent|relays-killed-direct|nat-reboot
+usage: node_failover.py roam|roam-relayed|relay-killed|relay-silent|relays-killed-direct|nat-reboot|nat-reboot-relayed|
+                        gateway-restart|wire-loss
   roam                  the client's address is replaced under iperf3: traffic is back in 2 s
   relay-killed          the relay's process dies, its host lives and says so: 3 s
   relay-silent          the relay's host is gone without a word: 18 s
   relays-killed-direct  both relays die while the path is direct: nothing is lost
-  nat-reboot            both NATs lose their power and memory: 18 s
+  nat-reboot            both NATs lose their power and memory: 18 s; -relayed: symmetric ones
+  gateway-restart       the gateway says goodbye and comes back with the same key: 3 s after it is back
+  wire-loss             a tenth of the datagrams is lost each way: the path stays, nothing else is lost
 """
 import json
+import re
 import sys
 import time
 
+import internet
 import lab
 from node_lab import RELAYS, ROLES, TUNNEL, Ends, Pings, describe
 
 ROAM_SECONDS, KILLED_SECONDS, SILENT_SECONDS, REBOOT_SECONDS = 2, 3, 18, 18
+RESTART_SECONDS = 3  # an intent every 2 s, and what a connection takes
 REBOOT_DOWN_SECONDS = 1
+WIRE_LOSS = 0.1
 LATE_SECONDS = 60  # how long a failing scenario waits, to say by how much
 
 
@@ -32,8 +39,8 @@ def connected(laboratory, kind, expected):
     return ends
 
 
-def roam(laboratory):
-    ends = connected(laboratory, "cone", "reflexive")
+def roam(laboratory, kind="cone", expected="reflexive"):
+    ends = connected(laboratory, kind, expected)
     server = ends.gateway.start("iperf3", "-s", "-1", "--forceflush")
     lab.wait_until(lambda: "listening" in server.text(), 5, "iperf3 listens")
     client = ends.client.start("iperf3", "-J", "-i", "0.1", "-t", 10, "-b", "200M", "-R", "-c", TUNNEL["gateway"][0])
@@ -73,8 +80,8 @@ def relay_silent(laboratory):
     measure(ends, SILENT_SECONDS, f"{used}'s host was gone", lambda: ends.world.silence(used))
 
 
-def nat_reboot(laboratory):
-    ends = connected(laboratory, "cone", "reflexive")
+def nat_reboot(laboratory, kind="cone", expected="reflexive"):
+    ends = connected(laboratory, kind, expected)
 
     def reboot():
         ends.world.reboot("client", lambda: ends.world.reboot("gateway", lambda: time.sleep(REBOOT_DOWN_SECONDS)))
@@ -110,8 +117,41 @@ def measure(ends, limit, what, do):
                             f"{sent - answered} of {sent} packets lost")
 
 
+def gateway_restart(laboratory):
+    ends = connected(laboratory, "cone", "reflexive")
+    pings = Pings(ends)
+    time.sleep(1)
+    lab.require(ends.nodes["gateway"].stop() == 0, "the gateway ends with code 0")
+    lab.wait_until(lambda: not ends.status("client")["connections"], 5, "the client heard the goodbye")
+    ends.start_node("gateway")
+    back = time.time()
+    pings.gap_after(back, LATE_SECONDS)
+    first = min(stamp for stamp, _ in pings.answers() if stamp > back)
+    pings.stop()
+    lab.check(first - back <= RESTART_SECONDS, f"traffic was back {first - back:.2f} s after the gateway was "
+                                               f"({RESTART_SECONDS} s are allowed); {ends.describe()}")
+
+
+def wire_loss(laboratory):
+    ends = Ends(laboratory, {role: "cone" for role in ROLES}, wires={"client": internet.Wire(5, WIRE_LOSS)})
+    ends.start()
+    ends.wait_connected()
+    ends.wait_kind("reflexive", 30)
+    lab.wait_until(lambda: ends.path()["source"].startswith("["), 30, "the best path is found: IPv6")
+    begin = time.monotonic()
+    out = ends.client.run("ping", "-n", "-q", "-i", "0.02", "-c", 1500, TUNNEL["gateway"][0], must=False).stdout
+    lost = 1500 - int(re.search(r"(\d+) received", out)[1])
+    expected = 1500 * (1 - (1 - WIRE_LOSS) ** 2)
+    # Six standard deviations.
+    lab.check(lost < expected + 6 * expected ** 0.5, f"{lost} of 1500 pings lost, {expected:.0f} are right")
+    lab.check(ends.path()["since_seconds"] > time.monotonic() - begin, f"the path stayed: {ends.describe()}")
+
+
 SCENARIOS = {"roam": roam, "relay-killed": relay_killed, "relay-silent": relay_silent,
-             "relays-killed-direct": relays_killed_direct, "nat-reboot": nat_reboot}
+             "relays-killed-direct": relays_killed_direct, "nat-reboot": nat_reboot,
+             "roam-relayed": lambda laboratory: roam(laboratory, "symmetric", "relayed"),
+             "nat-reboot-relayed": lambda laboratory: nat_reboot(laboratory, "symmetric", "relayed"),
+             "gateway-restart": gateway_restart, "wire-loss": wire_loss}
 
 if __name__ == "__main__":
     if len(sys.argv) != 2 or sys.argv[1] not in SCENARIOS:

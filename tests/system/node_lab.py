@@ -21,7 +21,7 @@ TUN = "tun0"
 ROLES = ("client", "gateway")
 TUNNEL = {"client": ("100.64.0.1", "fd00:64::1"), "gateway": ("100.64.0.2", "fd00:64::2")}
 RELAYS = ("relay-1", "relay-2")
-CONNECT_SECONDS = 15
+START_SECONDS, CONNECT_SECONDS = 10, 15
 DAY_SECONDS = 86400
 PING_SECONDS = 0.02
 KINDS = ("host", "reflexive", "relayed")  # of paths, from good to bad
@@ -68,16 +68,19 @@ class Ends:
     def start(self, *client_options):
         """Both nodes, the gateway first; the client connects at once unless told otherwise."""
         for role in reversed(ROLES):
-            host, other = self.world[role], TUNNEL[ROLES[1 - ROLES.index(role)]]
-            node = host.start(program(), "--role", role, "--rendezvous", self.rendezvous, "--state", self._state(role),
-                              "--tun", TUN, "--log-level", os.environ.get("FIRELINE_NODE_LOG", "info"),
-                              *(client_options if role == "client" else ()), name=f"{role}-node")
-            self.nodes[role] = node
-            lab.wait_until(lambda: "serves" in node.text() or not node.alive(), 10, f"the {role} starts")
-            lab.require(node.alive(), f"the {role} started:\n{node.text()}")
-            host.run("ip", "-batch", "-", text="\n".join([
-                f"link set {TUN} up", *(f"address add {one} dev {TUN}" for one in TUNNEL[role]),
-                *(f"route add {one} dev {TUN}" for one in other)]))
+            self.start_node(role, *(client_options if role == "client" else ()))
+
+    def start_node(self, role, *options):
+        host, other = self.world[role], TUNNEL[ROLES[1 - ROLES.index(role)]]
+        node = host.start(program(), "--role", role, "--rendezvous", self.rendezvous, "--state", self._state(role),
+                          "--tun", TUN, "--log-level", os.environ.get("FIRELINE_NODE_LOG", "info"), *options,
+                          name=f"{role}-node")
+        self.nodes[role] = node
+        lab.wait_until(lambda: "serves" in node.text() or not node.alive(), START_SECONDS, f"the {role} starts")
+        lab.require(node.alive(), f"the {role} started:\n{node.text()}")
+        host.run("ip", "-batch", "-", text="\n".join([
+            f"link set {TUN} up", *(f"address add {one} dev {TUN}" for one in TUNNEL[role]),
+            *(f"route add {one} dev {TUN}" for one in other)]))
 
     def stop(self):
         for role, node in self.nodes.items():
