@@ -4,6 +4,7 @@
 // FIRELINE_XDP_FUZZ_FRAMES (100,000) and FIRELINE_XDP_FUZZ_SEED (1) in the environment; the nightly run takes 10^7.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <random>
 #include <span>
@@ -65,6 +66,20 @@ struct World {
   std::vector<ChannelBinding> bindings;
 };
 
+// The server binds a client's number to one peer, and a peer of a port to one client; the program relies on it, for it
+// has a map for each pair of families and takes what it finds first.
+std::vector<ChannelBinding> without_contradictions(const std::vector<ChannelBinding>& all) {
+  std::vector<ChannelBinding> kept;
+  for (const ChannelBinding& binding : all) {
+    const bool contradicts = std::ranges::any_of(kept, [&](const ChannelBinding& other) {
+      return (other.client == binding.client && other.channel == binding.channel) ||
+             (other.port == binding.port && other.peer == binding.peer);
+    });
+    if (!contradicts) kept.push_back(binding);
+  }
+  return kept;
+}
+
 World make_world(Dice& dice, Instant boot) {
   World world;
   auto& settings = world.settings;
@@ -100,6 +115,7 @@ World make_world(Dice& dice, Instant boot) {
       world.bindings.push_back(reverse);
     }
   }
+  world.bindings = without_contradictions(world.bindings);
   return world;
 }
 
