@@ -11,8 +11,15 @@ namespace {
 
 constexpr std::uint32_t kTransportType = 4;
 
+#ifdef FIRELINE_PLANTED_BUG
+// A wrong bound on purpose: tools/fuzz shows that the fuzz target finds it.
+constexpr std::size_t kLeastBytes = 3;
+#else
+constexpr std::size_t kLeastBytes = wireguard::kTransportOverheadBytes;
+#endif
+
 bool is_wireguard(ConstBytes datagram) noexcept {
-  if (datagram.size() < wireguard::kTransportOverheadBytes) return false;
+  if (datagram.size() < kLeastBytes) return false;
   return load_le32(datagram, 0) == kTransportType || wireguard::classify(datagram).has_value();
 }
 

@@ -14,7 +14,6 @@ wireguard::DeviceOptions device_options(const NodeOptions& options, const wiregu
   result.mtu = options.mtu;
   result.tun_offloads = options.tun_offloads;
   result.queue_without_path = options.role == NodeRole::client;
-  result.events_max = options.connections_max;
   result.return_path = &return_path;
   // A lost one would leave a connection without a tunnel: a turn reports at most two of each.
   result.events_max = std::max(wireguard::kDeviceEventsMax, 2 * options.connections_max);
