@@ -1,9 +1,9 @@
 /* What happens to a frame that was parsed: every lookup, then the rewriting. Each function returns an outcome.
  *
  * from_udp and from_channel handle one input family each (constant `family`); an entry found in the map of a family
- * gives the output's family, so that four functions hold all twelve directions. A key is never in both maps of its kind:
- * user space binds a number to one peer, and an allocation's port to one client. Peers are looked up in the map of that
- * client's family first, channels in the one of the key's own, which clients prefer.
+ * gives the output's family, so that four functions hold all twelve directions. A key is never in both maps of its
+ * kind: user space binds a number to one peer, and an allocation's port to one client. Peers are looked up in the map
+ * of that client's family first, channels in the one of the key's own, which clients prefer.
  */
 #pragma once
 #include <linux/bpf.h>
