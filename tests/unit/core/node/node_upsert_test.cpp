@@ -133,6 +133,33 @@ TEST(NodeUpsert, AKeyUnderAnotherIdEndsTheOlderConnection) {
   ASSERT_EQ(world.client->count(Kind::closed), 1u);
 }
 
+TEST(NodeUpsert, TwoConnectionsMayShareBothFragments) {
+  World world;
+  world.allocate();
+  ConnectionParameters twin = world.parameters_at(*world.gateway, *world.client);
+  twin.id = "a twin";
+  twin.peer_key.bytes[0] ^= std::byte{1};
+  twin.local = ice::Credentials::make(twin.local.ufrag(), "aaaaaaaaaaaaaaaaaaaaaa").value();
+  twin.allowed_ips.clear();
+  world.gateway->call([&](Node& node, packet::Output& output) { return node.upsert(world.now(), twin, output); });
+  world.upsert(*world.gateway, *world.client);
+  world.upsert(*world.client, *world.gateway);
+  world.run(1s);
+  EXPECT_TRUE(world.exchange()) << "the key of MESSAGE-INTEGRITY decides";
+  EXPECT_EQ(world.gateway->status("a twin").phase, ConnectionPhase::connecting);
+  // A check that neither has signed is nobody's.
+  world.password_suffix = "wrong";
+  ConnectionParameters wrong = world.parameters_at(*world.client, *world.gateway);
+  upsert(world, wrong);
+  world.client->call([&](Node& node, packet::Output& output) {
+    node.add_remote_candidates(world.now(), "gateway", world.gateway->told(Kind::candidates_gathered), output);
+    return true;
+  });
+  world.run(200ms);
+  EXPECT_GT(world.gateway->counted(NodeCounter::drop_datagram_stun_unproven), 0u);
+  world.gateway->expect_ledger();
+}
+
 TEST(NodeCandidates, OnesThatMeanNothingAreSkippedAndCounted) {
   World world;
   world.allocate();

@@ -18,6 +18,22 @@ std::vector<std::byte> channel_data(std::uint16_t channel, std::size_t bytes, st
   return datagram;
 }
 
+TEST(TurnChannels, AskingForAChannelHasNoConsequenceAndSaysUntilWhen) {
+  Harness relay;
+  relay.allocate();
+  EXPECT_FALSE(relay.allocation.channel_to(relay.now, kPeer4).has_value());
+  relay.drain();
+  EXPECT_EQ(relay.count(Method::channel_bind), 0u);
+  const Instant bound = relay.now.boot;
+  const std::uint16_t number = relay.bind(kPeer4);
+  const auto channel = relay.allocation.channel_to(relay.now, kPeer4);
+  ASSERT_TRUE(channel.has_value());
+  EXPECT_EQ(channel->number, number);
+  EXPECT_EQ(channel->until, bound + kChannelLifetime);
+  const Now then{.boot = channel->until, .wall = {}};
+  EXPECT_FALSE(relay.allocation.channel_to(then, kPeer4).has_value());
+}
+
 TEST(TurnChannels, SendingBindsOnDemandAndDropsThisOnePacket) {
   Harness h;
   h.allocate();

@@ -49,6 +49,20 @@ TEST(TurnTimers, NoServerAddressAtAllIsDiscardedAtOnce) {
   EXPECT_EQ(h.discarded(), DiscardReason::no_response);
 }
 
+TEST(TurnTimers, ACheckIsAKeepaliveAtOnceAndOneAtATime) {
+  Harness relay;
+  relay.allocation.check(relay.now);
+  relay.drain();
+  EXPECT_EQ(relay.count(Method::binding), 1u) << "the first one is on its way";
+  relay.allocate();
+  relay.allocation.check(relay.now);
+  relay.allocation.check(relay.now);
+  relay.drain();
+  ASSERT_EQ(relay.count(Method::binding), 1u);
+  relay.advance(8125ms);
+  EXPECT_EQ(relay.discarded(), DiscardReason::lost) << "silence ends it after the usual retransmissions";
+}
+
 TEST(TurnTimers, BindingKeepaliveEvery25Seconds) {
   Harness h;
   h.allocate();
