@@ -24,6 +24,8 @@ RELAYS = ("relay-1", "relay-2")
 START_SECONDS, CONNECT_SECONDS = 10, 15
 DAY_SECONDS = 86400
 PING_SECONDS = 0.02
+# How much longer than allowed things may take: a program under a sanitizer is that slow.
+PATIENCE = float(os.environ.get("FIRELINE_PATIENCE", 1))
 KINDS = ("host", "reflexive", "relayed")  # of paths, from good to bad
 
 
@@ -168,11 +170,11 @@ class Pings:
         return [float(trip) for trip in re.findall(r"bytes from.* time=([0-9.]+) ms", self.process.text())]
 
     def gap_after(self, moment, seconds):
-        """The longest gap that began after (or around) `moment`; Failure when traffic is not back in `seconds`."""
+        """The longest gap that ended after `moment`, and when it began, in seconds from then; Failure when traffic is
+        not back in `seconds`."""
         lab.wait_until(lambda: self._answered_steadily(moment), seconds, "traffic goes on")
         times = [stamp for stamp, _ in self.answers()]
-        gaps = [(after - before, before) for before, after in zip(times, times[1:]) if after > moment]
-        return max(gaps)[0]
+        return max((after - before, before - moment) for before, after in zip(times, times[1:]) if after > moment)
 
     def _answered_steadily(self, moment):
         """Answers in each of the last two seconds' fifths, and the moment lies behind them."""
