@@ -12,8 +12,8 @@ constexpr Duration kUnreachableDelay = std::chrono::milliseconds(10);
 
 std::string_view name_of(NetworkDrop drop) noexcept {
   static constexpr std::array<std::string_view, static_cast<std::size_t>(NetworkDrop::count_)> kNames{
-      "source_gone", "no_route",       "link_loss",    "link_burst",     "link_mtu",  "link_down",
-      "nat_full",    "nat_no_mapping", "nat_filtered", "nat_no_hairpin", "host_gone", "port_closed"};
+      "source_gone",    "no_route",     "link_loss",      "link_burst",   "link_mtu",  "link_down",  "nat_full",
+      "nat_no_mapping", "nat_filtered", "nat_no_hairpin", "sites_parted", "host_gone", "port_closed"};
   static_assert(!kNames.back().empty());
   return kNames[static_cast<std::size_t>(drop)];
 }
@@ -72,6 +72,7 @@ void Network::send(std::size_t index, Train train) {
   sent_ += train.count();
   train.origin = index;
   train.origin_destination = train.destination;
+  train.sent = queue_.now();
   if (!host.powered) return drop(NetworkDrop::host_gone, train.count());
   const auto& own = train.destination.address.is_v4() ? host.v4 : host.v6;
   if (!own) return drop(NetworkDrop::no_route, train.count());
@@ -81,6 +82,7 @@ void Network::send(std::size_t index, Train train) {
   Site& site = *sites_[host.site];
   if (const auto neighbour = site.hosts.find(train.destination.address); neighbour != site.hosts.end()) {
     const std::size_t to = neighbour->second;
+    if (to != index && lose_parted(host.site, host.site, train)) return;
     return later(kLanDelay, std::move(train), [this, to](const Train& arrived) { arrive(to, arrived); });
   }
   std::vector<Arrival> arrivals;
@@ -105,6 +107,7 @@ void Network::enter(std::size_t from, Train train) {
   const auto owner = public_sites_.find(train.destination.address);
   if (owner == public_sites_.end()) return drop(NetworkDrop::no_route, train.count());
   const std::size_t index = owner->second;
+  if (lose_parted(from, index, train)) return;
   Site& site = *sites_[index];
   Nat* nat = gate(site, train.destination.address.family());
   if (nat != nullptr && nat->options().ports != PortRule::identity && index == from && !nat->options().hairpin) {
@@ -178,6 +181,23 @@ void Network::set_link_options(std::size_t site, const LinkOptions& up, const Li
 void Network::reboot_nat(std::size_t site) {
   if (sites_[site]->nat4) sites_[site]->nat4->reboot();
   if (sites_[site]->firewall6) sites_[site]->firewall6->reboot();
+}
+
+void Network::part(std::size_t site_a, std::size_t site_b, bool parted) {
+  const std::pair<std::size_t, std::size_t> sites = std::minmax(site_a, site_b);
+  if (parted) {
+    parted_.emplace(sites, queue_.now());
+  } else {
+    parted_.erase(sites);
+  }
+}
+
+bool Network::lose_parted(std::size_t from, std::size_t to, const Train& train) {
+  const auto found = parted_.find(std::minmax(from, to));
+  if (found == parted_.end()) return false;
+  drop(NetworkDrop::sites_parted, train.count());
+  if (witness_) witness_(train, queue_.now() - found->second);
+  return true;
 }
 
 std::optional<IpAddress> Network::address(std::size_t host, Family family) const {

@@ -7,14 +7,17 @@
 // Every datagram that a host sends ends as delivered, as one named drop, or is under way: is_balanced().
 // Lifetime: the queue and the receivers must outlive the network. Threads: one.
 #pragma once
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "tests/sim/event_queue.h"
@@ -51,6 +54,7 @@ enum class NetworkDrop : std::uint8_t {
   nat_no_mapping,
   nat_filtered,
   nat_no_hairpin,
+  sites_parted,
   host_gone,    // the address is nobody's any more, or its host is switched off
   port_closed,  // answered with "port unreachable"
   count_
@@ -75,6 +79,13 @@ class Network {
   void set_links_up(std::size_t site, bool up, bool down);
   void set_link_options(std::size_t site, const LinkOptions& up, const LinkOptions& down);
   void reboot_nat(std::size_t site);
+  // Whatever one sends to the other is dropped on the way; also within one site.
+  void part(std::size_t site_a, std::size_t site_b, bool parted);
+  [[nodiscard]] bool are_parted(std::size_t site_a, std::size_t site_b) const {
+    return parted_.contains(std::minmax(site_a, site_b));
+  }
+  // Called with what is lost between parted sites, and for how long they have been.
+  void on_parted(std::function<void(const Train&, Duration)> witness) { witness_ = std::move(witness); }
 
   [[nodiscard]] std::optional<IpAddress> address(std::size_t host, Family family) const;
   [[nodiscard]] std::size_t site_of(std::size_t host) const { return hosts_[host].site; }
@@ -113,6 +124,8 @@ class Network {
   void enter(std::size_t from, Train train);  // from the core into the destination's site
   void go_down(std::size_t site, std::size_t host, const Train& train);
   void arrive(std::size_t host, const Train& train);
+  // True: the train is lost because they are parted.
+  [[nodiscard]] bool lose_parted(std::size_t from, std::size_t to, const Train& train);
   void drop(NetworkDrop why, std::size_t datagrams) noexcept { drops_[static_cast<std::size_t>(why)] += datagrams; }
   void carry(Link& link, const Train& train, std::vector<Arrival>& arrivals);
   template <class Then>
@@ -122,7 +135,9 @@ class Network {
   Dice dice_;
   std::vector<Host> hosts_;
   std::vector<std::unique_ptr<Site>> sites_;
-  std::map<IpAddress, std::size_t> public_sites_;  // address of a NAT or of a host without one → site
+  std::map<IpAddress, std::size_t> public_sites_;                  // address of a NAT or of a host without one → site
+  std::map<std::pair<std::size_t, std::size_t>, Instant> parted_;  // since when
+  std::function<void(const Train&, Duration)> witness_;
   std::uint64_t sent_ = 0;
   std::uint64_t duplicated_ = 0;
   std::uint64_t delivered_ = 0;

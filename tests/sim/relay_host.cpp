@@ -11,6 +11,8 @@ namespace {
 
 // Longer than any simulated run: expiry of credentials is the relay's own tests' subject.
 constexpr std::string_view kExpiry = "1890000000:";
+// A client counts a channel's ten minutes from the answer, which it gets later than the relay gives it.
+constexpr Duration kClockDifference = std::chrono::seconds(1);
 
 }  // namespace
 
@@ -42,8 +44,8 @@ void RelayHost::start(bool new_secret) {
 }
 
 void RelayHost::kill() {
-  former_lapsed_ = sent_on_lapsed_channels();
   server_.reset();
+  lapses_.clear();
   ports_.clear();
 }
 
@@ -72,10 +74,6 @@ void RelayHost::handle_timeout() {
   if (server_) server_->handle_timeout(now());
 }
 
-std::uint64_t RelayHost::sent_on_lapsed_channels() const {
-  return former_lapsed_ + (server_ ? server_->counters().get(relay::ServerCounter::drop_client_cooling_down) : 0);
-}
-
 bool RelayHost::is_open(const Endpoint& destination) const {
   return server_ != nullptr && (destination.port == kRelayPort || ports_.contains(destination.port));
 }
@@ -91,6 +89,7 @@ void RelayHost::forward_to_peers(const Train& train) {
   Train out;
   for (std::size_t i = 0; i < train.count(); ++i) {
     const ConstBytes datagram = train.datagram(i);
+    if (datagram.size() >= stun::kChannelHeaderBytes) judge(train, load_be16(datagram, 0));
     const auto to = server_->from_client(train.source, datagram);
     if (!to) continue;
     const ConstBytes payload = datagram.subspan(stun::kChannelHeaderBytes, to->bytes);
@@ -121,6 +120,38 @@ void RelayHost::forward_to_client(const Train& train) {
     out.append(datagram, train.numbers[i]);
   }
   flush(out);
+}
+
+void RelayHost::judge(const Train& train, std::uint16_t channel) {
+  const auto found = lapses_.find({train.source, channel});
+  if (found == lapses_.end() || train.sent < found->second.expired + kClockDifference) return;
+  if (found->second.revived && train.sent >= *found->second.revived) return;
+  const auto milliseconds_before = [&](Instant time) {
+    return std::to_string(std::chrono::duration_cast<std::chrono::milliseconds>(train.sent - time).count()) + " ms";
+  };
+  premature_ = train.source.to_string() + " sent on channel " + std::to_string(channel) + " of " + id_ + ", " +
+               milliseconds_before(found->second.expired) + " after it had expired" +
+               (found->second.revived ? ", " + milliseconds_before(*found->second.revived) + " after its revival" : "");
+}
+
+void RelayHost::report(const relay::Event& event) {
+  const std::pair key(event.client, event.channel);
+  switch (event.kind) {
+    case relay::EventKind::channel_expired:
+      lapses_.insert_or_assign(key, Lapse{queue_.now(), std::nullopt});
+      break;
+    case relay::EventKind::channel_bound:
+    case relay::EventKind::channel_refreshed:
+      if (const auto found = lapses_.find(key); found != lapses_.end() && !found->second.revived) {
+        found->second.revived = queue_.now();
+      }
+      break;
+    case relay::EventKind::channel_deleted:
+      lapses_.erase(key);
+      break;
+    default:
+      break;
+  }
 }
 
 void RelayHost::flush(Train& train) {

@@ -4,11 +4,13 @@
 // it. Threads: one.
 #pragma once
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <set>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "core/turn/relay_entries.h"
@@ -44,8 +46,9 @@ class RelayHost final : public Receiver, public relay::Host {
   void handle_timeout();
   // Empty while it does not run.
   [[nodiscard]] const relay::Server* server() const noexcept { return server_.get(); }
-  // Of all its processes: datagrams on a channel that had expired, which no client may send.
-  [[nodiscard]] std::uint64_t sent_on_lapsed_channels() const;
+  // A datagram that a client sent on a channel that had expired, before the relay answered its new binding: who does so
+  // trusts the network to bring the binding first. Empty: there was none.
+  [[nodiscard]] const std::optional<std::string>& sent_on_lapsed_channel() const noexcept { return premature_; }
 
   // Receiver
   [[nodiscard]] bool is_open(const Endpoint& destination) const override;
@@ -59,10 +62,12 @@ class RelayHost final : public Receiver, public relay::Host {
   void send_peer(std::uint16_t port, const Endpoint& to, std::span<const std::byte> data) override;
   [[nodiscard]] Offload offload(const relay::ChannelBinding&) override { return Offload::not_offloaded; }
   void withdraw(const relay::ChannelBinding&) override {}
+  void report(const relay::Event& event) override;
 
   void forward_to_peers(const Train& train);
   void forward_to_client(const Train& train);
   void flush(Train& train);
+  void judge(const Train& train, std::uint16_t channel);
   [[nodiscard]] Now now() const;
 
   EventQueue& queue_;
@@ -76,7 +81,13 @@ class RelayHost final : public Receiver, public relay::Host {
   bool powered_ = true;
   std::set<std::uint16_t> ports_;
   std::unique_ptr<relay::Server> server_;
-  std::uint64_t former_lapsed_ = 0;
+
+  struct Lapse {
+    Instant expired;
+    std::optional<Instant> revived;
+  };
+  std::map<std::pair<Endpoint, std::uint16_t>, Lapse> lapses_;  // by client and channel
+  std::optional<std::string> premature_;
 };
 
 }  // namespace fireline::sim

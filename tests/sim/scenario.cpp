@@ -112,7 +112,7 @@ constexpr Weight kWeights[] = {
     {ActionKind::relay_replaced, 6},  {ActionKind::nat_rebooted, 10},     {ActionKind::link_broken, 8},
     {ActionKind::upsert_repeated, 8}, {ActionKind::psk_changed, 5},       {ActionKind::client_suspended, 5},
     {ActionKind::client_closes, 8},   {ActionKind::gateway_restarted, 6}, {ActionKind::wall_jumped, 3},
-    {ActionKind::portal_slow, 4},
+    {ActionKind::portal_slow, 4},     {ActionKind::peers_parted, 8},
 };
 
 ActionKind draw_kind(Dice& dice) {
@@ -165,12 +165,68 @@ Action draw_action(Dice& dice, const Scenario& scenario, Duration time) {
       action.subject = dice.below(scenario.clients.size() + scenario.gateways.size());
       action.length = dice.between(Duration(-86400s), Duration(86400s));
       break;
+    case ActionKind::peers_parted:
+      action.subject = scenario.clients[dice.below(scenario.clients.size())];
+      action.other = scenario.gateways[dice.below(scenario.gateways.size())];
+      action.length = dice.between(Duration(20s), Duration(300s));
+      break;
     case ActionKind::portal_slow:
     case ActionKind::count_:
       action.length = dice.between(Duration(1s), Duration(20s));
       break;
   }
   return action;
+}
+
+// Scenarios that chance alone makes too seldom. Something happens while a connection is idle, and nothing else until it
+// is wanted again:
+void draw_idle_accident(Dice& dice, Scenario& scenario) {
+  for (SiteSpec& site : scenario.sites) {
+    for (LinkOptions* link : {&site.up, &site.down}) link->loss_per_mille = link->burst_begin_per_mille = 0;
+  }
+  const Duration first = dice.between(Duration(25s), Duration(60s));
+  // Before the session's renewal at 120 s, or behind it: then nothing is sent for three minutes.
+  const Duration accident = dice.chance(400) ? first + dice.between(Duration(30s), Duration(60s))
+                                             : dice.between(Duration(125s), Duration(170s));
+  const Duration second = accident + dice.between(Duration(260s), Duration(420s));
+  constexpr ActionKind kKinds[] = {ActionKind::peers_parted, ActionKind::peers_parted,   ActionKind::nat_rebooted,
+                                   ActionKind::relay_killed, ActionKind::relay_vanished, ActionKind::link_broken};
+  Action action{.time = accident, .kind = dice.pick(kKinds)};
+  action.variant = 2;
+  action.length = 130s;  // of a broken link: longer than the client's idle timeout
+  action.subject = dice.chance(500) ? scenario.clients[0] : scenario.gateways[0];
+  if (action.kind == ActionKind::relay_killed || action.kind == ActionKind::relay_vanished) {
+    action.subject = dice.below(scenario.relays.size());
+  }
+  if (action.kind == ActionKind::peers_parted) {
+    action.subject = scenario.clients[0];
+    action.other = scenario.gateways[0];
+    action.length = Duration::zero();
+  }
+  const Duration quiet = action.kind == ActionKind::link_broken ? action.length : Duration(60s);
+  scenario.actions = {action};
+  scenario.length = second + quiet + 60s;
+  for (PairSpec& pair : scenario.pairs) {
+    Talk before = draw_talk(dice, 1s, 20s);
+    before.length = first;
+    Talk after = draw_talk(dice, second + quiet, 50s);
+    after.up = after.down = true;
+    pair.talks = {before, after};
+  }
+}
+
+// A connection is closed, and wanted again when its channels have lapsed but keep their numbers: they were bound anew
+// at five minutes, ended ten minutes later, and are another peer's five minutes after that.
+void draw_lapsed_channels(Dice& dice, Scenario& scenario) {
+  scenario.actions.clear();
+  for (std::size_t i = 0; i < scenario.pairs.size(); ++i) {
+    Talk before = draw_talk(dice, 1s, 60s);
+    Talk after = draw_talk(dice, dice.between(Duration(640s), Duration(1190s)), 50s);
+    scenario.actions.push_back(
+        {.time = before.start + before.length + 5s, .kind = ActionKind::client_closes, .subject = i});
+    scenario.pairs[i].talks = {before, after};
+  }
+  scenario.length = 1300s;
 }
 
 std::string seconds(Duration duration) {
@@ -226,6 +282,11 @@ Scenario Scenario::draw(std::uint64_t seed, Duration length_max) {
       scenario.actions.push_back(back);
     }
   }
+  Dice theme(seed, "theme");
+  const std::uint64_t which = theme.below(100);
+  if (which < 15) draw_idle_accident(theme, scenario);
+  if (which >= 15 && which < 25) draw_lapsed_channels(theme, scenario);
+  scenario.length = std::min(scenario.length, length_max);
   std::ranges::stable_sort(scenario.actions, {}, &Action::time);
   return scenario;
 }
@@ -245,6 +306,7 @@ std::string_view name_of(ActionKind kind) noexcept {
       "says goodbye",
       "restarts",
       "sets its clock by",
+      "cannot reach",
       "is slow"};
   static_assert(!kNames.back().empty());
   return kNames[static_cast<std::size_t>(kind)];
@@ -285,6 +347,9 @@ std::string Scenario::describe(const Action& action) const {
              " goodbye, back after " + seconds(action.length);
     case ActionKind::wall_jumped:
       return number("node", action.subject) + " " + word + " " + seconds(action.length);
+    case ActionKind::peers_parted:
+      return number("site", action.subject) + " " + word + " " + number("site", action.other) +
+             (action.length == Duration::zero() ? " any more" : " for " + seconds(action.length));
     case ActionKind::portal_slow:
     case ActionKind::count_:
       break;

@@ -65,6 +65,7 @@ enum class ActionKind : std::uint8_t {
   client_closes,      // pair `subject`: the client says goodbye
   gateway_restarted,  // gateway `subject`, with goodbye or without; back after `length` with another key
   wall_jumped,        // node `subject` (clients, then gateways), by `length`
+  peers_parted,       // sites `subject` and `other` for `length`, for good when it is zero: only relays reach both
   portal_slow,        // signalling is held up for `length`
   count_
 };

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "core/base/endpoint.h"
+#include "core/base/time.h"
 #include "core/base/wire.h"
 #include "core/packet/batch.h"
 
@@ -22,9 +23,10 @@ struct Train {
   Endpoint destination;
   std::vector<std::uint64_t> numbers;  // one per datagram
 
-  // For "port unreachable": who sent it and to where, before any NAT.
+  // Who sent it, to where and when, before any NAT: for "port unreachable", and for judging the sender.
   std::size_t origin = kNoHost;
   Endpoint origin_destination;
+  Instant sent{};
 
   [[nodiscard]] std::size_t count() const noexcept { return numbers.size(); }
   [[nodiscard]] ConstBytes datagram(std::size_t index) const noexcept {
@@ -49,6 +51,7 @@ struct Train {
     train.destination = destination;
     train.origin = origin;
     train.origin_destination = origin_destination;
+    train.sent = sent;
     return train;
   }
 };

@@ -57,6 +57,7 @@ RunResult World::run() {
 }
 
 void World::build() {
+  network_.on_parted([this](const Train& train, Duration dead) { check_dead_path(train, dead); });
   for (std::size_t i = 0; i < scenario_.sites.size(); ++i) {
     const SiteSpec& site = scenario_.sites[i];
     network_.add_site({site.nat4, v4(192, 0, 2, static_cast<unsigned>(i + 1)), site.firewall6, site.up, site.down});
@@ -84,6 +85,7 @@ void World::build() {
   for (std::size_t i = 0; i < scenario_.clients.size(); ++i) add(true, i, scenario_.clients[i]);
   for (std::size_t i = 0; i < scenario_.gateways.size(); ++i) add(false, i, scenario_.gateways[i]);
   without_relay_since_.resize(nodes_.size(), Instant::max());
+  awake_since_.resize(nodes_.size(), kBootStart);
   for (std::size_t i = 0; i < scenario_.pairs.size(); ++i) {
     const PairSpec& spec = scenario_.pairs[i];
     const IpAddress client = inner_address(true, spec.client), gateway = inner_address(false, spec.gateway);

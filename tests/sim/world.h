@@ -27,6 +27,9 @@ inline constexpr Duration kRecoveryMax = std::chrono::seconds(60);
 // A connection that was idle all the time has noticed by then that its path is gone: the client's 100 s and 2 s, then
 // three checks of 25 s on another pair until the gateway leaves the dead one, and one more.
 inline constexpr Duration kIdleRecoveryMax = std::chrono::seconds(250);
+// A client sends no data into a path that has been dead for so long: idle checks fail after 100 s, and the last good
+// one may have been 25 s before. What it has to say goes another way, or the connection is gone.
+inline constexpr Duration kDeadPathMax = std::chrono::seconds(130);
 // A packet between connected nodes arrives within this time; it covers a handshake with one retry.
 inline constexpr Duration kDeliveryMax = std::chrono::seconds(7);
 
@@ -95,6 +98,7 @@ class World final : public NodeOwner {
   void check_kind(const Pair& pair) const;
   void check_relays(SimNode& node, std::size_t index);
   void note_recovery(Pair& pair);
+  void check_dead_path(const Train& train, Duration dead) const;
   [[nodiscard]] std::size_t index_of(const SimNode& node) const;
   [[noreturn]] void fail(const std::string& invariant, const std::string& text) const;
   void log(const std::string& text) const;
@@ -111,6 +115,7 @@ class World final : public NodeOwner {
   std::vector<std::size_t> place_of_;            // site of each node
   std::vector<Pair> pairs_;
   std::vector<Instant> without_relay_since_;
+  std::vector<Instant> awake_since_;
   Instant calm_since_ = kBootStart;
   unsigned next_address_ = 4;
   RunStatistics statistics_;

@@ -37,6 +37,13 @@ void World::act(const Action& action) {
       return restart_gateway(action);
     case ActionKind::wall_jumped:  // costs nothing
       return nodes_[action.subject]->jump_wall(action.length);
+    case ActionKind::peers_parted:
+      network_.part(action.subject, action.other, true);
+      disturb(action.length);
+      if (action.length != Duration::zero()) {
+        queue_.after(action.length, [this, &action] { network_.part(action.subject, action.other, false); });
+      }
+      return;
     case ActionKind::portal_slow:
       portal_.slow_until(queue_.now() + action.length);
       return disturb(action.length);
@@ -110,6 +117,7 @@ void World::suspend_client(const Action& action) {
   disturb(action.length + 3s);
   queue_.after(action.length, [this, index = action.subject] {
     nodes_[index]->set_suspended(false);
+    awake_since_[index] = queue_.now();
     nodes_[index]->resume();
     portal_.reconnect(index);
   });

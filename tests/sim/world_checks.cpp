@@ -89,8 +89,7 @@ void World::watch() {
     if (node.is_running() && !node.is_suspended()) check_relays(node, i);
   }
   for (const auto& relay : relays_) {
-    if (relay->sent_on_lapsed_channels() != 0)
-      fail("channel", "data was sent to " + relay->id() + " on a lapsed channel");
+    if (const auto& premature = relay->sent_on_lapsed_channel()) fail("channel", *premature);
   }
   if (!network_.is_balanced()) fail("ledger", "datagrams of the network are not accounted for");
   queue_.after(1s, [this] { watch(); });
@@ -107,6 +106,10 @@ Connectivity World::expected(const Pair& pair) const {
   std::vector<RelayFamilies> running;
   for (const auto& relay : relays_) {
     if (relay->is_running()) running.push_back({relay->has(Family::v4), relay->has(Family::v6)});
+  }
+  if (network_.are_parted(place_of_[pair.client], place_of_[pair.gateway])) {
+    const bool possible = is_relayed_possible(a.surroundings(), b.surroundings(), running);
+    return possible ? Connectivity::relayed : Connectivity::none;
   }
   return expected_connectivity(a.surroundings(), b.surroundings(), place_of_[pair.client] == place_of_[pair.gateway],
                                running);
@@ -145,6 +148,19 @@ void World::check_kind(const Pair& pair) const {
                             path->destination.to_string() + " is one");
     }
   }
+}
+
+void World::check_dead_path(const Train& train, Duration dead) const {
+  const auto sender = std::ranges::find(nodes_, train.origin, [](const auto& node) { return node->host(); });
+  if (sender == nodes_.end() || (*sender)->role() != node::NodeRole::client) return;
+  const Duration awake = queue_.now() - awake_since_[index_of(**sender)];
+  if (std::min(dead, awake) < kDeadPathMax) return;
+  const ConstBytes message = train.datagram(0);
+  const bool is_wireguard = message.size() >= 32 && load_le32(message, 0) >= 1 && load_le32(message, 0) <= 4;
+  if (!is_wireguard) return;
+  fail("dead path", (*sender)->name() + " sends data to " + train.origin_destination.to_string() +
+                        ", which has been out of reach for " +
+                        std::to_string(std::chrono::duration_cast<std::chrono::seconds>(dead).count()) + " s");
 }
 
 void World::check_relays(SimNode& node, std::size_t index) {
