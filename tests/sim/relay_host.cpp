@@ -46,6 +46,7 @@ void RelayHost::start(bool new_secret) {
 void RelayHost::kill() {
   server_.reset();
   lapses_.clear();
+  binders_.clear();
   ports_.clear();
 }
 
@@ -81,6 +82,7 @@ bool RelayHost::is_open(const Endpoint& destination) const {
 void RelayHost::receive(const Train& train) {
   if (train.destination.port != kRelayPort) return forward_to_client(train);
   if (stun::kind_of(train.datagram(0)) != stun::DatagramKind::message) return forward_to_peers(train);
+  asking_ = train.origin;
   for (std::size_t i = 0; i < train.count(); ++i) server_->handle_control(now(), train.source, train.datagram(i));
 }
 
@@ -124,7 +126,9 @@ void RelayHost::forward_to_client(const Train& train) {
 
 void RelayHost::judge(const Train& train, std::uint16_t channel) {
   const auto found = lapses_.find({train.source, channel});
-  if (found == lapses_.end() || train.sent < found->second.expired + kClockDifference) return;
+  if (found == lapses_.end() || binders_[found->first] != train.origin ||
+      train.sent < found->second.expired + kClockDifference)
+    return;
   if (found->second.revived && train.sent >= *found->second.revived) return;
   const auto milliseconds_before = [&](Instant time) {
     return std::to_string(std::chrono::duration_cast<std::chrono::milliseconds>(train.sent - time).count()) + " ms";
@@ -142,6 +146,7 @@ void RelayHost::report(const relay::Event& event) {
       break;
     case relay::EventKind::channel_bound:
     case relay::EventKind::channel_refreshed:
+      binders_.insert_or_assign(key, asking_);
       if (const auto found = lapses_.find(key); found != lapses_.end() && !found->second.revived) {
         found->second.revived = queue_.now();
       }

@@ -86,7 +86,9 @@ class RelayHost final : public Receiver, public relay::Host {
     Instant expired;
     std::optional<Instant> revived;
   };
-  std::map<std::pair<Endpoint, std::uint16_t>, Lapse> lapses_;  // by client and channel
+  std::size_t asking_ = kNoHost;                                       // who sent the request at hand
+  std::map<std::pair<Endpoint, std::uint16_t>, std::size_t> binders_;  // a NAT may give the endpoint to another host
+  std::map<std::pair<Endpoint, std::uint16_t>, Lapse> lapses_;         // by client and channel
   std::optional<std::string> premature_;
 };
 

@@ -27,9 +27,10 @@ inline constexpr Duration kRecoveryMax = std::chrono::seconds(60);
 // A connection that was idle all the time has noticed by then that its path is gone: the client's 100 s and 2 s, then
 // three checks of 25 s on another pair until the gateway leaves the dead one, and one more.
 inline constexpr Duration kIdleRecoveryMax = std::chrono::seconds(250);
-// A client sends no data into a path that has been dead for so long: idle checks fail after 100 s, and the last good
-// one may have been 25 s before. What it has to say goes another way, or the connection is gone.
-inline constexpr Duration kDeadPathMax = std::chrono::seconds(130);
+// A client sends no data into a path that has been dead for so long: the last good check may have been 25 s before,
+// idle checks fail 100 s later, and of several dead pairs the next best one is asked once more when its turn comes, 25
+// s. What it has to say goes another way, or the connection is gone.
+inline constexpr Duration kDeadPathMax = std::chrono::seconds(155);
 // A packet between connected nodes arrives within this time; it covers a handshake with one retry.
 inline constexpr Duration kDeliveryMax = std::chrono::seconds(7);
 
