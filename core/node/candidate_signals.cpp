@@ -1,7 +1,7 @@
 #include "core/node/candidate_signals.h"
 
 #include <algorithm>
-#include <functional>
+#include <utility>
 
 #include "core/ice/candidate_text.h"
 
@@ -20,7 +20,9 @@ void put(Candidates& into, Candidates& out_of, const ice::Candidate& candidate) 
 }
 
 std::vector<std::string> take(Candidates& from, std::string_view ufrag) {
-  std::ranges::stable_sort(from, std::ranges::greater(), &ice::Candidate::priority);
+  std::ranges::sort(from, [](const ice::Candidate& a, const ice::Candidate& b) {
+    return std::pair(b.priority, a.address) < std::pair(a.priority, b.address);
+  });
   std::vector<std::string> texts;
   texts.reserve(from.size());
   for (const auto& candidate : from) texts.push_back(ice::candidate_text(candidate, ufrag));
