@@ -8,7 +8,6 @@
 #include <cstdint>
 #include <cstdio>
 #include <ctime>
-#include <fstream>
 #include <limits>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -18,6 +17,7 @@
 #include "core/crypto/blake2s.h"
 #include "core/crypto/random.h"
 #include "core/crypto/x25519.h"
+#include "tools/bench/report_parts.h"
 
 namespace fireline::bench {
 namespace {
@@ -327,12 +327,8 @@ int run_aead_bench(const AeadBenchOptions& options) {
   }
   bench.print();
   if (options.json_path.empty()) return 0;
-  std::ofstream file(options.json_path);
-  file << bench.json().dump(2) << '\n';
-  file.close();
-  if (!file) {
-    std::fprintf(stderr, "fireline-bench aead: cannot write %s: check that its folder exists and is writable\n",
-                 options.json_path.c_str());
+  if (const auto written = write_file(options.json_path, bench.json().dump(2) + "\n"); !written) {
+    std::fprintf(stderr, "fireline-bench aead: %s\n", written.error().c_str());
     return 1;
   }
   return 0;

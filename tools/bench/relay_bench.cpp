@@ -3,17 +3,13 @@
 #include <fmt/format.h>
 
 #include <cstdio>
-#include <fstream>
+
+#include "tools/bench/rounds.h"
 
 namespace fireline::bench {
 namespace {
 
-void progress(const std::string& text) {
-  fmt::print(stderr, "{}\n", text);
-  std::fflush(stderr);
-}
-
-void report_round(const std::string& where, const RelaySeries& series, std::size_t failures_before) {
+void report_round(const std::string& where, const RelaySeries& series) {
   const auto last = [&](RelayMeasure measure) {
     return series.values(measure).empty() ? std::string("-") : fmt::format("{:.2f}", series.values(measure).back());
   };
@@ -22,8 +18,6 @@ void report_round(const std::string& where, const RelaySeries& series, std::size
                        last(RelayMeasure::train_rate_up), last(RelayMeasure::train_rate_down),
                        last(RelayMeasure::train_cpu), last(RelayMeasure::latency_p50), last(RelayMeasure::fairness_up),
                        last(RelayMeasure::fairness_down), last(RelayMeasure::setups)));
-  for (std::size_t f = failures_before; f < series.failures().size(); ++f)
-    progress("  failed: " + series.failures()[f]);
 }
 
 RelayBlock measure_block(const RelayBenchOptions& options, Underlay underlay, std::size_t payload,
@@ -32,27 +26,11 @@ RelayBlock measure_block(const RelayBenchOptions& options, Underlay underlay, st
   for (const RelayCandidate& candidate : options.candidates) block.series.emplace_back(candidate);
   const RelayLab lab(underlay);
   for (int round = 0; round <= options.rounds; ++round) {
-    const bool dropped = round == 0;
-    for (std::size_t i = 0; i < block.series.size(); ++i) {
-      // Each round begins with another candidate: nobody always follows the same neighbour.
-      RelaySeries& series = block.series[(i + static_cast<std::size_t>(round)) % block.series.size()];
-      check_interrupt();
-      RelaySeries scratch(series.candidate());
-      RelaySeries& target = dropped ? scratch : series;
-      const std::size_t failures = target.failures().size();
-      try {
-        measure_relay(options, lab, payload, allocations, target);
-      } catch (const Interrupted&) {
-        throw;
-      } catch (const BenchError& error) {
-        // Who cannot start in the first round will not start later either.
-        if (dropped) throw;
-        target.add_failure(error.what());
-      }
-      report_round(fmt::format("{} B, {} allocation(s), {}, round {}/{}{}", payload, allocations, name_of(underlay),
-                               round, options.rounds, dropped ? " (dropped)" : ""),
-                   target, failures);
-    }
+    const std::string where = fmt::format("{} B, {} allocation(s), {}, round {}/{}{}", payload, allocations,
+                                          name_of(underlay), round, options.rounds, round == 0 ? " (dropped)" : "");
+    measure_round(
+        block.series, round, [&](RelaySeries& series) { measure_relay(options, lab, payload, allocations, series); },
+        [&](const RelaySeries& series) { report_round(where, series); });
   }
   return block;
 }
@@ -82,9 +60,7 @@ bool print_acceptance(const std::vector<RelayBlock>& blocks) {
 
 int run_relay_bench(const RelayBenchOptions& options) {
   const Machine machine = describe_machine();
-  fmt::print("{}\n{} cores, {}, Linux {}, load average {:.2f}\n", options.command, machine.cores, machine.cpu,
-             machine.kernel, machine.load);
-  std::fflush(stdout);
+  print_heading(options.command, machine);
   watch_interrupts();
   std::vector<RelayBlock> blocks;
   try {
@@ -102,10 +78,8 @@ int run_relay_bench(const RelayBenchOptions& options) {
     return 1;
   }
   if (!options.json_path.empty()) {
-    std::ofstream file(options.json_path);
-    file << json_report(options, machine, blocks);
-    if (!file.flush()) {
-      fmt::print(stderr, "fireline-bench: cannot write {}\n", options.json_path);
+    if (const auto written = write_file(options.json_path, json_report(options, machine, blocks)); !written) {
+      fmt::print(stderr, "fireline-bench: {}\n", written.error());
       return 1;
     }
   }

@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "tools/bench/relay_results.h"
-#include "tools/bench/report.h"
+#include "tools/bench/report_parts.h"
 
 namespace fireline::bench {
 

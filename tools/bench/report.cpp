@@ -1,47 +1,27 @@
 #include "tools/bench/report.h"
 
 #include <fmt/format.h>
-#include <sys/utsname.h>
 
 #include <algorithm>
-#include <fstream>
 #include <nlohmann/json.hpp>
-#include <thread>
-
-#include "tools/bench/acceptance.h"
 
 namespace fireline::bench {
 namespace {
 
 using Json = nlohmann::ordered_json;
 
-constexpr std::size_t kTitleWidth = 28;
 constexpr std::size_t kColumnWidth = 28;
 
 Measure measure_at(std::size_t index) {
   return static_cast<Measure>(index);
 }
 
-std::string cell(const Block& block, Measure measure, const Series& series) {
-  const auto summary = series.summary(measure);
-  if (!summary) return "-";
-  const int digits = text_of(measure).digits;
-  std::string text =
-      fmt::format("{:.{}f} ({:.{}f}-{:.{}f})", summary->median, digits, summary->low, digits, summary->high, digits);
+std::string cell_of(const Block& block, Measure measure, const Series& series) {
+  std::optional<double> ratio;
   if (text_of(measure).ratio && series.candidate().kind != Candidate::Kind::forwarder) {
-    if (const auto ratio = ratio_to_forwarder(block, measure, series)) text += fmt::format(" {:.2f}x", *ratio);
+    ratio = ratio_to_forwarder(block, measure, series);
   }
-  return text;
-}
-
-std::string verdict_word(Verdict verdict) {
-  return verdict == Verdict::pass ? "PASS" : verdict == Verdict::fail ? "FAIL" : "----";
-}
-
-Json summary_json(const std::vector<double>& values) {
-  const auto summary = summarize(values);
-  if (!summary) return nullptr;
-  return {{"median", summary->median}, {"low", summary->low}, {"high", summary->high}, {"rounds", values}};
+  return cell(series.summary(measure), text_of(measure).digits, ratio);
 }
 
 Json series_json(const Block& block, const Series& series) {
@@ -61,8 +41,7 @@ Json series_json(const Block& block, const Series& series) {
   }
   if (series.candidate().fireline) {
     for (const Judgement& one : judge(block, series)) {
-      json["acceptance"].push_back(
-          {{"verdict", verdict_word(one.verdict)}, {"rule", one.rule}, {"figure", one.figure}});
+      json["acceptance"].push_back(judgement_json(one));
     }
   }
   return json;
@@ -70,37 +49,20 @@ Json series_json(const Block& block, const Series& series) {
 
 }  // namespace
 
-Machine describe_machine() {
-  Machine machine;
-  machine.cores = std::thread::hardware_concurrency();
-  std::ifstream info("/proc/cpuinfo");
-  for (std::string line; std::getline(info, line) && machine.cpu.empty();) {
-    const std::size_t colon = line.find(": ");
-    if (line.starts_with("model name") && colon != std::string::npos) machine.cpu = line.substr(colon + 2);
-  }
-  utsname names{};
-  if (uname(&names) == 0) machine.kernel = names.release;
-  std::ifstream("/proc/loadavg") >> machine.load;
-  return machine;
-}
-
 std::string table(const Block& block) {
   std::string text =
       fmt::format("\nMTU {}, underlay {}: median (low-high), ratio to forwarder\n", block.mtu, name_of(block.underlay));
-  text += fmt::format("{:<{}}", "", kTitleWidth);
-  for (const Series& series : block.series) text += fmt::format("{:<{}}", series.candidate().label(), kColumnWidth);
-  text += '\n';
+  std::vector<std::string> columns;
+  for (const Series& series : block.series) columns.push_back(series.candidate().label());
+  text += heading_line(columns, kColumnWidth);
   for (std::size_t i = 0; i < kMeasures; ++i) {
     const Measure measure = measure_at(i);
     const bool measured = std::any_of(block.series.begin(), block.series.end(),
                                       [&](const Series& series) { return !series.values(measure).empty(); });
     if (!measured) continue;
-    text += fmt::format("{:<{}}", text_of(measure).title, kTitleWidth);
-    for (const Series& series : block.series) {
-      text += fmt::format("{:<{}}", cell(block, measure, series), kColumnWidth);
-    }
-    while (text.back() == ' ') text.pop_back();
-    text += '\n';
+    columns.clear();
+    for (const Series& series : block.series) columns.push_back(cell_of(block, measure, series));
+    text += table_line(text_of(measure).title, columns, kColumnWidth);
   }
   const auto alone = [](const std::vector<double>& values) {
     const auto summary = summarize(values);
@@ -127,22 +89,14 @@ std::string table(const Block& block) {
 }
 
 std::string acceptance_lines(const Block& block, const Series& series) {
-  std::string text =
-      fmt::format("\n{}, MTU {}, underlay {}\n", series.candidate().label(), block.mtu, name_of(block.underlay));
-  for (const Judgement& one : judge(block, series)) {
-    text += fmt::format("{}  {:<72} {}\n", verdict_word(one.verdict), one.rule, one.figure);
-  }
-  return text;
+  return fmt::format("\n{}, MTU {}, underlay {}\n", series.candidate().label(), block.mtu, name_of(block.underlay)) +
+         judgement_lines(judge(block, series), 72);
 }
 
 std::string json_report(const TunnelBenchOptions& options, const Machine& machine, const std::vector<Block>& blocks) {
   Json json{{"command", options.command},
             {"version", FIRELINE_VERSION},
-            {"machine",
-             {{"cores", machine.cores},
-              {"cpu", machine.cpu},
-              {"kernel", machine.kernel},
-              {"load_average_before", machine.load}}},
+            {"machine", machine_json(machine)},
             {"rounds", options.rounds},
             {"seconds", options.seconds}};
   for (const Block& block : blocks) {

@@ -1,20 +1,13 @@
-// The figures as a table for people and as JSON for programs. Pure but for the machine's description.
+// The figures as a table for people and as JSON for programs. Pure.
 #pragma once
 #include <string>
 #include <vector>
 
+#include "tools/bench/report_parts.h"
 #include "tools/bench/results.h"
 #include "tools/bench/tunnel_bench.h"
 
 namespace fireline::bench {
-
-struct Machine {
-  unsigned cores = 0;
-  std::string cpu;
-  std::string kernel;
-  double load = 0;  // one-minute load average when the run began
-};
-[[nodiscard]] Machine describe_machine();
 
 // One block: a row per measure, a column per candidate: median (low-high), and the ratio to the forwarder or why not.
 [[nodiscard]] std::string table(const Block& block);

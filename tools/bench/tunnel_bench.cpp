@@ -3,18 +3,12 @@
 #include <fmt/format.h>
 
 #include <cstdio>
-#include <fstream>
 
-#include "tools/bench/acceptance.h"
 #include "tools/bench/report.h"
+#include "tools/bench/rounds.h"
 
 namespace fireline::bench {
 namespace {
-
-void progress(const std::string& text) {
-  fmt::print(stderr, "{}\n", text);
-  std::fflush(stderr);
-}
 
 Block measure_block(const TunnelBenchOptions& options, Underlay underlay, int mtu) {
   Block block{underlay, mtu, {}, {}};
@@ -27,32 +21,19 @@ Block measure_block(const TunnelBenchOptions& options, Underlay underlay, int mt
       GeneratorSeries unused;
       measure_generators(lab, mtu, dropped ? unused : block.generators);
     }
-    for (std::size_t i = 0; i < block.series.size(); ++i) {
-      // Each round begins with another candidate: nobody always follows the same neighbour from a cold start.
-      Series& series = block.series[(i + static_cast<std::size_t>(round)) % block.series.size()];
-      check_interrupt();
-      Series scratch(series.candidate());
-      Series& target = dropped ? scratch : series;
-      const std::size_t failures = target.failures().size();
-      try {
-        measure_candidate(options, lab, mtu, target);
-      } catch (const Interrupted&) {
-        throw;
-      } catch (const BenchError& error) {
-        // Who cannot start in the first round will not start later either.
-        if (dropped) throw;
-        target.add_failure(error.what());
-      }
-      const auto last = [&](Measure measure) {
-        return target.values(measure).empty() ? std::string("-") : fmt::format("{:.2f}", target.values(measure).back());
-      };
-      progress(fmt::format("mtu {} {} round {}/{}{} {}: TCP {} / {} / {} Gbit/s, UDP flood {}, single {}, ping {} ms",
-                           mtu, name_of(underlay), round, options.rounds, dropped ? " (dropped)" : "",
-                           series.candidate().label(), last(Measure::tcp_one), last(Measure::tcp_four),
-                           last(Measure::tcp_reverse), last(Measure::flood_goodput), last(Measure::single_goodput),
-                           last(Measure::ping_idle_average)));
-      for (std::size_t f = failures; f < target.failures().size(); ++f) progress("  failed: " + target.failures()[f]);
-    }
+    measure_round(
+        block.series, round, [&](Series& series) { measure_candidate(options, lab, mtu, series); },
+        [&](const Series& series) {
+          const auto last = [&](Measure measure) {
+            return series.values(measure).empty() ? std::string("-")
+                                                  : fmt::format("{:.2f}", series.values(measure).back());
+          };
+          progress(fmt::format(
+              "mtu {} {} round {}/{}{} {}: TCP {} / {} / {} Gbit/s, UDP flood {}, single {}, ping {} ms", mtu,
+              name_of(underlay), round, options.rounds, dropped ? " (dropped)" : "", series.candidate().label(),
+              last(Measure::tcp_one), last(Measure::tcp_four), last(Measure::tcp_reverse), last(Measure::flood_goodput),
+              last(Measure::single_goodput), last(Measure::ping_idle_average)));
+        });
   }
   return block;
 }
@@ -82,9 +63,7 @@ bool print_acceptance(const std::vector<Block>& blocks) {
 
 int run_tunnel_bench(const TunnelBenchOptions& options) {
   const Machine machine = describe_machine();
-  fmt::print("{}\n{} cores, {}, Linux {}, load average {:.2f}\n", options.command, machine.cores, machine.cpu,
-             machine.kernel, machine.load);
-  std::fflush(stdout);
+  print_heading(options.command, machine);
   watch_interrupts();
   std::vector<Block> blocks;
   try {
@@ -100,10 +79,8 @@ int run_tunnel_bench(const TunnelBenchOptions& options) {
     return 1;
   }
   if (!options.json_path.empty()) {
-    std::ofstream file(options.json_path);
-    file << json_report(options, machine, blocks);
-    if (!file.flush()) {
-      fmt::print(stderr, "fireline-bench: cannot write {}\n", options.json_path);
+    if (const auto written = write_file(options.json_path, json_report(options, machine, blocks)); !written) {
+      fmt::print(stderr, "fireline-bench: {}\n", written.error());
       return 1;
     }
   }

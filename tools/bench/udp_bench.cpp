@@ -5,13 +5,13 @@
 
 #include <chrono>
 #include <cstdio>
-#include <fstream>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <vector>
 
 #include "tools/bench/namespace_pair.h"
 #include "tools/bench/process.h"
+#include "tools/bench/report_parts.h"
 #include "tools/bench/statistics.h"
 #include "tools/bench/udp_methods.h"
 
@@ -140,10 +140,8 @@ void run(const UdpBenchOptions& options) {
     json["underlay"][name_of(underlay)] = report(underlay, measure(underlay, options));
   }
   if (options.json_path.empty()) return;
-  std::ofstream file(options.json_path);
-  file << json.dump(2) << '\n';
-  file.close();
-  if (!file) throw BenchError("cannot write " + options.json_path + ": check that its folder exists and is writable");
+  const auto written = write_file(options.json_path, json.dump(2) + "\n");
+  if (!written) throw BenchError(written.error());
 }
 
 }  // namespace

@@ -6,11 +6,11 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
-#include <fstream>
 #include <functional>
 #include <nlohmann/json.hpp>
 #include <optional>
 
+#include "tools/bench/report_parts.h"
 #include "tools/bench/statistics.h"
 #include "tools/bench/xdp_live.h"
 #include "tools/bench/xdp_world.h"
@@ -249,12 +249,8 @@ int run_xdp_bench(const XdpBenchOptions& options) {
     return 1;
   }
   if (!options.json_path.empty()) {
-    std::ofstream file(options.json_path);
-    file << bench.json().dump(2) << '\n';
-    file.close();
-    if (!file) {
-      std::fprintf(stderr, "fireline-bench xdp: cannot write %s: check that its folder exists and is writable\n",
-                   options.json_path.c_str());
+    if (const auto written = write_file(options.json_path, bench.json().dump(2) + "\n"); !written) {
+      std::fprintf(stderr, "fireline-bench xdp: %s\n", written.error().c_str());
       return 1;
     }
   }
