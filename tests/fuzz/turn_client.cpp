@@ -1,11 +1,12 @@
 // A set of one relay under a script: requests answered with arbitrary attributes, signed or not, arbitrary datagrams,
-// channel data, timers, peers and updates in any order. Promises: every request is whole, signed and leaves once; a
-// channel carries data only behind its ChannelBind, and takes some only after the relay's consent; relayed candidates
-// exist exactly with the allocation and come and go in pairs; timers make progress; after the end there is silence.
+// channel data, timers, peers and updates in any order. Promises: every request is whole, signed and leaves once (with
+// the test-only option for foreign servers: signed once there is a NONCE); a channel carries data only behind its
+// ChannelBind, and takes some only after the relay's consent; relayed candidates exist exactly with the allocation and
+// come and go in pairs; timers make progress; after the end there is silence.
 // Input: one byte of choices, then steps: one byte of kind, one of choice, one of length, that many bytes.
 // libraries: fireline_core_turn
 // covers: core/turn/allocation.cpp core/turn/channels.cpp core/turn/request.cpp core/turn/request_message.cpp
-// core/turn/known_candidates.cpp core/turn/relay_set.cpp
+// covers: core/turn/known_candidates.cpp core/turn/relay_set.cpp
 #include <algorithm>
 #include <array>
 #include <cstdlib>
@@ -60,7 +61,8 @@ class Script {
   Script(ConstBytes input, std::uint8_t choices)
       : input_(input),
         dual_((choices & 1) != 0),
-        set_({.software = "fuzz", .accept_unsigned_errors = (choices & 2) != 0}, random_) {}
+        plain_((choices & 2) != 0),
+        set_({.software = "fuzz", .accept_unsigned_errors = plain_}, random_) {}
 
   void run() {
     update(0);
@@ -242,6 +244,9 @@ class Script {
     require(transmit.destination == server(false) || (dual_ && transmit.destination == server(true)));
     if (view->method() == stun::Method::binding) {
       require(!view->has(stun::Attribute::username) && !view->has(stun::Attribute::message_integrity));
+    } else if (plain_ && !view->has(stun::Attribute::username)) {
+      // Before the NONCE of a server that does not sign its errors.
+      require(!view->has(stun::Attribute::message_integrity) && !view->has(stun::Attribute::nonce));
     } else {
       require(stun::check_integrity(*view, Credentials(kUser, password_).key()) == stun::Check::good);
     }
@@ -278,6 +283,7 @@ class Script {
 
   ConstBytes input_;
   bool dual_;
+  bool plain_;
   CountingRandom random_;
   RelaySet set_;
   Now now_{.boot = Instant(std::chrono::seconds(1000)), .wall = {}};
