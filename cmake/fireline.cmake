@@ -14,11 +14,23 @@ if(FIRELINE_SANITIZE)
   target_link_options(fireline_options INTERFACE -fsanitize=${FIRELINE_SANITIZE})
 endif()
 
-# Link-time optimisation where the preset asks for it: programs only link once, tests do without.
+# Link-time optimisation where the preset asks for it, for the data plane's programs alone. Whatever else links their
+# objects must say no: the linker's plugin optimises them unasked.
 if(FIRELINE_LTO)
   include(CheckIPOSupported)
   check_ipo_supported()
+  add_link_options(-fno-lto)
 endif()
+function(fireline_lto_library target)  # fat objects: programs link them with LTO, tests as ordinary code
+  if(FIRELINE_LTO)
+    target_compile_options(${target} PRIVATE -flto=auto -ffat-lto-objects)
+  endif()
+endfunction()
+function(fireline_lto_program target)
+  if(FIRELINE_LTO)
+    target_link_options(${target} PRIVATE -flto=auto -O2)
+  endif()
+endfunction()
 
 # Precompiled headers and compiler caches: what ccache must overlook so that it still finds its entries.
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
@@ -28,50 +40,63 @@ else()
 endif()
 
 # Code that runs in tests alone is not worth the optimiser's time: two thirds of the compiler's work in sanitizer trees, a
-# third in release. The tests below are the exception: at -O0 they compute longer than their compiler saves.
+# third in release. fireline_optimised(SOURCE…) is the exception: tests that at -O0 compute longer than their compiler saves.
 set(FIRELINE_COLD_CODE $<$<COMPILE_LANGUAGE:CXX>:-O0>)
-set(FIRELINE_OPTIMISED_TESTS unit_core_crypto unit_core_packet)
-
-# fireline_text(TARGET): for libraries that log or format text.
-add_library(fireline_formatter STATIC ${CMAKE_SOURCE_DIR}/cmake/precompiled_text.cpp)
-target_link_libraries(fireline_formatter PRIVATE fireline_options spdlog::spdlog)
-function(fireline_text target)
-  target_link_libraries(${target} PUBLIC fireline_formatter)
-  target_precompile_headers(${target} PRIVATE ${CMAKE_SOURCE_DIR}/cmake/precompiled_text.h)
+function(fireline_optimised)
+  set_source_files_properties(${ARGN} PROPERTIES COMPILE_OPTIONS -O1 SKIP_PRECOMPILE_HEADERS ON)
 endfunction()
 
-# fireline_cold(TARGET): for libraries of which sanitizer trees run little more than parsers of small texts.
-function(fireline_cold target)
+# fireline_pch(NAME [libraries…]): the precompiled header cmake/NAME.h, once for all targets with the same options.
+function(fireline_pch name)
+  add_library(fireline_${name} STATIC ${CMAKE_SOURCE_DIR}/cmake/${name}.cpp)
+  target_link_libraries(fireline_${name} PRIVATE fireline_options ${ARGN})
+  target_precompile_headers(fireline_${name} PRIVATE ${CMAKE_SOURCE_DIR}/cmake/${name}.h)
+endfunction()
+fireline_pch(precompiled_core)
+fireline_pch(precompiled_text spdlog::spdlog)
+
+# fireline_text(TARGET): for libraries that log or format text.
+function(fireline_text target)
+  target_link_libraries(${target} PUBLIC fireline_precompiled_text)
+  target_precompile_headers(${target} REUSE_FROM fireline_precompiled_text)
+endfunction()
+
+# fireline_cold_text(TARGET): the same for libraries of which sanitizer trees run little more than parsers of small texts.
+function(fireline_cold_text target)
+  target_link_libraries(${target} PRIVATE fireline_precompiled_text)
   if(FIRELINE_SANITIZE AND NOT FIRELINE_FUZZ)
     target_compile_options(${target} PRIVATE ${FIRELINE_COLD_CODE})
+    target_precompile_headers(${target} PRIVATE ${CMAKE_SOURCE_DIR}/cmake/precompiled_text.h)
+  else()
+    target_precompile_headers(${target} REUSE_FROM fireline_precompiled_text)
   endif()
 endfunction()
 
-# fireline_library(NAME [libraries…]): a static library of every *.cpp in the current folder.
+# fireline_library(NAME [TEXT] [libraries…]): a static library of every *.cpp in the current folder.
 function(fireline_library name)
+  cmake_parse_arguments(PARSE_ARGV 1 option TEXT "" "")
+  set(libraries ${option_UNPARSED_ARGUMENTS})
   file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.cpp)
   if(sources)
     add_library(${name} STATIC ${sources})
-    target_link_libraries(${name} PUBLIC fireline_options ${ARGN})
-    if(FIRELINE_LTO)
-      # Fat objects: programs link them with LTO, tests as ordinary code.
-      target_compile_options(${name} PRIVATE -flto=auto -ffat-lto-objects)
+    target_link_libraries(${name} PUBLIC fireline_options ${libraries})
+    fireline_lto_library(${name})
+    if(option_TEXT)
+      fireline_text(${name})
+    else()
+      target_precompile_headers(${name} REUSE_FROM fireline_precompiled_core)
     endif()
   else()
     add_library(${name} INTERFACE)
-    target_link_libraries(${name} INTERFACE fireline_options ${ARGN})
+    target_link_libraries(${name} INTERFACE fireline_options ${libraries})
   endif()
 endfunction()
 
-# fireline_program(NAME [libraries…]): a program of every *.cpp in the current folder.
+# fireline_program(NAME [libraries…]): a small program of every *.cpp in the current folder, as tests and labs need.
 function(fireline_program name)
   file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.cpp)
   add_executable(${name} ${sources})
   target_link_libraries(${name} PRIVATE fireline_options ${ARGN})
-  if(FIRELINE_LTO)
-    target_compile_options(${name} PRIVATE -flto=auto -ffat-lto-objects)
-    target_link_options(${name} PRIVATE -flto=auto -O2)
-  endif()
 endfunction()
 
 # fireline_test(NAME LABEL [libraries…]): a GoogleTest program of every *.cpp in the current folder, and its ctest entry.
@@ -79,8 +104,19 @@ endfunction()
 # which runs the same program as built there, so that one ctest run holds all of them.
 add_custom_target(fireline_tests)
 function(fireline_test_options target)  # what precompiled header and programs have to have alike
-  target_link_libraries(${target} PRIVATE fireline_options GTest::gmock GTest::gtest_main)
+  target_link_libraries(${target} PRIVATE fireline_options GTest::gmock)
   target_compile_definitions(${target} PRIVATE FIRELINE_SOURCE_DIR="${CMAKE_SOURCE_DIR}")
+  target_compile_options(${target} PRIVATE ${FIRELINE_COLD_CODE})
+endfunction()
+# fireline_test_code(TARGET): unoptimised, with one precompiled header for all of them.
+function(fireline_test_code target)
+  if(NOT TARGET fireline_test_headers)
+    add_library(fireline_test_headers OBJECT ${CMAKE_SOURCE_DIR}/cmake/precompiled_test.cpp)
+    fireline_test_options(fireline_test_headers)
+    target_precompile_headers(fireline_test_headers PRIVATE ${CMAKE_SOURCE_DIR}/cmake/precompiled_test.h)
+  endif()
+  fireline_test_options(${target})
+  target_precompile_headers(${target} REUSE_FROM fireline_test_headers)
 endfunction()
 function(fireline_test name label)
   file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.cpp)
@@ -88,19 +124,8 @@ function(fireline_test name label)
     return()
   endif()
   add_executable(${name} ${sources})
-  target_link_libraries(${name} PRIVATE ${ARGN})
-  fireline_test_options(${name})
-  if(NOT name IN_LIST FIRELINE_OPTIMISED_TESTS)
-    # One precompiled header for all of them: it holds for one set of options alone.
-    if(NOT TARGET fireline_test_headers)
-      add_library(fireline_test_headers OBJECT ${CMAKE_SOURCE_DIR}/cmake/precompiled_test.cpp)
-      fireline_test_options(fireline_test_headers)
-      target_compile_options(fireline_test_headers PRIVATE ${FIRELINE_COLD_CODE})
-      target_precompile_headers(fireline_test_headers PRIVATE ${CMAKE_SOURCE_DIR}/cmake/precompiled_test.h)
-    endif()
-    target_compile_options(${name} PRIVATE ${FIRELINE_COLD_CODE})
-    target_precompile_headers(${name} REUSE_FROM fireline_test_headers)
-  endif()
+  target_link_libraries(${name} PRIVATE ${ARGN} GTest::gtest_main)
+  fireline_test_code(${name})
   set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
   # One ctest entry per program: starting a process for each of a thousand cases would cost more than the cases.
   fireline_test_entries(${name} ${label})
