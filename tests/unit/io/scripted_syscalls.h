@@ -2,10 +2,7 @@
 // the kernel" is kept datagram by datagram, and each attempt as a word: "3:EIO" is a send of three datagrams refused.
 #pragma once
 #include <netinet/in.h>
-#include <netinet/udp.h>
 
-#include <algorithm>
-#include <cstring>
 #include <deque>
 #include <functional>
 #include <string>
@@ -14,6 +11,7 @@
 #include "core/base/wire.h"
 #include "io/io_error.h"
 #include "io/syscalls.h"
+#include "tests/unit/io/scripted_message.h"
 
 namespace fireline::io {
 
@@ -35,20 +33,17 @@ class ScriptedSyscalls final : public UdpSyscalls {
     int flags = 0;
     bool foreign_source = false;
     std::uint32_t kernel_drops = 0;
+
+    [[nodiscard]] sockaddr_in source() const { return loopback_source(foreign_source ? AF_INET6 : AF_INET, 4711); }
   };
   std::deque<Incoming> incoming;
 
   ssize_t sendmsg(int, const msghdr& message, int) noexcept override {
     const ConstBytes bytes(static_cast<const std::byte*>(message.msg_iov[0].iov_base), message.msg_iov[0].iov_len);
-    std::size_t segment_bytes = bytes.size();
+    const std::size_t segment_bytes = segment_bytes_of(message).value_or(bytes.size());
     bool has_local = false;
     msghdr copy = message;
     for (cmsghdr* header = CMSG_FIRSTHDR(&copy); header != nullptr; header = CMSG_NXTHDR(&copy, header)) {
-      if (header->cmsg_level == SOL_UDP && header->cmsg_type == UDP_SEGMENT) {
-        std::uint16_t value = 0;
-        std::memcpy(&value, CMSG_DATA(header), sizeof value);
-        segment_bytes = value;
-      }
       if (header->cmsg_level == IPPROTO_IP && header->cmsg_type == IP_PKTINFO) has_local = true;
     }
     const std::size_t segments = (bytes.size() + segment_bytes - 1) / segment_bytes;
@@ -66,35 +61,7 @@ class ScriptedSyscalls final : public UdpSyscalls {
     return static_cast<ssize_t>(bytes.size());
   }
 
-  ssize_t recvmsg(int, msghdr& message, int) noexcept override {
-    if (incoming.empty()) return -EAGAIN;
-    const Incoming next = std::move(incoming.front());
-    incoming.pop_front();
-    if (next.error != 0) return -next.error;
-    std::copy(next.bytes.begin(), next.bytes.end(), static_cast<std::byte*>(message.msg_iov[0].iov_base));
-    sockaddr_in source{};
-    source.sin_family = next.foreign_source ? AF_INET6 : AF_INET;
-    source.sin_port = htons(4711);
-    source.sin_addr.s_addr = htonl(0x7f000001);
-    std::memcpy(message.msg_name, &source, sizeof source);
-    message.msg_namelen = sizeof source;
-    message.msg_flags = next.flags;
-    std::size_t used = 0;
-    const auto append = [&](int level, int type, auto value) {
-      cmsghdr header{};
-      header.cmsg_len = CMSG_LEN(sizeof value);
-      header.cmsg_level = level;
-      header.cmsg_type = type;
-      auto* place = static_cast<std::byte*>(message.msg_control) + used;
-      std::memcpy(place, &header, sizeof header);
-      std::memcpy(place + CMSG_LEN(0), &value, sizeof value);
-      used += CMSG_SPACE(sizeof value);
-    };
-    if (next.gro_bytes != 0) append(SOL_UDP, UDP_GRO, next.gro_bytes);
-    if (next.kernel_drops != 0) append(SOL_SOCKET, SO_RXQ_OVFL, next.kernel_drops);
-    message.msg_controllen = used;
-    return static_cast<ssize_t>(next.bytes.size());
-  }
+  ssize_t recvmsg(int, msghdr& message, int) noexcept override { return receive_next(incoming, message); }
 };
 
 }  // namespace fireline::io
