@@ -2,12 +2,10 @@
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
-#include <ifaddrs.h>
 #include <libmnl/libmnl.h>
 #include <linux/if_link.h>
 #include <linux/rtnetlink.h>
 #include <net/if.h>
-#include <netinet/in.h>
 #include <sys/socket.h>
 
 #include <cerrno>
@@ -16,6 +14,8 @@
 #include <string_view>
 
 #include "bpf/pass.skel.h"
+#include "core/base/wire.h"
+#include "platform/linux/interface_addresses.h"
 #include "platform/linux/netlink_query.h"
 
 namespace fireline::relay {
@@ -79,6 +79,11 @@ Result<Link, int> read_interface(platform::NetlinkQuery& query, std::uint32_t in
   return link;
 }
 
+// fe80::/10
+bool is_link_local_v6(const IpAddress& address) noexcept {
+  return (load_be16(address.bytes(), 0) & 0xFFC0) == 0xFE80;
+}
+
 struct PassCloser {
   void operator()(pass_bpf* program) const noexcept { pass_bpf__destroy(program); }
 };
@@ -86,22 +91,9 @@ struct PassCloser {
 }  // namespace
 
 std::optional<IpAddress> first_address(const std::string& interface, Family family) {
-  ifaddrs* list = nullptr;
-  if (::getifaddrs(&list) != 0) return std::nullopt;
-  const std::unique_ptr<ifaddrs, decltype(&::freeifaddrs)> owner(list, &::freeifaddrs);
-  for (const ifaddrs* entry = list; entry != nullptr; entry = entry->ifa_next) {
-    if (entry->ifa_addr == nullptr || interface != entry->ifa_name) continue;
-    if (family == Family::v4 && entry->ifa_addr->sa_family == AF_INET) {
-      sockaddr_in address{};
-      std::memcpy(&address, entry->ifa_addr, sizeof(address));
-      return IpAddress::from_bytes(std::as_bytes(std::span(&address.sin_addr, 1)));
-    }
-    if (family == Family::v6 && entry->ifa_addr->sa_family == AF_INET6) {
-      sockaddr_in6 address{};
-      std::memcpy(&address, entry->ifa_addr, sizeof(address));
-      if (IN6_IS_ADDR_LINKLOCAL(&address.sin6_addr)) continue;
-      return IpAddress::from_bytes(std::as_bytes(std::span(&address.sin6_addr, 1)));
-    }
+  for (const auto& one : platform::interface_addresses()) {
+    if (one.interface != interface || one.address.family() != family) continue;
+    if (family == Family::v4 || !is_link_local_v6(one.address)) return one.address;
   }
   return std::nullopt;
 }

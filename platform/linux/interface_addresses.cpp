@@ -46,7 +46,8 @@ std::vector<InterfaceAddress> interface_addresses() {
     if (!address) continue;
     const auto mask = address_of(entry->ifa_netmask);
     const unsigned bits = mask ? bits_of(*mask) : address->bits();
-    if (const auto prefix = Prefix::make(*address, bits)) found.push_back({.address = *address, .prefix = *prefix});
+    const auto prefix = Prefix::make(*address, bits);
+    if (prefix) found.push_back({.interface = entry->ifa_name, .address = *address, .prefix = *prefix});
   }
   return found;
 }

@@ -1,6 +1,7 @@
 // The addresses of this host's interfaces with their prefixes, as the kernel has them at this moment.
 // No state; any thread; reads the calling thread's network namespace.
 #pragma once
+#include <string>
 #include <vector>
 
 #include "core/base/endpoint.h"
@@ -8,6 +9,7 @@
 namespace fireline::platform {
 
 struct InterfaceAddress {
+  std::string interface;
   IpAddress address;
   Prefix prefix;
 };

@@ -66,7 +66,7 @@ Result<PeerRules, std::string> read_peer_rules(const RelayOptions& options) {
     rules.allow.insert(rules.allow.end(), prefixes->allow.begin(), prefixes->allow.end());
     rules.deny.insert(rules.deny.end(), prefixes->deny.begin(), prefixes->deny.end());
   }
-  for (const auto& [address, prefix] : platform::interface_addresses()) {
+  for (const auto& [_, address, prefix] : platform::interface_addresses()) {
     rules.host_prefixes.push_back(prefix);
     rules.own_addresses.push_back(address);
   }
