@@ -1,23 +1,16 @@
 #include "tools/common/logging.h"
 
-#include <fcntl.h>
-#include <fmt/format.h>
 #include <spdlog/async.h>
-#include <spdlog/sinks/basic_file_sink.h>
 #include <spdlog/sinks/null_sink.h>
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
 
-#include <cerrno>
-#include <cstring>
-
-#include "io/file_descriptor.h"
+#include "tools/common/log_file.h"
 
 namespace fireline {
 namespace {
 
 constexpr std::size_t kQueueLines = 1024;  // some seconds of an excited control thread; each is below a kilobyte
-constexpr mode_t kLogFileMode = 0640;
 
 spdlog::level::level_enum spdlog_level(LogLevel level) noexcept {
   switch (level) {
@@ -38,13 +31,7 @@ Result<spdlog::sink_ptr, std::string> make_sink(const LogOptions& options) {
     if (options.quiet) return std::make_shared<spdlog::sinks::null_sink_mt>();
     return std::make_shared<spdlog::sinks::stdout_sink_mt>();
   }
-  // Created here for its mode, and for an errno instead of an exception.
-  const io::FileDescriptor file(::open(options.file.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, kLogFileMode));
-  if (!file) {
-    return err(fmt::format("cannot write the log file {}: {}: choose another with --log-file", options.file,
-                           std::strerror(errno)));
-  }
-  return std::make_shared<spdlog::sinks::basic_file_sink_mt>(options.file);
+  return open_log_file(options.file);
 }
 
 }  // namespace

@@ -1,28 +1,22 @@
 #include "tools/relay/logging.h"
 
-#include <fcntl.h>
-#include <fmt/format.h>
 #include <spdlog/async.h>
-#include <spdlog/sinks/basic_file_sink.h>
 #include <spdlog/sinks/sink.h>
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
 #include <array>
-#include <cerrno>
-#include <cstring>
 #include <utility>
 #include <vector>
 
-#include "io/file_descriptor.h"
+#include "tools/common/log_file.h"
 #include "tools/common/log_formatter.h"
 
 namespace fireline::relay {
 namespace {
 
 constexpr std::size_t kQueueLines = 4096;  // a second of the most that event_log.h writes; each is below a kilobyte
-constexpr mode_t kLogFileMode = 0640;
 constexpr std::array kTargets{"relay", "wire", "eBPF"};
 
 // One target's view of a sink: the level is the target's, the sink is shared.
@@ -39,16 +33,6 @@ class TargetSink final : public spdlog::sinks::sink {
  private:
   spdlog::sink_ptr sink_;
 };
-
-Result<spdlog::sink_ptr, std::string> file_sink(const std::string& path) {
-  // Created here for its mode, and for an errno instead of an exception.
-  const io::FileDescriptor file(::open(path.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, kLogFileMode));
-  if (!file) {
-    return err(
-        fmt::format("cannot write the log file {}: {}: choose another with --log-file", path, std::strerror(errno)));
-  }
-  return std::make_shared<spdlog::sinks::basic_file_sink_mt>(path);
-}
 
 }  // namespace
 
@@ -76,7 +60,7 @@ Result<std::unique_ptr<RelayLogging>, std::string> RelayLogging::start(const Rel
   output->set_formatter(make_log_formatter(format));
   spdlog::sink_ptr file;
   if (!options.log_file.empty()) {
-    auto opened = file_sink(options.log_file);
+    auto opened = open_log_file(options.log_file);
     if (!opened) return err(std::move(opened.error()));
     file = *opened;
     file->set_formatter(make_log_formatter(format));
