@@ -36,6 +36,12 @@ std::vector<Underlay> underlays_of(const std::vector<std::string>& words) {
   return underlays;
 }
 
+void add_rounds(CLI::App& bench, int& rounds, int most) {
+  bench.add_option("--rounds", rounds, "rounds that count; one more runs first and is dropped")
+      ->check(CLI::Range(1, most))
+      ->capture_default_str();
+}
+
 void add_tunnel(CLI::App& tunnel, TunnelWords& words, TunnelBenchOptions& options) {
   tunnel
       .add_option("--peers", words.peers,
@@ -51,9 +57,7 @@ void add_tunnel(CLI::App& tunnel, TunnelWords& words, TunnelBenchOptions& option
   tunnel.add_option("--measure", words.measures, "what to measure")
       ->delimiter(',')
       ->check(CLI::IsMember({"tcp", "udp", "ping"}));
-  tunnel.add_option("--rounds", options.rounds, "rounds that count; one more runs first and is dropped")
-      ->check(CLI::Range(1, 100))
-      ->capture_default_str();
+  add_rounds(tunnel, options.rounds, 100);
   tunnel.add_option("--seconds", options.seconds, "seconds of each TCP measurement")
       ->check(CLI::Range(1, 600))
       ->capture_default_str();
@@ -105,9 +109,7 @@ void add_relay(CLI::App& relay, RelayWords& words, RelayBenchOptions& options) {
   relay.add_option("--measure", words.measures, "what to measure")
       ->delimiter(',')
       ->check(CLI::IsMember({"singles", "trains", "latency", "fairness", "setup"}));
-  relay.add_option("--rounds", options.rounds, "rounds that count; one more runs first and is dropped")
-      ->check(CLI::Range(1, 100))
-      ->capture_default_str();
+  add_rounds(relay, options.rounds, 100);
   relay.add_option("--json", options.json_path, "file for all figures");
   relay.add_flag("--check", options.check, "judge the acceptance thresholds; exit code 2 when one is missed");
 }
@@ -149,16 +151,12 @@ int main(int argc, char** argv) {
 
   AeadBenchOptions aead_options;
   CLI::App& aead = *app.add_subcommand("aead", "what sealing and opening a packet costs with each backend");
-  aead.add_option("--rounds", aead_options.rounds, "rounds that count; one more runs first and is dropped")
-      ->check(CLI::Range(1, 1000))
-      ->capture_default_str();
+  add_rounds(aead, aead_options.rounds, 1000);
   aead.add_option("--json", aead_options.json_path, "file for all figures");
 
   UdpBenchOptions udp_options;
   CLI::App& udp = *app.add_subcommand("udp", "what sending and receiving a datagram costs, by system call and train");
-  udp.add_option("--rounds", udp_options.rounds, "rounds that count; one more runs first and is dropped")
-      ->check(CLI::Range(1, 1000))
-      ->capture_default_str();
+  add_rounds(udp, udp_options.rounds, 1000);
   udp.add_option("--bytes", udp_options.bytes, "UDP payload of a datagram")
       ->check(CLI::Range(16, 1472))
       ->capture_default_str();
@@ -166,9 +164,7 @@ int main(int argc, char** argv) {
 
   XdpBenchOptions xdp_options;
   CLI::App& xdp = *app.add_subcommand("xdp", "what a frame costs in the relay's XDP program (needs root)");
-  xdp.add_option("--rounds", xdp_options.rounds, "rounds that count; one more runs first and is dropped")
-      ->check(CLI::Range(1, 1000))
-      ->capture_default_str();
+  add_rounds(xdp, xdp_options.rounds, 1000);
   xdp.add_option("--channels", xdp_options.channels, "bound channels that take turns")
       ->delimiter(',')
       ->check(CLI::Range(1, 10'000))

@@ -368,7 +368,7 @@ Wrong read_words(const Words& words, RelayOptions& options) {
 
 }  // namespace
 
-Result<RelayOptions, RelayExit> parse_relay_options(int argc, const char* const* argv) {
+Result<RelayOptions, EarlyExit> parse_relay_options(int argc, const char* const* argv) {
   Words words;
   CLI::App app("A STUN and TURN relay over UDP.", "fireline-relay");
   app.set_version_flag("--version", "fireline-relay " FIRELINE_VERSION);
@@ -377,17 +377,9 @@ Result<RelayOptions, RelayExit> parse_relay_options(int argc, const char* const*
   add_users(app, words);
   add_limits(app, words);
   add_operations(app, words);
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::CallForHelp&) {
-    return err(RelayExit{0, app.help()});
-  } catch (const CLI::CallForVersion& version) {
-    return err(RelayExit{0, std::string(version.what()) + "\n"});
-  } catch (const CLI::ParseError& error) {
-    return err(RelayExit{1, std::string(error.what()) + ": see fireline-relay --help"});
-  }
+  if (auto exit = parse_command_line(app, argc, argv)) return err(std::move(*exit));
   RelayOptions options;
-  if (auto wrong = read_words(words, options)) return err(RelayExit{1, std::move(*wrong)});
+  if (auto wrong = read_words(words, options)) return err(EarlyExit{1, std::move(*wrong)});
   return options;
 }
 

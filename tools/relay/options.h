@@ -10,6 +10,7 @@
 #include "core/base/endpoint.h"
 #include "core/base/result.h"
 #include "relay/protocol/limits.h"
+#include "tools/common/command_line.h"
 #include "tools/relay/log_filter.h"
 
 namespace fireline::relay {
@@ -56,12 +57,6 @@ struct RelayOptions {
   std::vector<std::string> notes;  // accepted and without effect; said once the log is open
 };
 
-// What the program does instead of running: print and leave.
-struct RelayExit {
-  int code = 0;
-  std::string text;  // for standard output when the code is 0 (--help, --version), else one sentence for standard error
-};
-
-[[nodiscard]] Result<RelayOptions, RelayExit> parse_relay_options(int argc, const char* const* argv);
+[[nodiscard]] Result<RelayOptions, EarlyExit> parse_relay_options(int argc, const char* const* argv);
 
 }  // namespace fireline::relay

@@ -351,15 +351,7 @@ void Program::log_frames() {
 
 int run_relay(int argc, const char* const* argv) {
   const auto options = parse_relay_options(argc, argv);
-  if (!options) {
-    const auto& [code, text] = options.error();
-    if (code == 0) {
-      fmt::print("{}", text);
-    } else {
-      fmt::print(stderr, "fireline-relay: {}\n", text);
-    }
-    return code;
-  }
+  if (!options) return leave(options.error(), "fireline-relay");
   // Before the log's thread starts: a signal that one thread does not block ends the process without a word.
   block_signals();
   auto control = io::EventLoop::make();

@@ -5,16 +5,14 @@
 #include <iterator>
 #include <nlohmann/json.hpp>
 
+#include "tools/common/prometheus.h"
+
 namespace fireline::relay {
 namespace {
 
-void head(std::string& out, std::string_view name, std::string_view kind, std::string_view help) {
-  fmt::format_to(std::back_inserter(out), "# HELP {0} {1}\n# TYPE {0} {2}\n", name, help, kind);
-}
-
 void single(std::string& out, std::string_view name, std::string_view kind, std::string_view help,
             std::uint64_t value) {
-  head(out, name, kind, help);
+  append_metric_head(out, name, kind, help);
   fmt::format_to(std::back_inserter(out), "{} {}\n", name, value);
 }
 
@@ -30,12 +28,12 @@ std::uint64_t gauge(const RelayReport& report, std::string_view name) noexcept {
 std::string metrics_text(const RelayReport& report) {
   std::string out;
   const auto append = std::back_inserter(out);
-  head(out, "fireline_info", "gauge", "Always 1; its labels name version and credentials.");
+  append_metric_head(out, "fireline_info", "gauge", "Always 1; its labels name version and credentials.");
   fmt::format_to(append, "fireline_info{{program=\"fireline-relay\",version=\"{}\",auth=\"{}\"}} 1\n", report.version,
                  report.auth);
   single(out, "fireline_uptime", "gauge", "Seconds since the process started.", report.uptime_seconds);
   single(out, "relay_active_allocations", "gauge", "Allocations at this moment.", gauge(report, "allocations"));
-  head(out, "responses_total", "counter", "Answers to requests.");
+  append_metric_head(out, "responses_total", "counter", "Answers to requests.");
   for (const auto& response : report.responses) {
     if (response.code == 0) {
       fmt::format_to(append, "responses_total{{response_class=\"success\",message_type=\"{}\"}} {}\n", response.method,
@@ -48,11 +46,11 @@ std::string metrics_text(const RelayReport& report) {
   single(out, "data_relayed_userspace_bytes", "counter", "Payload relayed in user space, both directions.",
          report.userspace_bytes);
   single(out, "data_relayed_ebpf_bytes", "counter", "Payload relayed by XDP, both directions.", report.fast_path_bytes);
-  head(out, "fireline_relay_size", "gauge", "Sizes of tables and queues, by name.");
+  append_metric_head(out, "fireline_relay_size", "gauge", "Sizes of tables and queues, by name.");
   for (const auto& entry : report.gauges) {
     fmt::format_to(append, "fireline_relay_size{{name=\"{}\"}} {}\n", entry.name, entry.value);
   }
-  head(out, "fireline_events", "counter", "Named events, drops among them.");
+  append_metric_head(out, "fireline_events", "counter", "Named events, drops among them.");
   for (const auto& entry : report.counters) {
     fmt::format_to(append, "fireline_events{{name=\"{}\"}} {}\n", entry.name, entry.value);
   }

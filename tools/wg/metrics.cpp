@@ -6,6 +6,8 @@
 #include <array>
 #include <cmath>
 
+#include "tools/common/prometheus.h"
+
 namespace fireline::wg {
 namespace {
 
@@ -158,9 +160,7 @@ std::string prometheus_text(const std::vector<Sample>& samples) {
     for (const Sample& sample : samples) {
       if (sample.name != family.name || written == kMetricSamplesMax) continue;
       if (std::exchange(first, false)) {
-        const auto name = underscored(family.name);
-        fmt::format_to(std::back_inserter(out), "# HELP {} {}\n# TYPE {} {}\n", name, family.help, name,
-                       family.kind == counter ? "counter" : "gauge");
+        append_metric_head(out, underscored(family.name), family.kind == counter ? "counter" : "gauge", family.help);
       }
       append_sample(out, sample);
       ++written;

@@ -144,15 +144,7 @@ Result<Options, EarlyExit> parse_options(int argc, const char* const* argv) {
   Words words;
   CLI::App app("A userspace WireGuard device, configured with wg and wg-quick.", "fireline-wg");
   add_flags(app, words);
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::CallForHelp&) {
-    return err(EarlyExit{0, app.help()});
-  } catch (const CLI::CallForVersion& version) {
-    return err(EarlyExit{0, std::string(version.what()) + "\n"});
-  } catch (const CLI::ParseError& error) {
-    return err(EarlyExit{1, std::string(error.what()) + ": see fireline-wg --help"});
-  }
+  if (auto exit = parse_command_line(app, argc, argv)) return err(std::move(*exit));
   Options options;
   if (auto wrong = read_words(words, options)) return err(EarlyExit{1, std::move(*wrong)});
   return options;

@@ -11,6 +11,7 @@
 #include "core/base/result.h"
 #include "core/crypto/aead.h"
 #include "io/thread_mode.h"
+#include "tools/common/command_line.h"
 #include "tools/common/logging.h"
 
 namespace fireline::wg {
@@ -35,12 +36,6 @@ struct Options {
   LogLevel log_level = LogLevel::info;
   LogFormat log_format = LogFormat::text;
   std::string log_file;  // absolute; empty: standard output in the foreground, nothing in the background
-};
-
-// What the program does instead of running: print and leave.
-struct EarlyExit {
-  int code = 0;
-  std::string text;  // for standard output when the code is 0 (--help, --version), else one sentence for standard error
 };
 
 [[nodiscard]] Result<Options, EarlyExit> parse_options(int argc, const char* const* argv);

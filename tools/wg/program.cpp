@@ -196,15 +196,7 @@ int run_program(const Options& options, StartNotice notice, BackendFactory make_
 
 int run_command(int argc, const char* const* argv, BackendFactory make_backend) {
   const auto options = parse_options(argc, argv);
-  if (!options) {
-    const auto& [code, text] = options.error();
-    if (code == 0) {
-      fmt::print("{}", text);
-    } else {
-      fmt::print(stderr, "fireline-wg: {}\n", text);
-    }
-    return code;
-  }
+  if (!options) return leave(options.error(), "fireline-wg");
   if (options->command == Options::Command::status) {
     const auto answer = fetch_status(options->interface_name, options->json);
     if (answer) {

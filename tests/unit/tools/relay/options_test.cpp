@@ -25,7 +25,7 @@ class RelayOptionsTest : public ::testing::Test {
   static void clear() {
     for (const char* name : kVariables) unsetenv(name);
   }
-  static Result<RelayOptions, RelayExit> parse(std::vector<const char*> arguments) {
+  static Result<RelayOptions, EarlyExit> parse(std::vector<const char*> arguments) {
     arguments.insert(arguments.begin(), "fireline-relay");
     return parse_relay_options(static_cast<int>(arguments.size()), arguments.data());
   }

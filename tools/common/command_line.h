@@ -1,0 +1,25 @@
+// What every program's command line does alike, behind CLI11: --help, --version, and mistakes in one sentence.
+// Threads: parse before any is started (CLI11 reads the environment).
+#pragma once
+#include <optional>
+#include <string>
+
+namespace CLI {
+class App;
+}
+
+namespace fireline {
+
+// What a program does instead of running: print and leave.
+struct EarlyExit {
+  int code = 0;
+  std::string text;  // for standard output when the code is 0 (--help, --version), else one sentence for standard error
+};
+
+// Fills the variables that the options name. Empty: run.
+[[nodiscard]] std::optional<EarlyExit> parse_command_line(CLI::App& app, int argc, const char* const* argv);
+
+// Prints it; the error gets the program's name in front. The exit code.
+[[nodiscard]] int leave(const EarlyExit& exit, const char* program);
+
+}  // namespace fireline
