@@ -23,7 +23,7 @@ endif()
 if(FIRELINE_LTO)
   include(CheckIPOSupported)
   check_ipo_supported()
-  add_link_options(-fno-lto)
+  add_link_options($<$<NOT:$<BOOL:$<TARGET_PROPERTY:FIRELINE_LTO_PROGRAM>>>:-fno-lto>)
 endif()
 function(fireline_lto_library target)  # fat objects: programs link them with LTO, tests as ordinary code
   if(FIRELINE_LTO)
@@ -32,6 +32,7 @@ function(fireline_lto_library target)  # fat objects: programs link them with LT
 endfunction()
 function(fireline_lto_program target)
   if(FIRELINE_LTO)
+    set_target_properties(${target} PROPERTIES FIRELINE_LTO_PROGRAM ON)
     target_link_options(${target} PRIVATE -flto=auto -O2)
   endif()
 endfunction()
@@ -65,14 +66,14 @@ function(fireline_text target)
   target_precompile_headers(${target} REUSE_FROM fireline_precompiled_text)
 endfunction()
 
-# fireline_cold_text(TARGET): the same for libraries of which sanitizer trees run little more than parsers of small texts.
-function(fireline_cold_text target)
-  target_link_libraries(${target} PRIVATE fireline_precompiled_text)
+# fireline_cold(SOURCE…): sources that run once, or in tests alone, and on whose templates (JSON, command lines) the optimiser
+# works for seconds. Precompiled headers are of the other sources' optimisation.
+function(fireline_cold)
+  set_source_files_properties(${ARGN} PROPERTIES COMPILE_OPTIONS -O0 SKIP_PRECOMPILE_HEADERS ON)
+endfunction()
+function(fireline_cold_if_sanitized)  # clang's work with the sanitizers is halved
   if(FIRELINE_SANITIZE AND NOT FIRELINE_FUZZ)
-    target_compile_options(${target} PRIVATE ${FIRELINE_COLD_CODE})
-    target_precompile_headers(${target} PRIVATE ${CMAKE_SOURCE_DIR}/cmake/precompiled_text.h)
-  else()
-    target_precompile_headers(${target} REUSE_FROM fireline_precompiled_text)
+    fireline_cold(${ARGN})
   endif()
 endfunction()
 
