@@ -85,6 +85,11 @@ void start_handshake(NodeState& state, Now now, Connection& connection) {
 
 PathState path_state(const Connection& connection) {
   PathState path = *connection.path;
+  // A candidate that was discovered at the nomination may have been announced as a relayed one since.
+  if (const auto nominated = connection.agent.path();
+      nominated && nominated->source == path.source && nominated->destination == path.destination) {
+    path.kind = kind_of(*nominated);
+  }
   for (const auto& pair : connection.agent.pairs()) {
     if (pair.source == path.source && pair.destination == path.destination) path.rtt = pair.rtt;
   }

@@ -26,6 +26,10 @@ bool is_direct_possible(const std::optional<NatOptions>& a, const std::optional<
   return (lets_anybody_in(a) && lets_other_ports_in(b)) || (lets_anybody_in(b) && lets_other_ports_in(a));
 }
 
+bool is_direct_unsteady(const std::optional<NatOptions>& a, const std::optional<NatOptions>& b) noexcept {
+  return !is_predictable(a) && !is_predictable(b) && is_direct_possible(a, b);
+}
+
 bool is_relay_reachable(const Surroundings& host, const RelayFamilies& relay) noexcept {
   return (host.v4 && relay.v4) || (host.v6 && relay.v6);
 }

@@ -39,6 +39,10 @@ struct RelayFamilies {
 
 [[nodiscard]] bool is_direct_possible(const std::optional<NatOptions>& a, const std::optional<NatOptions>& b) noexcept;
 
+// Neither side is predictable, and yet direct checks get through: every answer comes from another port and is a
+// candidate of its own, so that either side's hundred pairs change all the time. Nothing is promised of such a path.
+[[nodiscard]] bool is_direct_unsteady(const std::optional<NatOptions>& a, const std::optional<NatOptions>& b) noexcept;
+
 [[nodiscard]] bool is_relay_reachable(const Surroundings& host, const RelayFamilies& relay) noexcept;
 
 // Whichever relay each side picks.

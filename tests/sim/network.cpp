@@ -209,7 +209,7 @@ bool Network::is_mapped(std::size_t host, const Endpoint& outside, const Endpoin
   if (owner.site == kNoHost || address(host, inside.address.family()) != inside.address) return false;
   const Nat* nat = gate(*sites_[owner.site], inside.address.family());
   if (nat == nullptr || nat->options().ports == PortRule::identity) return outside == inside;
-  return nat->maps(queue_.now(), outside, inside);
+  return nat->options().mapping == Dependence::endpoint_independent && nat->maps(queue_.now(), outside, inside);
 }
 
 std::uint64_t Network::dropped(NetworkDrop drop) const noexcept {

@@ -89,7 +89,8 @@ class Network {
 
   [[nodiscard]] std::optional<IpAddress> address(std::size_t host, Family family) const;
   [[nodiscard]] std::size_t site_of(std::size_t host) const { return hosts_[host].site; }
-  // Whether `outside` leads to `inside` of the host now: through its NAT, or because it is the same.
+  // Whether whoever asks sees `inside` of the host as `outside` now: through a NAT whose mapping does not depend on who
+  // asks, or because it is the same.
   [[nodiscard]] bool is_mapped(std::size_t host, const Endpoint& outside, const Endpoint& inside) const;
 
   [[nodiscard]] std::uint64_t sent() const noexcept { return sent_; }

@@ -50,6 +50,9 @@ class RelayHost final : public Receiver, public relay::Host {
   // trusts the network to bring the binding first. Empty: there was none.
   [[nodiscard]] const std::optional<std::string>& sent_on_lapsed_channel() const noexcept { return premature_; }
 
+  // Outside addresses changed owners: who sends from one now may have bound other channels from another.
+  void forget_lapses() noexcept { lapses_.clear(); }
+
   // Receiver
   [[nodiscard]] bool is_open(const Endpoint& destination) const override;
   void receive(const Train& train) override;

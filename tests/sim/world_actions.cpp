@@ -17,6 +17,7 @@ void World::act(const Action& action) {
       return relay_goes(action);
     case ActionKind::nat_rebooted:
       network_.reboot_nat(action.subject);
+      for (const auto& relay : relays_) relay->forget_lapses();
       return disturb();
     case ActionKind::link_broken:
       return break_link(action);
