@@ -1,14 +1,18 @@
 #include "platform/linux/privileges.h"
 
+#include <fcntl.h>
 #include <linux/capability.h>
+#include <sys/eventfd.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <limits>
 
 namespace fireline::platform {
 
@@ -28,6 +32,19 @@ std::optional<std::string> raise_descriptor_limit(std::uint64_t wanted) {
 std::uint64_t descriptor_limit() noexcept {
   rlimit limit{};
   return ::getrlimit(RLIMIT_NOFILE, &limit) == 0 ? limit.rlim_cur : 0;
+}
+
+// No call says it outright: a descriptor at the end makes the table as long, and it never shrinks.
+bool grow_descriptor_table(std::uint64_t wanted) noexcept {
+  const std::uint64_t entries = std::min(wanted, descriptor_limit());
+  if (entries == 0 || entries > std::numeric_limits<int>::max()) return false;
+  const int any = ::eventfd(0, EFD_CLOEXEC);
+  if (any < 0) return false;
+  const int last = ::fcntl(any, F_DUPFD_CLOEXEC, static_cast<int>(entries - 1));
+  ::close(any);
+  if (last < 0) return false;
+  ::close(last);
+  return true;
 }
 
 std::optional<std::string> drop_privileges() {

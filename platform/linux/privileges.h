@@ -15,6 +15,11 @@ namespace fireline::platform {
 // The soft limit in force.
 [[nodiscard]] std::uint64_t descriptor_limit() noexcept;
 
+// Lets the kernel's table of descriptors hold `wanted` of them, or as many as the limit allows. The table doubles when
+// it is full, and with several threads the one that opens the descriptor then waits for an RCU grace period, 10 ms and
+// more: nothing for a thread that forwards packets. False: the table stays as it is.
+bool grow_descriptor_table(std::uint64_t wanted) noexcept;
+
 // Empties the calling thread's capability sets, ambient and bounding ones included, and sets no_new_privs, so that no
 // program it might start regains any. Idempotent. A sentence when the kernel refuses to.
 [[nodiscard]] std::optional<std::string> drop_privileges();

@@ -111,6 +111,7 @@ Result<void, std::string> Program::set_up() {
     return err(std::string("cannot receive signals: too many descriptors"));
   }
   if (auto fewer = platform::raise_descriptor_limit(kDescriptors)) warnings_.push_back(std::move(*fewer));
+  if (!platform::grow_descriptor_table(kDescriptors)) warnings_.push_back("the table of open files grows as it fills");
   if (options_.rng_seed) seeded_random_ = std::make_unique<SeededRandom>(*options_.rng_seed);
   crypto::Random& random = seeded_random_ ? static_cast<crypto::Random&>(*seeded_random_) : system_random_;
   auto credentials = read_credentials(options_, random);
