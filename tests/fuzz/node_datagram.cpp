@@ -8,7 +8,6 @@
 // covers: core/node/demultiplexer.cpp core/node/node_state.cpp
 #include <algorithm>
 #include <array>
-#include <cstdlib>
 #include <memory>
 #include <string>
 #include <vector>
@@ -19,11 +18,14 @@
 #include "core/stun/integrity.h"
 #include "core/stun/message_writer.h"
 #include "core/turn/credentials.h"
+#include "tests/fuzz/heap_buffers.h"
 #include "tests/unit/core/crypto/seeded_random.h"
 
 using namespace fireline;
 using namespace fireline::node;
 using crypto::seeded_key;
+using fuzz::HeapBuffers;
+using fuzz::require;
 using stun::Attribute;
 using stun::MessageClass;
 using stun::Method;
@@ -36,37 +38,6 @@ constexpr int kTimersMax = 500;        // runs of one act
 constexpr std::string_view kUser = "1892160000:salt";
 constexpr std::array<std::string_view, 2> kIds{"one", "two"};
 constexpr std::array<std::string_view, 2> kPasswords{"yiuijlligg2km2kweghata", "aiuijlligg2km2kweghata"};
-
-void require(bool promise) {
-  if (!promise) std::abort();
-}
-
-class HeapBuffers final : public packet::BufferSource {
- public:
-  explicit HeapBuffers(std::size_t bytes) : bytes_(bytes) {}
-  ~HeapBuffers() override { require(out_ == 0); }
-  packet::Buffer acquire() noexcept override {
-    if (out_ >= limit_) return {};
-    ++out_;
-    auto* slot = new packet::BufferSlot{.source = this, .data = new std::byte[bytes_], .capacity = 0};
-    slot->capacity = static_cast<std::uint32_t>(bytes_);
-    return packet::Buffer(slot);
-  }
-  std::size_t buffer_bytes() const noexcept override { return bytes_; }
-  void set_limit(std::size_t limit) noexcept { limit_ = limit; }
-
- protected:
-  void release(packet::BufferSlot* slot) noexcept override {
-    delete[] slot->data;
-    delete slot;
-    --out_;
-  }
-
- private:
-  std::size_t bytes_;
-  std::size_t out_ = 0;
-  std::size_t limit_ = SIZE_MAX;
-};
 
 Endpoint endpoint(std::string_view text) {
   return Endpoint::parse(text).value();

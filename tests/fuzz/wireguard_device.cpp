@@ -7,7 +7,6 @@
 // libraries: fireline_core_wireguard
 // covers: core/wireguard/device_receive.cpp core/wireguard/device_send.cpp core/wireguard/train_builder.cpp
 #include <algorithm>
-#include <cstdlib>
 #include <memory>
 #include <optional>
 #include <vector>
@@ -18,46 +17,17 @@
 #include "core/wireguard/device.h"
 #include "core/wireguard/messages.h"
 #include "core/wireguard/noise.h"
+#include "tests/fuzz/heap_buffers.h"
 #include "tests/unit/core/crypto/seeded_random.h"
 
 using namespace fireline;
 using namespace fireline::wireguard;
 using crypto::seeded_key;
 using crypto::SeededRandom;
+using fuzz::HeapBuffers;
+using fuzz::require;
 
 namespace {
-
-void require(bool promise) {
-  if (!promise) std::abort();
-}
-
-// Each buffer is an allocation of exactly its room, so that a sanitizer sees a stray access.
-class HeapBuffers final : public packet::BufferSource {
- public:
-  explicit HeapBuffers(std::size_t bytes) : bytes_(bytes) {}
-  ~HeapBuffers() override { require(out_ == 0); }
-  packet::Buffer acquire() noexcept override {
-    if (out_ >= limit_) return {};
-    ++out_;
-    auto* slot = new packet::BufferSlot{.source = this, .data = new std::byte[bytes_], .capacity = 0};
-    slot->capacity = static_cast<std::uint32_t>(bytes_);
-    return packet::Buffer(slot);
-  }
-  std::size_t buffer_bytes() const noexcept override { return bytes_; }
-  void set_limit(std::size_t limit) noexcept { limit_ = limit; }
-
- protected:
-  void release(packet::BufferSlot* slot) noexcept override {
-    delete[] slot->data;
-    delete slot;
-    --out_;
-  }
-
- private:
-  std::size_t bytes_;
-  std::size_t out_ = 0;
-  std::size_t limit_ = SIZE_MAX;
-};
 
 const Endpoint kPeerEndpoint = *Endpoint::parse("192.0.2.1:51820");
 const Endpoint kRelay4 = *Endpoint::parse("192.0.2.100:3478");
