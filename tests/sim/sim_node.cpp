@@ -1,12 +1,13 @@
 #include "tests/sim/sim_node.h"
 
 #include <algorithm>
+#include <iterator>
 #include <numeric>
 #include <utility>
 
-#include "core/packet/segmenter.h"
 #include "core/stun/channel_data.h"
 #include "tests/sim/violation.h"
+#include "tests/unit/core/packet/packets.h"
 
 namespace fireline::sim {
 namespace {
@@ -294,17 +295,9 @@ void SimNode::write_tun(std::span<const std::uint64_t> datagrams) {
   packet::TunWriteBatch batch = std::exchange(output_.tun, {});
   std::vector<std::vector<std::byte>> packets;
   for (const packet::TunWrite& write : batch.packets) {
-    std::vector<std::byte> whole;
-    for (std::size_t i = 0; i < write.slice_count; ++i) {
-      const ConstBytes slice = batch.slices[write.first_slice + i];
-      whole.insert(whole.end(), slice.begin(), slice.end());
-    }
-    const auto cut = packet::Segmenter::make({.bytes = whole, .offload = write.offload});
+    auto cut = packet::test::cut(batch, write);
     if (!cut) fail("tun", "a packet that the kernel would refuse");
-    for (std::size_t i = 0; i < cut->segment_count(); ++i) {
-      packets.emplace_back(cut->segment_length(i));
-      cut->write(i, packets.back().data());
-    }
+    std::ranges::move(*cut, std::back_inserter(packets));
   }
   // Where a datagram was dropped it is not known which packet came in which one.
   const bool known = packets.size() == datagrams.size();

@@ -1,10 +1,11 @@
 #include "tests/unit/core/node/node_fixture.h"
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include "core/crypto/x25519.h"
-#include "core/packet/segmenter.h"
+#include "tests/unit/core/packet/packets.h"
 
 namespace fireline::node {
 namespace {
@@ -181,18 +182,9 @@ void TestNode::send_trains(packet::UdpSendBatch& batch) {
 
 void TestNode::collect_writes() {
   for (const packet::TunWrite& write : output.tun.packets) {
-    Packet whole;
-    for (std::size_t i = 0; i < write.slice_count; ++i) {
-      const ConstBytes slice = output.tun.slices[write.first_slice + i];
-      whole.insert(whole.end(), slice.begin(), slice.end());
-    }
-    const auto cut = packet::Segmenter::make({.bytes = whole, .offload = write.offload});
-    ASSERT_TRUE(cut.has_value()) << "the kernel would refuse this packet";
-    for (std::size_t i = 0; i < cut->segment_count(); ++i) {
-      Packet segment(cut->segment_length(i));
-      cut->write(i, segment.data());
-      delivered.push_back(std::move(segment));
-    }
+    auto packets = packet::test::cut(output.tun, write);
+    ASSERT_TRUE(packets.has_value()) << "the kernel would refuse this packet";
+    std::ranges::move(*packets, std::back_inserter(delivered));
   }
   output.tun.clear();
 }

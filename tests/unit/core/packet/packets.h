@@ -4,12 +4,14 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "core/base/wire.h"
 #include "core/packet/batch.h"
+#include "core/packet/segmenter.h"
 
 namespace fireline::packet::test {
 
@@ -24,6 +26,23 @@ inline Packet from_hex(std::string_view hex) {
     bytes.push_back(static_cast<std::byte>(digit(digits[i]) * 16 + digit(digits[i + 1])));
   }
   return bytes;
+}
+
+// A write gathered and cut as the kernel would; empty when it would refuse it.
+inline std::optional<std::vector<Packet>> cut(const TunWriteBatch& batch, const TunWrite& write) {
+  Packet whole;
+  for (std::size_t i = 0; i < write.slice_count; ++i) {
+    const ConstBytes slice = batch.slices[write.first_slice + i];
+    whole.insert(whole.end(), slice.begin(), slice.end());
+  }
+  const auto segments = Segmenter::make({.bytes = whole, .offload = write.offload});
+  if (!segments) return std::nullopt;
+  std::vector<Packet> packets;
+  for (std::size_t i = 0; i < segments->segment_count(); ++i) {
+    packets.emplace_back(segments->segment_length(i));
+    segments->write(i, packets.back().data());
+  }
+  return packets;
 }
 
 // The folded sum of big-endian words, zero-padded, not complemented.

@@ -1,11 +1,12 @@
 #include "tests/unit/core/wireguard/device_fixture.h"
 
 #include <algorithm>
+#include <iterator>
 
 #include "core/crypto/x25519.h"
 #include "core/packet/checksum.h"
-#include "core/packet/segmenter.h"
 #include "core/stun/channel_data.h"
+#include "tests/unit/core/packet/packets.h"
 
 namespace fireline::wireguard {
 namespace {
@@ -199,18 +200,9 @@ void Node::collect_trains(packet::UdpSendBatch& batch) {
 
 void Node::collect_writes() {
   for (const packet::TunWrite& write : output.tun.packets) {
-    Packet whole;
-    for (std::size_t i = 0; i < write.slice_count; ++i) {
-      const ConstBytes slice = output.tun.slices[write.first_slice + i];
-      whole.insert(whole.end(), slice.begin(), slice.end());
-    }
-    const auto cut = packet::Segmenter::make({.bytes = whole, .offload = write.offload});
-    ASSERT_TRUE(cut.has_value()) << "the kernel would refuse this packet";
-    for (std::size_t i = 0; i < cut->segment_count(); ++i) {
-      Packet segment(cut->segment_length(i));
-      cut->write(i, segment.data());
-      delivered.push_back(std::move(segment));
-    }
+    auto packets = packet::test::cut(output.tun, write);
+    ASSERT_TRUE(packets.has_value()) << "the kernel would refuse this packet";
+    std::ranges::move(*packets, std::back_inserter(delivered));
     ++tun_writes;
   }
   output.tun.clear();
