@@ -20,6 +20,9 @@ void apply(NodeState& state, Now now, wireguard::PeerUpdate update);
 // Without a word to anybody.
 void remove(NodeState& state, Now now, Connection& connection);
 void say_goodbye(NodeState& state, Now now, Connection& connection);
+// Whose candidates they are; null when nobody's. Leaves as many as one message may have, and counts the others.
+[[nodiscard]] Connection* admit_candidates(NodeState& state, std::string_view id,
+                                           std::span<const std::string>& candidates);
 [[nodiscard]] NodeCounter counter_of(ice::RemoteOutcome outcome) noexcept;
 
 }  // namespace
@@ -57,13 +60,9 @@ UpsertOutcome upsert(NodeState& state, Now now, const ConnectionParameters& para
 }
 
 void add_remote_candidates(NodeState& state, Now now, std::string_view id, std::span<const std::string> candidates) {
-  Connection* connection = state.connections.find(id);
-  if (connection == nullptr) {
-    return state.counters.add(NodeCounter::drop_candidate_unknown_connection, candidates.size());
-  }
-  const auto taken = candidates.first(std::min(candidates.size(), kCandidatesPerMessageMax));
-  state.counters.add(NodeCounter::drop_candidate_too_many, candidates.size() - taken.size());
-  for (const std::string& candidate : taken) {
+  Connection* connection = admit_candidates(state, id, candidates);
+  if (connection == nullptr) return;
+  for (const std::string& candidate : candidates) {
     const auto text = ice::CandidateText::parse(candidate);
     if (!text) {
       state.counters.add(NodeCounter::drop_candidate_malformed);
@@ -81,13 +80,9 @@ void add_remote_candidates(NodeState& state, Now now, std::string_view id, std::
 
 void invalidate_remote_candidates(NodeState& state, Now now, std::string_view id,
                                   std::span<const std::string> candidates) {
-  Connection* connection = state.connections.find(id);
-  if (connection == nullptr) {
-    return state.counters.add(NodeCounter::drop_candidate_unknown_connection, candidates.size());
-  }
-  const auto taken = candidates.first(std::min(candidates.size(), kCandidatesPerMessageMax));
-  state.counters.add(NodeCounter::drop_candidate_too_many, candidates.size() - taken.size());
-  for (const std::string& candidate : taken) {
+  Connection* connection = admit_candidates(state, id, candidates);
+  if (connection == nullptr) return;
+  for (const std::string& candidate : candidates) {
     if (const auto text = ice::CandidateText::parse(candidate)) {
       connection->agent.invalidate_remote(now.boot, text->candidate);
     } else {
@@ -239,6 +234,18 @@ void say_goodbye(NodeState& state, Now now, Connection& connection) {
   if (!connection.path || connection.suspended) return;
   state.device.send_packet(now, connection.parameters.peer_key, wireguard::kGoodbye, state.outbox.output());
   state.counters.add(NodeCounter::goodbyes_sent);
+}
+
+Connection* admit_candidates(NodeState& state, std::string_view id, std::span<const std::string>& candidates) {
+  Connection* connection = state.connections.find(id);
+  if (connection == nullptr) {
+    state.counters.add(NodeCounter::drop_candidate_unknown_connection, candidates.size());
+    return nullptr;
+  }
+  const std::size_t taken = std::min(candidates.size(), kCandidatesPerMessageMax);
+  state.counters.add(NodeCounter::drop_candidate_too_many, candidates.size() - taken);
+  candidates = candidates.first(taken);
+  return connection;
 }
 
 NodeCounter counter_of(ice::RemoteOutcome outcome) noexcept {
