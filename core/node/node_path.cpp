@@ -55,7 +55,7 @@ void route(NodeState& state, Now now, Connection& connection) {
   if (!found.path && found.allocation != nullptr) {
     // Asking binds: the request is on its way before the first message.
     (void)found.allocation->channel_for(now, connection.path->destination);
-    send_to_relays(state, now);
+    send_to_relays(state);
     found = route_of(state, now, connection);
   }
   use(state, now, connection, found);

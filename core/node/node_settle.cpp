@@ -19,7 +19,7 @@ void send_check(NodeState& state, Now now, Connection& connection, const ice::Ag
 
 void settle(NodeState& state, Now now) {
   for (;;) {
-    send_to_relays(state, now);
+    send_to_relays(state);
     if (const auto event = state.relays.poll_event()) {
       handle_relay_event(state, now, *event);
     } else if (std::exchange(state.relays_spoke, false)) {
@@ -35,7 +35,7 @@ void settle(NodeState& state, Now now) {
   }
 }
 
-void send_to_relays(NodeState& state, Now) {
+void send_to_relays(NodeState& state) {
   std::array<std::byte, turn::kMaxRequestBytes> request;
   while (const auto transmit = state.relays.poll_transmit(request)) {
     // The kernel chooses the source: whatever route leads to the relay is right.

@@ -8,7 +8,7 @@ namespace fireline::node {
 // To be called behind every input: until no relay and no touched agent has anything left to send or to tell.
 void settle(NodeState& state, Now now);
 // What relays are to be asked leaves; to be called before data that relies on it.
-void send_to_relays(NodeState& state, Now now);
+void send_to_relays(NodeState& state);
 // When the connection wants to be looked at again.
 void arm(NodeState& state, Now now, Connection& connection);
 
