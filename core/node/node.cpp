@@ -69,6 +69,20 @@ void Node::invalidate_remote_candidates(Now now, std::string_view id, std::span<
   finish(*state_, now, output);
 }
 
+void Node::set_allowed_ips(Now now, std::string_view id, std::vector<Prefix> allowed_ips, packet::Output& output) {
+  state_->last_input = now;
+  if (Connection* connection = state_->connections.find(id)) {
+    node::set_allowed_ips(*state_, now, *connection, std::move(allowed_ips));
+  }
+  finish(*state_, now, output);
+}
+
+void Node::send_packet(Now now, const crypto::PublicKey& peer, ConstBytes packet, packet::Output& output) {
+  state_->last_input = now;
+  state_->device.send_packet(now, peer, packet, output);
+  finish_device(*state_, now, output);
+}
+
 void Node::close(Now now, std::string_view id, packet::Output& output) {
   state_->last_input = now;
   if (Connection* connection = state_->connections.find(id)) node::close(*state_, now, *connection);

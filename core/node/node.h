@@ -57,6 +57,11 @@ class Node final : public packet::Engine {
                              packet::Output& output);
   void invalidate_remote_candidates(Now now, std::string_view id, std::span<const std::string> candidates,
                                     packet::Output& output);
+  // The networks whose packets take this connection, in place of those that it had. An unknown connection is ignored.
+  void set_allowed_ips(Now now, std::string_view id, std::vector<Prefix> allowed_ips, packet::Output& output);
+  // An IP packet of our own to that peer, at once; without a session or path it is dropped and counted. Not from
+  // within InnerPolicy::admit.
+  void send_packet(Now now, const crypto::PublicKey& peer, ConstBytes packet, packet::Output& output);
   // One goodbye if there is a path, then the event `closed`.
   void close(Now now, std::string_view id, packet::Output& output);
   void close_all(Now now, packet::Output& output);

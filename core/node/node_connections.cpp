@@ -112,6 +112,14 @@ void fail(NodeState& state, Now now, Connection& connection, FailureReason reaso
   remove(state, now, connection);
 }
 
+void set_allowed_ips(NodeState& state, Now now, Connection& connection, std::vector<Prefix> allowed_ips) {
+  if (connection.parameters.allowed_ips == allowed_ips) return;
+  connection.parameters.allowed_ips = std::move(allowed_ips);
+  wireguard::PeerUpdate update = peer_update(connection.parameters);
+  update.update_only = true;
+  apply(state, now, std::move(update));
+}
+
 void close(NodeState& state, Now now, Connection& connection) {
   say_goodbye(state, now, connection);
   state.counters.add(NodeCounter::closed_by_us);
@@ -163,12 +171,7 @@ namespace {
 
 void reuse(NodeState& state, Now now, Connection& connection, const ConnectionParameters& parameters) {
   if (wants_relay(state, connection)) choose_relay(state, now, connection);
-  if (connection.parameters.allowed_ips != parameters.allowed_ips) {
-    connection.parameters.allowed_ips = parameters.allowed_ips;
-    wireguard::PeerUpdate update = peer_update(connection.parameters);
-    update.update_only = true;
-    apply(state, now, std::move(update));
-  }
+  set_allowed_ips(state, now, connection, parameters.allowed_ips);
   wake(state, now, connection);
   add_local_candidates(state, now, connection);
   // All of them: the peer may have lost what it was told.

@@ -3,6 +3,7 @@
 // settle().
 #pragma once
 #include <span>
+#include <vector>
 
 #include "core/node/node_state.h"
 
@@ -13,6 +14,7 @@ void add_remote_candidates(NodeState& state, Now now, std::string_view id, std::
 void invalidate_remote_candidates(NodeState& state, Now now, std::string_view id,
                                   std::span<const std::string> candidates);
 
+void set_allowed_ips(NodeState& state, Now now, Connection& connection, std::vector<Prefix> allowed_ips);
 void fail(NodeState& state, Now now, Connection& connection, FailureReason reason);
 // One goodbye if there is a path.
 void close(NodeState& state, Now now, Connection& connection);

@@ -8,6 +8,7 @@
 #include "core/base/time.h"
 #include "core/ice/priority.h"
 #include "core/packet/coalescer.h"
+#include "core/wireguard/inner_policy.h"
 
 namespace fireline::node {
 
@@ -49,6 +50,7 @@ struct NodeOptions {
   std::string software = "fireline";    // in requests to relays
   bool accept_unsigned_errors = false;  // turn::AllocationOptions: for tests against foreign TURN servers alone
   std::size_t connections_max = kConnectionsMax;
+  wireguard::InnerPolicy* policy = nullptr;  // null: a source must be among its connection's allowed IPs
 };
 
 }  // namespace fireline::node

@@ -22,6 +22,7 @@
 #include "core/wireguard/constants.h"
 #include "core/wireguard/device_counters.h"
 #include "core/wireguard/device_event.h"
+#include "core/wireguard/inner_policy.h"
 #include "core/wireguard/peer_path.h"
 #include "core/wireguard/profile.h"
 
@@ -38,6 +39,7 @@ struct DeviceOptions {
   std::size_t queued_bytes_max = kQueuedBytesMax;  // buffers of all queued packets
   std::size_t events_max = kDeviceEventsMax;       // not fetched; as many as peers, where a lost one loses a peer
   const ReturnPath* return_path = nullptr;         // null: no relayed sender is answered before it is a known peer
+  InnerPolicy* policy = nullptr;                   // null: a source must be among its peer's allowed IPs
 };
 
 class Device final : public packet::Engine {

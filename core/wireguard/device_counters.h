@@ -62,6 +62,7 @@ enum class DeviceCounter : std::uint8_t {
   drop_udp_session_gone,             // planned, then: peer removed, key changed or session replaced before the commit
   drop_udp_bad_packet,               // authentic, but not an IP packet
   drop_udp_disallowed_source,        // authentic, but its source address is not the peer's
+  drop_udp_refused,                  // authentic, but refused by the layer above, which counts why
 
   // Of our own making.
   sent_keepalives,
@@ -125,6 +126,7 @@ enum class DeviceCounter : std::uint8_t {
       "drop.udp.session_gone",
       "drop.udp.bad_packet",
       "drop.udp.disallowed_source",
+      "drop.udp.refused",
       "sent.keepalives",
       "sent.initiations",
       "sent.responses",

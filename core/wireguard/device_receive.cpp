@@ -35,7 +35,7 @@ void plan_datagram(DeviceState& state, Now now, Bytes datagram, std::uint32_t in
 void plan_handshake(DeviceState& state, ConstBytes datagram, const packet::ReceivedDatagrams& from);
 [[nodiscard]] std::optional<DeviceCounter> refuse_handshake(const DeviceState& state, ConstBytes datagram);
 // False when the packet goes no further; it was counted then.
-bool deliver(DeviceState& state, const Peer& peer, Bytes plaintext, packet::Ecn outer, packet::Output& output);
+bool deliver(DeviceState& state, Now now, const Peer& peer, Bytes plaintext, packet::Ecn outer, packet::Output& output);
 [[nodiscard]] const AllowedIpsOwner* owner_of(DeviceState& state, ConstBytes source) noexcept;
 void finish_run(DeviceState& state, Now now, const ReceivedRun& run, const DeviceWork& work, packet::Output& output);
 void keep_fresh_after_receiving(DeviceState& state, Now now, Peer& peer);
@@ -92,7 +92,7 @@ void commit_open(DeviceState& state, Now now, DeviceWork& work, packet::Output& 
     }
     run.data = true;
     const packet::Ecn outer = work.received.datagrams[opened.datagram].ecn;
-    if (deliver(state, *peer, {job.data, job.bytes}, outer, output)) delivered = true;
+    if (deliver(state, now, *peer, {job.data, job.bytes}, outer, output)) delivered = true;
   }
   finish_run(state, now, run, work, output);
   state.coalescer.finish(output.tun);
@@ -147,7 +147,8 @@ std::optional<DeviceCounter> refuse_handshake(const DeviceState& state, ConstByt
   return std::nullopt;
 }
 
-bool deliver(DeviceState& state, const Peer& peer, Bytes plaintext, packet::Ecn outer, packet::Output& output) {
+bool deliver(DeviceState& state, Now now, const Peer& peer, Bytes plaintext, packet::Ecn outer,
+             packet::Output& output) {
   const auto header = packet::IpHeader::parse(plaintext);
   if (!header) {
     state.counters.add(DeviceCounter::drop_udp_bad_packet);
@@ -158,11 +159,16 @@ bool deliver(DeviceState& state, const Peer& peer, Bytes plaintext, packet::Ecn 
     state.report(DeviceEvent::Kind::goodbye_received, &peer);
     return false;
   }
-  if (owner_of(state, header->source()) != &peer) {
+  const Bytes packet = plaintext.first(header->size());  // padding goes
+  if (state.policy != nullptr) {
+    if (!state.policy->admit(now, peer.public_key, *header, packet)) {
+      state.counters.add(DeviceCounter::drop_udp_refused);
+      return false;
+    }
+  } else if (owner_of(state, header->source()) != &peer) {
     state.counters.add(DeviceCounter::drop_udp_disallowed_source);
     return false;
   }
-  const Bytes packet = plaintext.first(header->size());  // padding goes
   packet::merge_ecn(packet, outer);
   state.counters.add(DeviceCounter::opened);
   state.coalescer.add(packet, output.tun);

@@ -15,6 +15,7 @@ DeviceState::DeviceState(const DeviceOptions& options, Now start, packet::Buffer
       queue_without_path(options.queue_without_path),
       queued_bytes_max(options.queued_bytes_max),
       return_path(options.return_path),
+      policy(options.policy),
       load(options.profile),
       timestamps(options.profile.timestamp, start),
       jitter(random_source),

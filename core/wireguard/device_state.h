@@ -102,6 +102,7 @@ struct DeviceState {
   bool queue_without_path;
   std::size_t queued_bytes_max;
   const ReturnPath* return_path;
+  InnerPolicy* policy;
   bool up = false;
   Counters<DeviceCounter> counters;
 
