@@ -1,0 +1,64 @@
+// Addresses of one host name for the control thread, asked in two ways that never block it.
+//
+// resolve_system(): getaddrinfo on a thread that ends with its answer; for the start, when no tunnel takes DNS over.
+// resolve_direct(): never the system's resolver, whose questions would loop through the tunnel. An IP literal is its
+// own answer, then comes /etc/hosts, then A and AAAA over UDP to every server at the same time, from a fresh marked
+// socket each; whatever answers within kDnsPatience is merged, duplicates removed, IPv4 first. (portal
+// specification 1.5, lesson 6; platform specification 4.7: the answer must come from the address that was asked.)
+// Either callback gets an empty list when there is no answer: who calls keeps the addresses that it has.
+// Lifetime: loop and callback outlive the question or the resolver, whatever is shorter; a new question or the
+// destructor ends the one under way in silence. Threads: the loop's. Limits: kDnsServersMax servers, kDnsAddressesMax
+// addresses.
+#pragma once
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/base/endpoint.h"
+#include "core/base/time.h"
+#include "io/event_loop.h"
+
+namespace fireline::io {
+
+inline constexpr Duration kDnsPatience = std::chrono::seconds(2);
+inline constexpr std::size_t kDnsServersMax = 8;     // resolv.conf has three, a host with several links some more
+inline constexpr std::size_t kDnsAddressesMax = 32;  // a cloud load balancer gives eight of each family
+
+struct DirectQuestion {
+  std::string host;                   // a name, or a literal without brackets
+  std::vector<Endpoint> servers;      // usually port 53
+  std::optional<std::uint32_t> mark;  // SO_MARK
+  std::string hosts_file = "/etc/hosts";
+};
+
+class Resolver {
+ public:
+  using Callback = std::move_only_function<void(std::vector<IpAddress>)>;
+
+  explicit Resolver(EventLoop& loop);
+  ~Resolver();
+  Resolver(const Resolver&) = delete;
+  Resolver& operator=(const Resolver&) = delete;
+
+  // Never calls back before it returns.
+  void resolve_system(const std::string& host, Callback callback);
+  void resolve_direct(const DirectQuestion& question, Callback callback);
+  void cancel();
+
+ private:
+  class Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+// The lines "nameserver ADDRESS" of a resolv.conf, port 53; a zone is read if it is a number. At most kDnsServersMax.
+[[nodiscard]] std::vector<Endpoint> nameservers_in(std::string_view resolv_conf);
+// The addresses of `host` in a hosts file, names compared without regard to case.
+[[nodiscard]] std::vector<IpAddress> addresses_in_hosts(std::string_view hosts_file, std::string_view host);
+
+}  // namespace fireline::io

@@ -1,0 +1,117 @@
+// WebSocket (RFC 6455) listeners for a control plane with a few thousand connections, over TCP or TLS. Boost.Beast
+// behind it, on a thread of its own; decisions and messages on the loop's thread.
+//
+// An upgrade request is handed to `upgrade`, which accepts or refuses it. `opened` comes when the 101 is on its way;
+// then `text` for each message, in order; then one `closed`. No subprotocol, no extension, no ping frames (portal
+// specification 1.3, 1.11). GET /healthz is answered 200 as long as the thread lives; anything else that is no upgrade
+// 404. Lifetime: loop and callbacks outlive the server. A callback may call everything here, but must not destroy the
+// server. Threads: everything on the loop's thread; the counters may be read from any. Limits: WebSocketServerLimits. A
+// connection whose messages the loop does not take in time is not read further.
+// Secrets: queries are wiped where they are ours; no sentence holds one.
+#pragma once
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/base/counters.h"
+#include "core/base/endpoint.h"
+#include "core/base/result.h"
+#include "io/event_loop.h"
+
+namespace fireline::io {
+
+// Never reused within a process.
+enum class WebSocketId : std::uint64_t { none = 0 };
+
+struct WebSocketServerLimits {
+  std::size_t connections_max = 4096;              // with those that have not sent their request yet
+  std::size_t connections_source_max = 1024;       // of one IPv4 address or IPv6 /64: a whole office behind one NAT
+  std::size_t header_bytes = 16384;                // a token, a device id and a name of 255 characters, percent-encoded
+  std::size_t message_bytes = 1u << 20;            // a program's messages stay below 10 KiB
+  std::size_t queue_bytes = std::size_t{4} << 20;  // unsent output of one connection: several full `init`
+  Duration request = std::chrono::seconds(15);     // TLS handshake and request
+};
+
+struct WebSocketServerOptions {
+  std::vector<Endpoint> endpoints;  // port 0 takes any free one
+  std::string certificate_file;     // PEM chain; empty: plain TCP
+  std::string key_file;
+  WebSocketServerLimits limits;
+};
+
+struct WebSocketUpgrade {
+  WebSocketId id = WebSocketId::none;
+  Endpoint source;
+  std::string_view path;           // "/client/websocket"
+  std::string_view query;          // behind the question mark, as sent; holds the token
+  std::string_view user_agent;     // empty: none
+  std::string_view authorization;  // of X-Authorization; empty: none
+  bool tls = false;
+};
+
+struct WebSocketAnswer {
+  int status = 101;                                   // 101 accepts; anything else refuses with that status
+  std::string body;                                   // of a refusal, text/plain
+  std::optional<std::chrono::seconds> retry_after{};  // of a refusal
+  Duration idle = Duration::zero();                   // closed when nothing came for that long; zero: never
+};
+
+struct WebSocketServerCallbacks {
+  std::move_only_function<WebSocketAnswer(const WebSocketUpgrade&)> upgrade;
+  std::move_only_function<void(WebSocketId)> opened;
+  std::move_only_function<void(WebSocketId, std::string_view message)> text;
+  // After an accepted `upgrade`, exactly once, also when `opened` never came. The sentence is for the log.
+  std::move_only_function<void(WebSocketId, const std::string& sentence)> closed;
+};
+
+enum class WebSocketServerCounter : std::uint8_t {
+  accepted,          // TCP connections taken in
+  upgraded,          // answered 101
+  health,            // GET /healthz
+  messages_in,       // whole messages
+  messages_out,      // handed to the kernel
+  refused_full,      // connections_max
+  refused_source,    // connections_source_max
+  refused_request,   // by `upgrade`
+  bad_request,       // not HTTP, too long, no upgrade
+  closed_timed_out,  // no request in time
+  closed_idle,       // nothing came for the time that `upgrade` gave
+  closed_slow,       // did not read: queue_bytes
+  closed_protocol,   // frames against RFC 6455, or message_bytes
+  closed_tls,        // TLS handshake failed
+  count_
+};
+[[nodiscard]] std::string_view name_of(WebSocketServerCounter counter) noexcept;  // "portal.upgraded"
+
+class WebSocketServer {
+ public:
+  // Listens and starts the thread. The error is one sentence: an endpoint that is taken, a certificate that does not
+  // fit its key.
+  [[nodiscard]] static Result<std::unique_ptr<WebSocketServer>, std::string> listen(
+      EventLoop& loop, const WebSocketServerOptions& options, WebSocketServerCallbacks callbacks);
+  ~WebSocketServer();  // drops every connection; no callback follows
+  WebSocketServer(const WebSocketServer&) = delete;
+  WebSocketServer& operator=(const WebSocketServer&) = delete;
+
+  // One text message; order is kept. Ignored when the connection is gone. A connection whose queue is full is closed.
+  void send(WebSocketId id, std::string message);
+  // Sends what is queued, then a close frame with code 1000; gone after 1 s at most. `closed` follows.
+  void close(WebSocketId id);
+
+  // As bound, in the order of the options.
+  [[nodiscard]] const std::vector<Endpoint>& endpoints() const noexcept;
+  [[nodiscard]] std::size_t connections() const noexcept;
+  [[nodiscard]] const Counters<WebSocketServerCounter>& counters() const noexcept;
+
+ private:
+  class Impl;
+  explicit WebSocketServer(std::unique_ptr<Impl> impl) noexcept;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace fireline::io
