@@ -32,8 +32,8 @@ template <>
 struct std::hash<fireline::Uuid> {
   std::size_t operator()(const fireline::Uuid& id) const noexcept {
     // FNV-1a: the ids of tests are not random.
-    std::uint64_t hash = 0xcbf29ce484222325;
-    for (const std::uint8_t byte : id.bytes) hash = (hash ^ byte) * 0x100000001b3;
-    return static_cast<std::size_t>(hash);
+    std::uint64_t digest = 0xcbf29ce484222325;
+    for (const std::uint8_t byte : id.bytes) digest = (digest ^ byte) * 0x100000001b3;
+    return static_cast<std::size_t>(digest);
   }
 };
