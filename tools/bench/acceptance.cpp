@@ -14,6 +14,8 @@ constexpr double kPingIdleMilliseconds = 0.25;
 constexpr double kPingLoadedMilliseconds = 1.5;
 constexpr double kPingFactor = 1.5;
 constexpr double kPacketsPerCall = 20;
+constexpr double kNodeShare = 0.95;
+constexpr double kRelayedShare = 0.60;
 
 Judgement decided(bool passed, std::string rule, std::string figure) {
   return {passed ? Verdict::pass : Verdict::fail, std::move(rule), std::move(figure)};
@@ -28,6 +30,19 @@ class Judge {
     const auto ratio = ratio_to_forwarder(block_, measure, series_);
     if (!ratio) return {Verdict::not_judged, rule, why_not(measure)};
     return decided(*ratio >= least, rule, fmt::format("{:.1f} %{}", 100 * *ratio, of(measure)));
+  }
+
+  // Of the first candidate of that kind; both run the same packets through the same namespaces.
+  Judgement share_of(Candidate::Kind kind, Measure measure, double least) const {
+    const Series* other = block_.find(kind);
+    const std::string name = other == nullptr ? std::string("what it is compared with") : other->candidate().label();
+    const std::string rule = fmt::format("{} >= {:.0f} % of {}", text_of(measure).title, 100 * least, name);
+    const auto ours = series_.summary(measure);
+    const auto theirs = other == nullptr ? std::nullopt : other->summary(measure);
+    if (!ours || !theirs || theirs->median <= 0) return {Verdict::not_judged, rule, "not measured for both"};
+    const double share = ours->median / theirs->median;
+    return decided(share >= least, rule,
+                   fmt::format("{:.1f} % ({:.2f} of {:.2f})", 100 * share, ours->median, theirs->median));
   }
 
   Judgement factor(Measure measure, double most) const {
@@ -94,6 +109,13 @@ class Judge {
 
 std::vector<Judgement> judge(const Block& block, const Series& series) {
   const Judge judge(block, series);
+  if (series.candidate().is_node()) {
+    const bool relayed = series.candidate().kind == Candidate::Kind::node_relayed;
+    const auto of = relayed ? Candidate::Kind::node : Candidate::Kind::tunnel;
+    const double least = relayed ? kRelayedShare : kNodeShare;
+    return {judge.share_of(of, Measure::tcp_one, least), judge.share_of(of, Measure::tcp_four, least),
+            judge.share_of(of, Measure::tcp_reverse, least), judge.none(Measure::tcp_reorders)};
+  }
   return {
       judge.share(Measure::tcp_one, kTcpShare),
       judge.share(Measure::tcp_four, kTcpShare),

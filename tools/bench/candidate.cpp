@@ -42,6 +42,12 @@ void collect(simdjson::dom::element element, ProgramCounters& counters, std::siz
   }
 }
 
+std::optional<Candidate::Kind> node_kind(std::string_view name) {
+  if (name == "node") return Candidate::Kind::node;
+  if (name == "node-relayed") return Candidate::Kind::node_relayed;
+  return std::nullopt;
+}
+
 std::string without_newline(std::string text) {
   while (!text.empty() && text.back() == '\n') text.pop_back();
   return text;
@@ -66,7 +72,10 @@ Result<std::vector<Candidate>, std::string> parse_candidates(std::string_view pe
       candidate.kind = Candidate::Kind::forwarder;
       if (candidate.binary.empty()) candidate.binary = folder + "/fireline-forwarder";
     } else if (candidate.binary.empty()) {
-      if (candidate.name == "fireline") {
+      if (const auto kind = node_kind(candidate.name)) {
+        candidate.kind = *kind;
+        candidate.binary = folder + "/fireline-lab-node";
+      } else if (candidate.name == "fireline") {
         candidate.binary = folder + "/fireline-wg";
       } else if (candidate.name == "wireguard-go") {
         candidate.binary = "/usr/bin/wireguard-go";
@@ -117,6 +126,10 @@ RunningCandidate::RunningCandidate(const Candidate& candidate, const NamespacePa
   // Both ends share /var/run/wireguard: the names differ, and carry the process id.
   a_ = {lab.a(), fmt::format("fl{}a", getpid()), kUnderlayA, address_a_, {}, {}, {}};
   b_ = {lab.b(), fmt::format("fl{}b", getpid()), kUnderlayB, address_b_, {}, {}, {}};
+  if (candidate.is_node()) {
+    start_nodes(lab, mtu);
+    return;
+  }
   if (candidate.kind == Candidate::Kind::forwarder) {
     start_forwarder(a_, b_, mtu);
     start_forwarder(b_, a_, mtu);
@@ -136,11 +149,25 @@ RunningCandidate::RunningCandidate(const Candidate& candidate, const NamespacePa
 }
 
 ProgramCounters RunningCandidate::counters(bool of_a) const {
+  if (nodes_ != nullptr) return read_status(nodes_->status(of_a));
   if (!candidate_.fireline) return {};
   const End& end = of_a ? a_ : b_;
   Child child({{candidate_.binary, "--status", end.interface_name, "--json"}, end.network_namespace, {}, {}});
   child.wait(seconds(5));
   return child.exit_code() == 0 ? read_status(child.output()) : ProgramCounters{};
+}
+
+void RunningCandidate::start_nodes(const NamespacePair& lab, int mtu) {
+  const bool relayed = candidate_.kind == Candidate::Kind::node_relayed;
+  nodes_ = std::make_unique<NodePair>(
+      candidate_.binary, lab, relayed, mtu,
+      std::array{NodeEnd{a_.interface_name, a_.inner}, NodeEnd{b_.interface_name, b_.inner}});
+  processes_ = nodes_->processes();
+  for (const End* end : {&a_, &b_}) configure_address(*end, mtu);
+  nodes_->wait_for_path();
+  if (!answers_ping(a_.network_namespace, address_b_, kReady)) {
+    throw BenchError(fmt::format("{}: no packet comes through\n{}", candidate_.label(), nodes_->log()));
+  }
 }
 
 void RunningCandidate::start_tunnel(End& end, const End& other, int mtu) {

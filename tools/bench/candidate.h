@@ -1,5 +1,5 @@
-// Who competes: a tunnel program with wireguard-go's command line, the forwarder, or the bare veth; and one of them
-// running between two namespaces. One thread.
+// Who competes: a tunnel program with wireguard-go's command line, two nodes that meet by ICE (directly, or through the
+// lab's relay), the forwarder, or the bare veth; and one of them running between two namespaces. One thread.
 #pragma once
 #include <sys/types.h>
 
@@ -13,17 +13,19 @@
 
 #include "core/base/result.h"
 #include "tools/bench/namespace_pair.h"
+#include "tools/bench/node_pair.h"
 #include "tools/bench/process.h"
 
 namespace fireline::bench {
 
 struct Candidate {
-  enum class Kind : std::uint8_t { tunnel, forwarder, veth };
+  enum class Kind : std::uint8_t { tunnel, node, node_relayed, forwarder, veth };
   Kind kind = Kind::tunnel;
   std::string name;
   std::string binary;     // empty for veth
   std::string threads;    // FIRELINE_WG_THREADS; empty: the program's own choice
   bool fireline = false;  // knows --status INTERFACE --json
+  [[nodiscard]] bool is_node() const noexcept { return kind == Kind::node || kind == Kind::node_relayed; }
   [[nodiscard]] std::string label() const { return threads.empty() ? name : name + "/" + threads; }
 };
 
@@ -45,7 +47,7 @@ class RunningCandidate {
 
   [[nodiscard]] const std::string& address_a() const noexcept { return address_a_; }
   [[nodiscard]] const std::string& address_b() const noexcept { return address_b_; }
-  // The two tunnel processes; none for veth.
+  // The two tunnel processes, and the relay's when data goes through it; none for veth.
   [[nodiscard]] const std::vector<pid_t>& processes() const noexcept { return processes_; }
   // Of the end in namespace a or b; empty when the program has none.
   [[nodiscard]] ProgramCounters counters(bool of_a) const;
@@ -61,6 +63,7 @@ class RunningCandidate {
     std::unique_ptr<Child> process;
   };
 
+  void start_nodes(const NamespacePair& lab, int mtu);
   void start_tunnel(End& end, const End& other, int mtu);
   void start_forwarder(End& end, const End& other, int mtu);
   void configure_address(const End& end, int mtu);
@@ -72,6 +75,7 @@ class RunningCandidate {
   std::string address_a_ = kUnderlayA;
   std::string address_b_ = kUnderlayB;
   std::vector<pid_t> processes_;
+  std::unique_ptr<NodePair> nodes_;
 };
 
 }  // namespace fireline::bench

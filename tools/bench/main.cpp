@@ -45,8 +45,9 @@ void add_rounds(CLI::App& bench, int& rounds, int most) {
 void add_tunnel(CLI::App& tunnel, TunnelWords& words, TunnelBenchOptions& options) {
   tunnel
       .add_option("--peers", words.peers,
-                  "candidates NAME[=BINARY],…: forwarder, veth, fireline, wireguard-go, or any program with "
-                  "wireguard-go's command line")
+                  "candidates NAME[=BINARY],…: forwarder, veth, fireline, node and node-relayed (ICE between two "
+                  "nodes, directly "
+                  "or through fireline-relay's XDP), wireguard-go, or any program with wireguard-go's command line")
       ->capture_default_str();
   tunnel.add_option("--threads-mode,--thread-mode", words.thread_modes,
                     "thread modes of fireline, each a candidate of its own: split,direct,fused,auto");

@@ -27,6 +27,11 @@ void ip(const std::string& network_namespace, const std::string& words) {
   run(command);
 }
 
+void as_underlay(Underlay underlay, const std::string& network_namespace, const char* device) {
+  if (underlay == Underlay::plain) return;
+  run({{"ethtool", "-K", device, "tso", "off", "tx-udp-segmentation", "off", "gro", "on"}, network_namespace, {}, {}});
+}
+
 // Namespaces of benchmark processes that are gone.
 void remove_leftovers() {
   std::error_code error;
@@ -51,20 +56,23 @@ const char* name_of(Underlay underlay) noexcept {
   return underlay == Underlay::plain ? "plain" : "software-gso";
 }
 
-NamespacePair::NamespacePair(Underlay underlay)
-    : a_(fmt::format("{}{}-a", kPrefix, getpid())), b_(fmt::format("{}{}-b", kPrefix, getpid())) {
+NamespacePair::NamespacePair(Underlay underlay, Joint joint)
+    : underlay_(underlay), a_(fmt::format("{}{}-a", kPrefix, getpid())), b_(fmt::format("{}{}-b", kPrefix, getpid())) {
   if (geteuid() != 0) throw BenchError("network namespaces need root: run as root");
   remove_leftovers();
   try {
     ip("", "netns add " + a_);
     ip("", "netns add " + b_);
-    ip(a_, "link add under type veth peer name under netns " + b_);
+    if (joint == Joint::bridge) {
+      join_by_bridge();
+    } else {
+      ip(a_, "link add under type veth peer name under netns " + b_);
+    }
     for (const auto& [name, address] : {std::pair{a_, kUnderlayA}, std::pair{b_, kUnderlayB}}) {
       ip(name, fmt::format("address add {}/24 dev under", address));
       ip(name, "link set lo up");
       ip(name, "link set under up");
-      if (underlay == Underlay::plain) continue;
-      run({{"ethtool", "-K", "under", "tso", "off", "tx-udp-segmentation", "off", "gro", "on"}, name, {}, {}});
+      as_underlay(underlay_, name, "under");
     }
   } catch (...) {
     remove();
@@ -72,12 +80,31 @@ NamespacePair::NamespacePair(Underlay underlay)
   }
 }
 
+void NamespacePair::join_by_bridge() {
+  relay_ = fmt::format("{}{}-r", kPrefix, getpid());
+  bridge_ = fmt::format("{}{}-s", kPrefix, getpid());
+  ip("", "netns add " + relay_);
+  ip("", "netns add " + bridge_);
+  ip(bridge_, "link add switch type bridge");
+  ip(bridge_, "link set switch up");
+  for (const auto& [port, name] : {std::pair{"a", a_}, {"b", b_}, {"under", relay_}}) {
+    ip(bridge_, fmt::format("link add {} type veth peer name under netns {}", port, name));
+    ip(bridge_, fmt::format("link set {} master switch up", port));
+    as_underlay(underlay_, bridge_, port);
+  }
+  ip(relay_, fmt::format("address add {}/24 dev under", kUnderlayRelay));
+  ip(relay_, "link set lo up");
+  ip(relay_, "link set under up");
+  as_underlay(underlay_, relay_, "under");
+}
+
 NamespacePair::~NamespacePair() {
   remove();
 }
 
 void NamespacePair::remove() noexcept {
-  for (const std::string& name : {a_, b_}) {
+  for (const std::string& name : {a_, b_, relay_, bridge_}) {
+    if (name.empty()) continue;
     try {
       Child child({{"ip", "netns", "del", name}, "", {}, {}});
       child.wait(std::chrono::seconds(5));

@@ -2,6 +2,12 @@
 //
 //   flbench-PID-a  192.0.2.1/24 ── veth "under" ── 192.0.2.2/24  flbench-PID-b
 //
+// or, where somebody needs a relay, all on one bridge:
+//
+//   flbench-PID-a  192.0.2.1/24 ── veth "under" ── "a"     ┐
+//   flbench-PID-b  192.0.2.2/24 ── veth "under" ── "b"     ├ bridge "switch" in flbench-PID-s
+//   flbench-PID-r  192.0.2.3/24 ── veth "under" ── "under" ┘
+//
 // Names come from the process id; what a killed run left behind is removed by the next. One thread.
 #pragma once
 #include <cstdint>
@@ -21,23 +27,33 @@ enum class Underlay : std::uint8_t {
 
 inline constexpr const char* kUnderlayA = "192.0.2.1";
 inline constexpr const char* kUnderlayB = "192.0.2.2";
+inline constexpr const char* kUnderlayRelay = "192.0.2.3";
+
+enum class Joint : std::uint8_t { cable, bridge };
 
 class NamespacePair {
  public:
   // Throws BenchError.
-  explicit NamespacePair(Underlay underlay);
+  explicit NamespacePair(Underlay underlay, Joint joint = Joint::cable);
   NamespacePair(const NamespacePair&) = delete;
   NamespacePair& operator=(const NamespacePair&) = delete;
   ~NamespacePair();
 
   [[nodiscard]] const std::string& a() const noexcept { return a_; }
   [[nodiscard]] const std::string& b() const noexcept { return b_; }
+  // With a bridge: the relay's, and that of the bridge, where the relay's port is called "under".
+  [[nodiscard]] const std::string& relay() const noexcept { return relay_; }
+  [[nodiscard]] const std::string& bridge() const noexcept { return bridge_; }
 
  private:
+  void join_by_bridge();
   void remove() noexcept;
 
+  Underlay underlay_;
   std::string a_;
   std::string b_;
+  std::string relay_;
+  std::string bridge_;
 };
 
 // The calling thread is inside the namespace while this lives: sockets that it opens belong there for ever.

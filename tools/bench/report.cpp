@@ -39,7 +39,7 @@ Json series_json(const Block& block, const Series& series) {
     }
     json["measures"][std::string(text_of(measure).key)] = std::move(entry);
   }
-  if (series.candidate().fireline) {
+  if (series.candidate().fireline || series.candidate().is_node()) {
     for (const Judgement& one : judge(block, series)) {
       json["acceptance"].push_back(judgement_json(one));
     }

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <string>
+#include <tuple>
 
 #include "tools/bench/acceptance.h"
 #include "tools/bench/report.h"
@@ -156,6 +157,21 @@ TEST(Report, TheTableGivesMedianSpreadRatioAndTheReasonForNone) {
   block = block_of(6, 5, 15);
   EXPECT_NE(table(block).find("no ratios: forwarder 5.00 Gbit/s is 33 % of veth"), std::string::npos) << table(block);
   EXPECT_EQ(table(block).find("x\n"), std::string::npos);
+}
+
+TEST(Acceptance, NodesAreComparedWithTheTunnelAndWithEachOther) {
+  for (const auto& [direct, relayed, first, second] :
+       {std::tuple{9.5, 5.7, Verdict::pass, Verdict::pass}, {9.4, 5.6, Verdict::fail, Verdict::fail}}) {
+    Block block{Underlay::software_gso, 1280, {}, {}};
+    block.series.push_back(series_of(Candidate::Kind::tunnel, "fireline", 10));
+    block.series.push_back(series_of(Candidate::Kind::node, "node", direct));
+    block.series.push_back(series_of(Candidate::Kind::node_relayed, "node-relayed", relayed));
+    EXPECT_EQ(judge(block, block.series[1]).front().verdict, first) << direct;
+    EXPECT_EQ(judge(block, block.series[2]).front().verdict, second) << relayed;
+  }
+  Block alone{Underlay::software_gso, 1280, {}, {}};
+  alone.series.push_back(series_of(Candidate::Kind::node, "node", 10));
+  EXPECT_EQ(judge(alone, alone.series[0]).front().verdict, Verdict::not_judged);
 }
 
 }  // namespace
