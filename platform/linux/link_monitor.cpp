@@ -8,7 +8,6 @@
 
 #include <array>
 #include <cerrno>
-#include <cstring>
 #include <optional>
 #include <utility>
 
@@ -22,12 +21,8 @@ constexpr std::size_t kReceiveBytes = 32'768;
 // Notifications looked at in one drain(): a flapping interface must not keep the control thread.
 constexpr int kMessagesPerDrain = 256;
 
-LinkError error_of(int code, const char* what) {
-  return {code, std::string("cannot ") + what + ": " + std::strerror(code)};
-}
-
 LinkError last_error(const char* what) {
-  return error_of(errno, what);
+  return host_error(errno, what);
 }
 
 // What one message says about one interface. Empty: it is about another one.
@@ -128,13 +123,13 @@ Result<std::vector<LinkEvent>, LinkError> LinkMonitor::finish_overflow(std::vect
 // On a socket of its own: the listening one may hold notifications in front of the answer.
 Result<LinkState, LinkError> LinkMonitor::query() const {
   auto query = NetlinkQuery::open();
-  if (!query) return err(error_of(query.error(), "open a netlink socket"));
+  if (!query) return err(host_error(query.error(), "open a netlink socket"));
   auto* info = static_cast<ifinfomsg*>(mnl_nlmsg_put_extra_header(query->request(RTM_GETLINK), sizeof(ifinfomsg)));
   info->ifi_family = AF_UNSPEC;
   info->ifi_index = static_cast<int>(index_);
   Finding finding{index_, std::nullopt};
   const int code = query->ask(read_link, &finding);
-  if (code != 0 && code != ENODEV) return err(error_of(code, "ask for the interface"));
+  if (code != 0 && code != ENODEV) return err(host_error(code, "ask for the interface"));
   return finding.state.value_or(LinkState{});
 }
 

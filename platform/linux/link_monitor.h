@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "core/base/result.h"
+#include "platform/linux/host_error.h"
 
 struct mnl_socket;
 
@@ -26,10 +27,7 @@ struct LinkState {
   friend bool operator==(const LinkState&, const LinkState&) = default;
 };
 
-struct LinkError {
-  int code = 0;          // errno
-  std::string sentence;  // what failed, for a person
-};
+using LinkError = HostError;
 
 class LinkMonitor {
  public:
