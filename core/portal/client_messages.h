@@ -1,6 +1,7 @@
 // Messages between portal and client. Source: portal specification 3.
 // Lifetime: values. Threads: any.
 #pragma once
+#include <cstddef>
 #include <string>
 #include <variant>
 #include <vector>
@@ -14,8 +15,9 @@ namespace fireline::portal {
 // 3.1: what the portal tells a client.
 struct ClientInit {
   Interface interface;
-  std::vector<policy::ClientResource> resources;  // what could be read; the others were skipped
+  std::vector<policy::ClientResource> resources;  // what could be read
   RelayEntries relays;
+  std::size_t skipped = 0;  // resources of unknown types or with bad parts
 };
 
 struct ConfigChanged {

@@ -27,13 +27,16 @@ struct GatewayInit {
   std::optional<std::vector<Authorization>> authorizations;
 };
 
-// Who asks, for logs alone.
+// Who asks, for logs alone. Empty: unknown.
 struct ClientDescription {
   std::string version;
   std::string os_name;
   std::string os_version;
   std::string actor_name;
   std::string actor_email;
+  std::string device_serial;
+  std::string device_uuid;
+  std::string actor_id;
 };
 
 struct AuthorizeFlow {

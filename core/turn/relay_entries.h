@@ -23,7 +23,8 @@ struct RelayEntry {
   RelayEntryKind kind = RelayEntryKind::turn;
   Endpoint address;
   std::string username;
-  std::string password;  // the caller wipes it
+  std::string password;         // the caller wipes it
+  std::int64_t expires_at = 0;  // Unix seconds; the user name says it to the relay
 };
 
 struct RelayOffer {
