@@ -16,8 +16,8 @@ struct Judgement {
   std::string figure;  // "61 % (6.10 of 10.02)"; for not_judged the reason
 };
 
-// One judgement per threshold, always the same number in the same order: fireline-wg against the forwarder, a node against
-// fireline-wg, a relayed node against the direct one.
+// One judgement per threshold, always the same number in the same order: fireline-wg against the forwarder, a node
+// against fireline-wg, a relayed node against the direct one.
 [[nodiscard]] std::vector<Judgement> judge(const Block& block, const Series& series);
 
 }  // namespace fireline::bench

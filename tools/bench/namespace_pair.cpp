@@ -85,11 +85,11 @@ void NamespacePair::join_by_bridge() {
   bridge_ = fmt::format("{}{}-s", kPrefix, getpid());
   ip("", "netns add " + relay_);
   ip("", "netns add " + bridge_);
-  ip(bridge_, "link add switch type bridge");
+  ip(bridge_, "link add name switch type bridge");
   ip(bridge_, "link set switch up");
   for (const auto& [port, name] : {std::pair{"a", a_}, {"b", b_}, {"under", relay_}}) {
-    ip(bridge_, fmt::format("link add {} type veth peer name under netns {}", port, name));
-    ip(bridge_, fmt::format("link set {} master switch up", port));
+    ip(bridge_, fmt::format("link add name {} type veth peer name under netns {}", port, name));
+    ip(bridge_, fmt::format("link set dev {} master switch up", port));
     as_underlay(underlay_, bridge_, port);
   }
   ip(relay_, fmt::format("address add {}/24 dev under", kUnderlayRelay));
