@@ -10,6 +10,7 @@
 #include "core/base/uuid.h"
 #include "core/node/node_event.h"
 #include "core/portal/client_messages.h"
+#include "core/tunnel/relays_wanted.h"
 
 namespace fireline::tunnel {
 
@@ -17,8 +18,6 @@ namespace fireline::tunnel {
 struct TunChanged {};
 // Fetch it: Client::take_resource_list().
 struct ResourcesChanged {};
-// No relay is known, or the last one is gone: connect to the portal anew, whose `init` brings some.
-struct RelaysWanted {};
 
 // What became of an answer to CreateFlow.
 enum class FlowOutcome : std::uint8_t {
