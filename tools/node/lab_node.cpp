@@ -9,9 +9,12 @@
 #include <utility>
 
 #include "core/crypto/x25519.h"
+#include "core/stun/channel_data.h"
+#include "core/wireguard/messages.h"
 #include "io/limits.h"
 #include "io/loop_thread.h"
 #include "io/udp_socket.h"
+#include "tools/common/super_packet_limit.h"
 
 namespace fireline::lab {
 namespace {
@@ -26,6 +29,9 @@ constexpr auto kRelaysAfter = 1s;
 constexpr std::size_t kUfragCharacters = 4;
 constexpr std::size_t kPasswordCharacters = 22;
 constexpr std::size_t kSessionCharacters = 12;
+
+// Beside an IP packet: WireGuard's header and tag, and a channel header where a relay is used.
+constexpr std::size_t kDatagramOverheadBytes = wireguard::kTransportOverheadBytes + stun::kChannelHeaderBytes;
 
 std::uint64_t elapsed_nanoseconds() {
   return static_cast<std::uint64_t>(std::chrono::steady_clock::now().time_since_epoch() / std::chrono::nanoseconds(1));
@@ -78,6 +84,7 @@ Result<std::unique_ptr<LabNode>, std::string> LabNode::start(const Options& opti
                                  [node = self.get()](const Record& record) { node->on_record(record); });
   if (!exchange) return err(std::move(exchange.error()));
   self->exchange_ = std::move(*exchange);
+  SuperPacketLimit(self->tun_->name(), self->tun_->interface_index(), kDatagramOverheadBytes).fit(options.mtu);
   self->plane_.start();
   self->event_watch_ =
       loop.watch(self->engine_.event_fd(), EPOLLIN, [node = self.get()](io::EventLoop::Events) { node->on_events(); });

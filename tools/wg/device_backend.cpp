@@ -16,7 +16,7 @@
 #include "io/loop_thread.h"
 #include "io/tun_device.h"
 #include "io/udp_socket.h"
-#include "platform/linux/link_limits.h"
+#include "tools/common/super_packet_limit.h"
 #include "tools/wg/device_log.h"
 #include "tools/wg/device_report.h"
 
@@ -27,8 +27,6 @@ using namespace std::chrono_literals;
 
 // How often events of the device reach the log, and gauges are read.
 constexpr auto kSampleInterval = 1s;
-
-constexpr std::uint32_t kGsoSegmentsUnlimited = 65535;  // the kernel's GSO_MAX_SEGS
 
 // A monotonic time for the AEAD's self-measurement.
 std::uint64_t elapsed_nanoseconds() {
@@ -103,7 +101,7 @@ class DeviceBackend final : public WgBackend {
       spdlog::error("{}: {}; packets are dropped until another listen port is set", tun_->name(), error->sentence);
     }
     set_device_up(true);
-    fit_super_packets();
+    super_packets_.fit(mtu_);
     spdlog::info("{}: up, listening on port {}", tun_->name(), port_);
   }
 
@@ -117,7 +115,7 @@ class DeviceBackend final : public WgBackend {
   void mtu_changed(std::uint16_t mtu) override {
     mtu_ = mtu;
     plane_.run([&](packet::Engine&, Now, packet::Output&) { device_.set_mtu(mtu); });
-    fit_super_packets();
+    super_packets_.fit(mtu_);
     spdlog::info("{}: MTU {}", tun_->name(), mtu);
   }
 
@@ -172,20 +170,8 @@ class DeviceBackend final : public WgBackend {
     plane_.run([&](packet::Engine&, Now now, packet::Output& output) { device_.set_up(now, up, output); });
   }
 
-  // A super-packet with as many segments as one train carries is one read and one send; one that is a little larger
-  // would leave in two sends. Only local senders keep to such a limit: what the host forwards would be cut into single
-  // packets by the kernel, so a host that forwards goes without.
-  void fit_super_packets() {
-    const std::size_t datagram = std::size_t{mtu_} + wireguard::kTransportOverheadBytes;
-    const auto fitting = std::min(packet::kTrainSegments, packet::kTrainBytesV6 / datagram);
-    const auto wanted = platform::forwards_packets() ? kGsoSegmentsUnlimited : static_cast<std::uint32_t>(fitting);
-    if (wanted == std::exchange(gso_segments_, wanted)) return;
-    const auto error = platform::set_gso_segments_max(static_cast<std::uint32_t>(tun_->interface_index()), wanted);
-    if (error) spdlog::debug("{}: {}: trains leave in two sends", tun_->name(), error->sentence);
-  }
-
   void sample() {
-    fit_super_packets();  // forwarding may have been switched
+    super_packets_.fit(mtu_);
     std::vector<wireguard::DeviceEvent> events;
     plane_.run([&](packet::Engine&, Now, packet::Output&) {
       while (auto event = device_.poll_event()) events.push_back(*event);
@@ -211,7 +197,7 @@ class DeviceBackend final : public WgBackend {
   std::uint16_t port_ = 0;
   std::uint32_t fwmark_ = 0;
   bool up_ = false;
-  std::uint32_t gso_segments_ = kGsoSegmentsUnlimited;
+  SuperPacketLimit super_packets_{tun_->name(), tun_->interface_index(), wireguard::kTransportOverheadBytes};
 };
 
 std::unique_ptr<crypto::Aead> make_wanted_aead(const Options& options) {
