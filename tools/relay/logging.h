@@ -8,7 +8,7 @@
 #include <string>
 
 #include "core/base/result.h"
-#include "tools/relay/log_filter.h"
+#include "tools/common/log_filter.h"
 #include "tools/relay/options.h"
 
 namespace fireline::relay {

@@ -11,7 +11,7 @@
 #include "core/base/result.h"
 #include "relay/protocol/limits.h"
 #include "tools/common/command_line.h"
-#include "tools/relay/log_filter.h"
+#include "tools/common/log_filter.h"
 
 namespace fireline::relay {
 

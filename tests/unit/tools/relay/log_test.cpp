@@ -1,7 +1,7 @@
 #include <gtest/gtest.h>
 
+#include "tools/common/log_filter.h"
 #include "tools/relay/event_log.h"
-#include "tools/relay/log_filter.h"
 #include "tools/relay/rate.h"
 
 namespace fireline::relay {

@@ -1,6 +1,6 @@
 // Which log lines are written: comma-separated directives `target=level` or `level`, as RUST_LOG and POST /log_filter
 // have them. Levels: trace, debug, info, warn, error, off. A later directive for the same target wins; a target without
-// one has the bare level, or info. Targets of this program: relay, wire, eBPF; others are accepted and name nothing.
+// one has the bare level, or info. Any target is accepted; each program says which it has.
 // A value; any thread.
 #pragma once
 #include <spdlog/common.h>
@@ -11,7 +11,7 @@
 
 #include "core/base/result.h"
 
-namespace fireline::relay {
+namespace fireline {
 
 // Directives are typed by people; the longest environments of Firezone's relays are a tenth of it.
 inline constexpr std::size_t kLogDirectivesMax = 64;
@@ -28,4 +28,4 @@ class LogFilter {
   std::map<std::string, spdlog::level::level_enum, std::less<>> targets_;
 };
 
-}  // namespace fireline::relay
+}  // namespace fireline

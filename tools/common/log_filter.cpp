@@ -1,4 +1,4 @@
-#include "tools/relay/log_filter.h"
+#include "tools/common/log_filter.h"
 
 #include <fmt/format.h>
 
@@ -8,7 +8,7 @@
 #include <optional>
 #include <utility>
 
-namespace fireline::relay {
+namespace fireline {
 namespace {
 
 std::string_view trimmed(std::string_view text) {
@@ -71,4 +71,4 @@ spdlog::level::level_enum LogFilter::level_of(std::string_view target) const {
   return found == targets_.end() ? default_level_ : found->second;
 }
 
-}  // namespace fireline::relay
+}  // namespace fireline
