@@ -1,0 +1,24 @@
+#include "tools/tunnel/counters.h"
+
+namespace fireline::tunnel {
+
+void add_counters(const node::Node& node, CounterMap& out) {
+  add_counter_set(node.counters(), out);
+  add_counter_set(node.ice_counters(), out);
+  add_counter_set(node.turn_counters(), out);
+  add_counter_set(node.device().counters(), out);
+}
+
+void add_counters(DataPath& path, const Devices& devices, CounterMap& out) {
+  add_counter_set(path.plane().loop_counters(), out);
+  add_counter_set(devices.tun->read_counters(), out);
+  add_counter_set(devices.tun->write_counters(), out);
+  for (const auto family : {Family::v4, Family::v6}) {
+    const io::UdpPort* port = path.plane().port(family);
+    if (port == nullptr) continue;
+    add_counter_set(port->receive_counters(), out);
+    add_counter_set(port->send_counters(), out);
+  }
+}
+
+}  // namespace fireline::tunnel

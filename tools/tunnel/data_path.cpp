@@ -1,0 +1,98 @@
+#include "tools/tunnel/data_path.h"
+
+#include <spdlog/spdlog.h>
+#include <sys/epoll.h>
+
+#include <chrono>
+#include <utility>
+
+#include "core/stun/channel_data.h"
+#include "core/wireguard/messages.h"
+#include "io/udp_socket.h"
+
+namespace fireline::tunnel {
+namespace {
+
+// Beside an IP packet: WireGuard's header and tag, and a channel header where a relay is used.
+constexpr std::size_t kDatagramOverheadBytes = wireguard::kTransportOverheadBytes + stun::kChannelHeaderBytes;
+// Forwarding may be switched on behind our start, as a gateway's set-up does.
+constexpr auto kFitInterval = std::chrono::seconds(10);
+
+using SocketResult = Result<std::unique_ptr<io::UdpSocket>, io::IoError>;
+
+SocketResult open_socket(Family family, const TunnelOptions& options) {
+  io::UdpOptions udp{.family = family,
+                     .port = options.port,
+                     .fwmark = options.mark,
+                     .path_mtu = io::PathMtu::probe,
+                     .receive_buffer_bytes = options.receive_buffer_bytes,
+                     .send_buffer_bytes = options.send_buffer_bytes};
+  auto socket = io::UdpSocket::open(udp);
+  if (socket || options.port == 0) return socket;
+  udp.port = 0;
+  return io::UdpSocket::open(udp);
+}
+
+std::uint16_t port_of(const SocketResult& socket) noexcept {
+  return socket ? (*socket)->port() : std::uint16_t{0};
+}
+
+}  // namespace
+
+DataPath::DataPath(const TunnelOptions& options, Devices& devices, packet::Engine& engine, io::EventLoop& loop,
+                   Handlers handlers)
+    : options_(options),
+      devices_(devices),
+      loop_(loop),
+      handlers_(std::move(handlers)),
+      plane_(engine, *devices.aead, *devices.tun, {&devices.trains, &devices.packets},
+             {options.threads.value_or(io::automatic_thread_mode(io::usable_cpus()))}),
+      super_packets_(devices.tun->name(), devices.tun->interface_index(), kDatagramOverheadBytes) {
+  auto icmp = io::IcmpErrors::open(loop, [this](const Endpoint& destination) { handlers_.unreachable(destination); });
+  if (icmp) {
+    icmp_ = std::move(*icmp);
+  } else {
+    deaf_ = icmp.error();
+  }
+  closed_watch_ = loop_.watch(plane_.closed_fd(), EPOLLIN, [this](io::EventLoop::Events) {
+    loop_.unwatch(std::exchange(closed_watch_, io::EventLoop::Id::none));
+    handlers_.failed("the interface " + devices_.tun->name() + " was removed");
+  });
+}
+
+DataPath::~DataPath() {
+  loop_.unwatch(closed_watch_);
+  stop();
+}
+
+void DataPath::start() {
+  if (deaf_) spdlog::info("ICMP errors are not heard of ({}): a relay that died is noticed later", deaf_.message());
+  fit_super_packets();
+  plane_.start();
+}
+
+void DataPath::stop() {
+  loop_.cancel(fit_timer_);
+  plane_.stop();
+}
+
+void DataPath::fit_super_packets() {
+  super_packets_.fit(options_.mtu);
+  fit_timer_ = loop_.after(kFitInterval, [this] { fit_super_packets(); });
+}
+
+// The old sockets go first: their port is wanted again.
+std::string DataPath::bind() {
+  plane_.set_ports(nullptr, nullptr);
+  auto v4 = open_socket(Family::v4, options_);
+  auto v6 = open_socket(Family::v6, options_);
+  ports_ = {port_of(v4), port_of(v6)};
+  if (icmp_) icmp_->set_ports(ports_.v4, ports_.v6);
+  if (!v4 && !v6) return v4.error().to_string();
+  // The engine learns the ports before a datagram can come.
+  handlers_.bound(ports_);
+  plane_.set_ports(v4 ? std::move(*v4) : nullptr, v6 ? std::move(*v6) : nullptr);
+  return {};
+}
+
+}  // namespace fireline::tunnel

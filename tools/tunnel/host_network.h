@@ -1,0 +1,27 @@
+// What the portal's addresses and routes do to this host. HostNetwork is the seam, LinuxHostNetwork the real one.
+//
+// Addresses come first: the kernel may drop routes with them, so that set_routes() follows set_addresses() each time.
+// What is wrong with a single route or family is logged; an error is one sentence and means that there is no tunnel.
+// Lifetime: the interface exists. Threads: the control thread's.
+#pragma once
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "core/base/endpoint.h"
+#include "core/base/result.h"
+
+namespace fireline::tunnel {
+
+class HostNetwork {
+ public:
+  virtual ~HostNetwork() = default;
+
+  [[nodiscard]] virtual Result<void, std::string> set_addresses(const IpAddress& ipv4, const IpAddress& ipv6) = 0;
+  [[nodiscard]] virtual Result<void, std::string> set_routes(const std::vector<Prefix>& routes) = 0;
+};
+
+// Clears what an earlier run left in the routing tables. The error is one sentence.
+[[nodiscard]] Result<std::unique_ptr<HostNetwork>, std::string> make_linux_host_network(const std::string& interface);
+
+}  // namespace fireline::tunnel
