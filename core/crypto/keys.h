@@ -33,6 +33,9 @@ class Key {
   // 64 lower-case hex digits, as the WireGuard configuration protocol writes keys.
   [[nodiscard]] static std::optional<Key> from_hex(std::string_view hex) noexcept;
   [[nodiscard]] std::string to_hex() const;
+  // 44 characters, as the control protocol writes keys: standard alphabet, padded, no other spelling.
+  [[nodiscard]] static std::optional<Key> from_base64(std::string_view text) noexcept;
+  [[nodiscard]] std::string to_base64() const;
 
  private:
   std::array<std::byte, kKeyBytes> bytes_{};
@@ -44,6 +47,7 @@ struct PublicKey {
 
   [[nodiscard]] static std::optional<PublicKey> from_hex(std::string_view hex) noexcept;
   [[nodiscard]] std::string to_hex() const;
+  [[nodiscard]] static std::optional<PublicKey> from_base64(std::string_view text) noexcept;
   [[nodiscard]] std::string to_base64() const;
   friend auto operator<=>(const PublicKey&, const PublicKey&) noexcept = default;
 };

@@ -47,7 +47,7 @@ struct ClientResource {
   std::optional<std::string> description;
   std::vector<Site> sites;
   IpStack ip_stack = IpStack::dual;  // dns
-  FilterList filters;                // not for internet; portals send them, Firezone's clients pay no heed
+  FilterList filters{};              // not for internet; portals send them, Firezone's clients pay no heed
 };
 
 struct GatewayResource {

@@ -16,7 +16,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
-#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -62,13 +61,14 @@ enum class ChannelCounter : std::uint8_t {
   drop_refused,      // our messages that the portal answered with an error
   drop_overflow,     // our messages that waited when the queue was full
   drop_duplicate,    // our messages that waited already
-  drop_abandoned,    // our messages that waited at an explicit reconnect
+  drop_abandoned,    // our messages that waited at an explicit reconnect or at the end
   drop_not_started,  // our messages before start() or after the end
   count_
 };
 [[nodiscard]] std::string_view name_of(ChannelCounter counter) noexcept;  // "portal.joins"
 
-// The host's addresses are wanted; resolved() answers. `first`: there were none before, so that the tunnel is not up
+// The host's addresses are wanted; resolved() answers. A later one takes its place. Addresses are not asked for when
+// the host is one. `first`: there were none before, so that the tunnel is not up
 // and the system's resolver may be asked.
 struct Resolve {
   std::string host;
@@ -144,21 +144,28 @@ class Channel {
   // Since when the state is joined, or is not.
   [[nodiscard]] Instant since() const noexcept { return since_; }
   [[nodiscard]] std::size_t waiting() const noexcept { return queue_.size(); }
-  [[nodiscard]] const Counters<ChannelCounter>& counters() const noexcept { return *counters_; }
+  [[nodiscard]] const Counters<ChannelCounter>& counters() const noexcept { return counters_; }
 
  private:
+  void resolve_or_connect(Now now);
+  void resolve(Now now);
   void connect(Now now);
+  void try_again(Now now);
   void begin_join(Now now);
+  void take_frame(Now now, ServerFrame frame);
   void take_reply(Now now, const Reply& reply);
   void take_join_reply(Now now, const Reply& reply);
-  void lose(Now now, std::string_view sentence, std::optional<Duration> retry_after = std::nullopt);
-  void wait_for(Now now, std::string_view sentence, Duration delay);
-  void fail(Now now, std::string sentence, bool authentication);
-  void end();
   void beat(Now now);
   void send_next();
+  void lose(Now now, std::string_view sentence, std::optional<Duration> retry_after = std::nullopt);
+  [[nodiscard]] std::optional<Duration> delay_after_loss(Now now, std::optional<Duration> retry_after);
+  void fail(Now now, std::string sentence, bool authentication);
+  void end(Now now);
   void forget_connection() noexcept;
   void set_state(Now now, ChannelState state) noexcept;
+  [[nodiscard]] bool is_open() const noexcept {
+    return state_ == ChannelState::joining || state_ == ChannelState::joined;
+  }
   [[nodiscard]] std::uint64_t next_ref() noexcept { return next_ref_++; }
 
   ChannelOptions options_;
@@ -172,9 +179,10 @@ class Channel {
   std::optional<std::uint64_t> join_ref_;
   bool join_unsent_ = false;
   bool beat_unsent_ = false;
-  std::uint64_t beat_ref_ = 0;
   std::vector<std::uint64_t> unanswered_beats_;  // at most kHeartbeatsUnansweredMax + 1
-  enum class InFlight : std::uint8_t { nothing, join, beat, message } in_flight_ = InFlight::nothing;
+
+  // The text that written() will be about; `displaced`: a message that has left the queue meanwhile.
+  enum class InFlight : std::uint8_t { nothing, join, beat, message, displaced } in_flight_ = InFlight::nothing;
 
   OutgoingQueue queue_;
   std::optional<Backoff> backoff_;
@@ -185,7 +193,7 @@ class Channel {
   Instant next_beat_{};      // while joined
 
   std::deque<ChannelAction> actions_;
-  std::unique_ptr<Counters<ChannelCounter>> counters_;
+  Counters<ChannelCounter> counters_;
 };
 
 }  // namespace fireline::portal

@@ -1,4 +1,4 @@
-// How much one message may hold. Beyond them a message is refused, except where it says otherwise.
+// How much one message may hold; beyond that it is refused.
 // Source: portal specification 1.13 and what a portal of a large account sends, with room. Threads: any.
 #pragma once
 #include <cstddef>
@@ -13,7 +13,7 @@ inline constexpr std::size_t kSitesMax = 1024;
 // Two relays with two addresses each are usual.
 inline constexpr std::size_t kRelayEntriesMax = 64;
 inline constexpr std::size_t kUpstreamsMax = 64;
-// An agent keeps no more of one peer; what follows is skipped.
+// An agent keeps no more of one peer.
 inline constexpr std::size_t kCandidatesMax = 256;
 // Clients remember 100 gateways.
 inline constexpr std::size_t kConnectedGatewaysMax = 256;

@@ -4,14 +4,10 @@
 #include <charconv>
 
 #include "core/crypto/secret.h"
-#include "core/crypto/sha256.h"
+#include "core/crypto/turn_password.h"
 
 namespace fireline::relay {
 namespace {
-
-ConstBytes bytes_of(std::string_view text) noexcept {
-  return std::as_bytes(std::span(text));
-}
 
 struct FirezoneName {
   std::string_view expiry;
@@ -33,33 +29,12 @@ std::optional<FirezoneName> split(std::string_view username) noexcept {
   return name;
 }
 
-SecretText derive_password(const FirezoneName& name, std::string_view secret) {
-  auto hash =
-      crypto::sha256({bytes_of(name.expiry), bytes_of(":"), bytes_of(secret), bytes_of(":"), bytes_of(name.salt)});
-  std::string text = crypto::base64_unpadded(hash);
-  SecretText password(text);
-  crypto::wipe(std::as_writable_bytes(std::span(text)));
-  crypto::wipe(hash);
-  return password;
-}
-
 std::uint64_t seconds_of(UnixTime time) noexcept {
   const auto seconds = std::chrono::floor<std::chrono::seconds>(time).time_since_epoch().count();
   return seconds < 0 ? 0 : static_cast<std::uint64_t>(seconds);
 }
 
 }  // namespace
-
-SecretText& SecretText::operator=(const SecretText& other) {
-  if (this == &other) return *this;
-  crypto::wipe(std::as_writable_bytes(std::span(text_)));
-  text_ = other.text_;
-  return *this;
-}
-
-SecretText::~SecretText() {
-  crypto::wipe(std::as_writable_bytes(std::span(text_)));
-}
 
 FirezoneCredentials FirezoneCredentials::draw(crypto::Random& random) {
   constexpr std::size_t kSecretBytes = 32;
@@ -80,14 +55,14 @@ FirezoneCredentials FirezoneCredentials::draw(crypto::Random& random) {
 std::optional<UserLookup> FirezoneCredentials::find(std::string_view username, UnixTime now) const {
   const auto name = split(username);
   if (!name) return std::nullopt;
-  const SecretText text = derive_password(*name, secret_.view());
+  const SecretText text = crypto::turn_password(name->expiry, secret_.view(), name->salt);
   return UserLookup{stun::LongTermKey(username, kRealm, text.view()), name->expiry_seconds < seconds_of(now)};
 }
 
 std::optional<SecretText> FirezoneCredentials::password(std::string_view username) const {
   const auto name = split(username);
   if (!name) return std::nullopt;
-  return derive_password(*name, secret_.view());
+  return crypto::turn_password(name->expiry, secret_.view(), name->salt);
 }
 
 Result<StaticCredentials, std::string> StaticCredentials::parse(std::string realm, std::string_view file) {

@@ -17,23 +17,12 @@
 #include "core/base/time.h"
 #include "core/base/wire.h"
 #include "core/crypto/random.h"
+#include "core/crypto/secret_text.h"
 #include "core/stun/integrity.h"
 
 namespace fireline::relay {
 
-// A text that erases itself. It moves no bytes that it leaves behind: copies only.
-class SecretText {
- public:
-  SecretText() = default;
-  explicit SecretText(std::string_view text) : text_(text) {}
-  SecretText(const SecretText&) = default;
-  SecretText& operator=(const SecretText& other);
-  ~SecretText();
-  [[nodiscard]] std::string_view view() const noexcept { return text_; }
-
- private:
-  std::string text_;
-};
+using crypto::SecretText;
 
 // What a username says before any signature is looked at.
 struct UserLookup {
