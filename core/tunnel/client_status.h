@@ -61,12 +61,19 @@ struct GatewayView {
   std::size_t resources = 0;
 };
 
+struct SiteView {
+  Uuid id;
+  std::string name;
+  Reachability status = Reachability::unknown;
+};
+
 struct ClientStatus {
   bool configured = false;  // the portal has given addresses
   IpAddress ipv4;
   IpAddress ipv6;
   bool internet_enabled = false;
   ResourceList resources;
+  std::vector<SiteView> sites;        // of the resources, by id
   std::vector<ResourceFlow> flows;    // of resources with a gateway or a request, by id
   std::vector<GatewayView> gateways;  // connected or connecting, by id; more in Node::status()
   std::size_t pending_bytes = 0;

@@ -1,0 +1,32 @@
+// Which gateway has which resource: asked for, given, moved, lost. Source: tunnel specification 2.5, 2.7, 2.8.
+// See client_state.h.
+//
+//   without a gateway ──packet: ask──▶ wanted ──flow_created──▶ given to a gateway ──connection ends──▶ without
+//                                        └──offline: drop what waits──▶ without
+#pragma once
+#include "core/base/time.h"
+#include "core/base/uuid.h"
+#include "core/crypto/keys.h"
+#include "core/packet/engine.h"
+#include "core/portal/client_messages.h"
+
+namespace fireline::tunnel {
+
+struct ClientState;
+
+// Traffic asks for it. True: the portal is asked.
+bool want_flow(ClientState& state, Now now, const Uuid& resource);
+void create_flow(ClientState& state, Now now, const portal::FlowCreated& flow, packet::Output& output);
+void fail_flow(ClientState& state, Now now, const portal::FlowCreationFailed& failure, packet::Output& output);
+// What waits for the resource is dropped, and its gateway does not have it any more; a goodbye to one that has nothing
+// left.
+void disable(ClientState& state, Now now, const Uuid& resource, packet::Output& output);
+// Behind everything that changes resources or who has them: the node's and the gateways' networks.
+void sync_networks(ClientState& state, Now now, packet::Output& output);
+// Relays are there.
+void ask_again(ClientState& state, Now now);
+void reset(ClientState& state, Now now, const crypto::Key& private_key, packet::Output& output);
+// Behind everything that the node did: its events, and packets that were waiting for the end of a work.
+void settle(ClientState& state, Now now, packet::Output& output);
+
+}  // namespace fireline::tunnel
