@@ -213,6 +213,10 @@ std::size_t Node::connection_count() const noexcept {
   return state_->connections.size();
 }
 
+bool Node::has_connection(std::string_view id) const noexcept {
+  return state_->connections.find(id) != nullptr;
+}
+
 const Counters<NodeCounter>& Node::counters() const noexcept {
   return state_->counters;
 }

@@ -4,7 +4,6 @@
 #include <cstring>
 
 #include "core/packet/checksum.h"
-#include "core/packet/ip_packet.h"
 
 namespace fireline::packet {
 namespace {
@@ -31,17 +30,6 @@ TypeAndCode type_and_code_of(IcmpReason reason, bool is_v4) noexcept {
       return is_v4 ? TypeAndCode{3, 0} : TypeAndCode{1, 3};
   }
   return {};
-}
-
-// Errors, redirects and what is cut off before its type.
-bool may_be_icmp_error(const IpPacket& packet) noexcept {
-  const bool is_icmp4 = packet.protocol() == kProtocolIcmp;
-  const bool is_icmp6 = packet.protocol() == kProtocolIcmp6;
-  if (!is_icmp4 && !is_icmp6) return false;
-  if (packet.transport().empty()) return true;
-  const std::uint8_t type = load_u8(packet.transport(), 0);
-  if (is_icmp6) return type < 128 || type == 137;
-  return type == 3 || type == 4 || type == 5 || type == 11 || type == 12;
 }
 
 bool is_host(ConstBytes address) noexcept {
@@ -115,6 +103,32 @@ Result<std::size_t, IcmpRefusal> build_icmp_error(IcmpReason reason, std::uint32
     store_be16(icmp, 2, checksum_of(sum(icmp, pseudo)));
   }
   return total;
+}
+
+bool is_icmp_error(const IpPacket& packet) noexcept {
+  if (!packet.transport_valid()) return false;
+  const bool is_icmp6 = packet.protocol() == kProtocolIcmp6;
+  if (!is_icmp6 && packet.protocol() != kProtocolIcmp) return false;
+  const std::uint8_t type = load_u8(packet.transport(), 0);
+  return is_icmp6 ? type >= 1 && type <= 4 : type == 3 || type == 11 || type == 12;
+}
+
+bool may_be_icmp_error(const IpPacket& packet) noexcept {
+  const bool is_icmp4 = packet.protocol() == kProtocolIcmp;
+  const bool is_icmp6 = packet.protocol() == kProtocolIcmp6;
+  if (!is_icmp4 && !is_icmp6) return false;
+  if (packet.transport().empty()) return true;
+  const std::uint8_t type = load_u8(packet.transport(), 0);
+  if (is_icmp6) return type < 128 || type == 137;
+  return type == 3 || type == 4 || type == 5 || type == 11 || type == 12;
+}
+
+bool is_icmp_echo(const IpPacket& packet) noexcept {
+  if (!packet.transport_valid()) return false;
+  const bool is_icmp6 = packet.protocol() == kProtocolIcmp6;
+  if (!is_icmp6 && packet.protocol() != kProtocolIcmp) return false;
+  const std::uint8_t type = load_u8(packet.transport(), 0);
+  return is_icmp6 ? type == 128 || type == 129 : type == 8 || type == 0;
 }
 
 bool IcmpRateLimiter::allow(Instant now) noexcept {

@@ -13,6 +13,7 @@
 #include "core/base/result.h"
 #include "core/base/time.h"
 #include "core/base/wire.h"
+#include "core/packet/ip_packet.h"
 
 namespace fireline::packet {
 
@@ -42,6 +43,13 @@ inline constexpr std::uint8_t kIcmpHopLimit = 20;
 [[nodiscard]] Result<std::size_t, IcmpRefusal> build_icmp_error(IcmpReason reason, std::uint32_t mtu,
                                                                 const IpAddress& source, ConstBytes offending,
                                                                 Bytes out) noexcept;
+
+// Destination unreachable, packet too big, time exceeded or parameter problem, with a complete header.
+[[nodiscard]] bool is_icmp_error(const IpPacket& packet) noexcept;
+// As well redirects, source quench, unassigned errors, and ICMP that is cut off before its type: what no error answers.
+[[nodiscard]] bool may_be_icmp_error(const IpPacket& packet) noexcept;
+// Echo request or reply, with a complete header.
+[[nodiscard]] bool is_icmp_echo(const IpPacket& packet) noexcept;
 
 // A token bucket: `burst` errors at once, `per_second` in the long run. Starts full.
 class IcmpRateLimiter {

@@ -7,22 +7,17 @@
 #include "core/base/endpoint.h"
 #include "core/base/uuid.h"
 #include "core/node/node_status.h"
-#include "core/policy/resource.h"
 #include "core/portal/gateway_messages.h"
+#include "core/tunnel/client_access.h"
 
 namespace fireline::tunnel {
-
-struct GrantView {
-  policy::GatewayResource resource;
-  std::optional<portal::Timestamp> expires_at;  // empty: never
-};
 
 struct ClientView {
   Uuid id;
   IpAddress ipv4;
   IpAddress ipv6;
   portal::ClientDescription description;
-  std::vector<GrantView> grants;                     // by resource id
+  std::vector<Grant> grants;                         // by resource id
   std::optional<node::ConnectionStatus> connection;  // empty: it was lost, the grants wait for the client
 };
 
