@@ -12,4 +12,7 @@ struct HostError {
 // "cannot <what>: <text of errno>".
 [[nodiscard]] HostError host_error(int code, const std::string& what);
 
+// As host_error(), and with EPERM what the program lacks.
+[[nodiscard]] HostError network_error(int code, const std::string& what);
+
 }  // namespace fireline::platform

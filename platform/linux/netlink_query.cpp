@@ -11,18 +11,26 @@ namespace {
 constexpr std::size_t kReceiveBytes = 32'768;  // what the kernel sends at once at most, as libmnl recommends
 // Late answers to questions that timed out carry another number; each question has at most an answer and its end.
 constexpr int kStaleMax = 8;
+// Route tables of busy routers change all the time; whoever asks is told of the next change anyhow.
+constexpr int kListTries = 4;
 constexpr timeval kAnswerTime{.tv_sec = 1, .tv_usec = 0};  // at once, in truth; for ever would hang a broken namespace
 }  // namespace
 
-NetlinkQuery::NetlinkQuery(std::unique_ptr<mnl_socket, Closer> socket) noexcept : socket_(std::move(socket)) {}
+NetlinkQuery::NetlinkQuery(Socket socket) noexcept : socket_(std::move(socket)) {}
 
 Result<NetlinkQuery, int> NetlinkQuery::open() {
-  std::unique_ptr<mnl_socket, Closer> socket(mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC));
+  auto socket = open_socket();
+  if (!socket) return err(socket.error());
+  return NetlinkQuery(std::move(*socket));
+}
+
+Result<NetlinkQuery::Socket, int> NetlinkQuery::open_socket() {
+  Socket socket(mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC));
   if (!socket || mnl_socket_bind(socket.get(), 0, MNL_SOCKET_AUTOPID) < 0) return err(errno);
   if (::setsockopt(mnl_socket_get_fd(socket.get()), SOL_SOCKET, SO_RCVTIMEO, &kAnswerTime, sizeof(kAnswerTime)) != 0) {
     return err(errno);
   }
-  return NetlinkQuery(std::move(socket));
+  return socket;
 }
 
 nlmsghdr* NetlinkQuery::request(std::uint16_t type) noexcept {
@@ -47,6 +55,24 @@ int NetlinkQuery::ask(mnl_cb_t read, void* data) noexcept {
     if (outcome == MNL_CB_STOP) return 0;
     if (outcome < 0 && (errno != EPROTO || ++stale > kStaleMax)) return errno;
   }
+}
+
+int NetlinkQuery::list(mnl_cb_t read, void* data, void (*restart)(void* data)) noexcept {
+  const int on = 1;
+  int code = 0;
+  for (int i = 0; i < kListTries; ++i) {
+    // Without it, on old kernels, the list is merely longer than asked for.
+    (void)::setsockopt(mnl_socket_get_fd(socket_.get()), SOL_NETLINK, NETLINK_GET_STRICT_CHK, &on, sizeof(on));
+    code = ask(read, data);
+    if (code == 0) return 0;
+    // What is left of the dump must not be taken for the next answer.
+    auto fresh = open_socket();
+    if (!fresh) return fresh.error();
+    socket_ = std::move(*fresh);
+    restart(data);
+    if (code != EINTR && code != EBUSY) return code;
+  }
+  return code;
 }
 
 }  // namespace fireline::platform

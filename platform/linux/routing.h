@@ -52,8 +52,7 @@ class Routing {
 
  private:
   Routing(std::string interface, NetlinkQuery query) noexcept;
-  [[nodiscard]] int change_route(std::uint16_t type, std::uint16_t flags, const Prefix& destination,
-                                 std::uint32_t index);
+  [[nodiscard]] int change_route(std::uint16_t type, const Prefix& destination, std::uint32_t index);
 
   std::string interface_;
   NetlinkQuery query_;

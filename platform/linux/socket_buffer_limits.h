@@ -4,6 +4,8 @@
 #include <cstdint>
 #include <string>
 
+#include "platform/linux/sysctl.h"
+
 namespace fireline::platform {
 
 inline constexpr std::uint64_t kReceiveBufferLimit = 134'217'728;
@@ -11,6 +13,6 @@ inline constexpr std::uint64_t kSendBufferLimit = 16'777'216;
 
 // Raises net.core.rmem_max and wmem_max where they are lower; never lowers one. Both are tried whatever becomes of the
 // other. One sentence about the outcome for an information line: failing is no fault.
-[[nodiscard]] std::string raise_socket_buffer_limits(const std::string& sysctl_root = "/proc/sys");
+[[nodiscard]] std::string raise_socket_buffer_limits(const std::string& sysctl_root = kSysctlRoot);
 
 }  // namespace fireline::platform

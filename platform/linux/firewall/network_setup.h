@@ -11,6 +11,7 @@
 
 #include "core/base/result.h"
 #include "platform/linux/host_error.h"
+#include "platform/linux/sysctl.h"
 
 namespace fireline::platform {
 
@@ -18,7 +19,7 @@ struct NetworkSetup {
   std::string interface = "tun-firezone";
   std::string table = "fireline-gateway";  // of family inet
   std::string state_file = "/run/fireline-gateway/network-setup";
-  std::string sysctl_root = "/proc/sys";
+  std::string sysctl_root = kSysctlRoot;
 };
 
 struct NetworkSetupReport {

@@ -1,0 +1,114 @@
+#include "platform/linux/network_monitor.h"
+
+#include <linux/if_addr.h>
+#include <linux/rtnetlink.h>
+#include <net/if.h>
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include "platform/linux/address_list.h"
+#include "platform/linux/link_list.h"
+#include "platform/linux/route_list.h"
+
+namespace fireline::platform {
+namespace {
+
+// Addresses that come and go without the network being another one, or that nothing may be sent from.
+constexpr std::uint32_t kPassing =
+    IFA_F_TEMPORARY | IFA_F_DEPRECATED | IFA_F_TENTATIVE | IFA_F_DADFAILED | IFA_F_OPTIMISTIC;
+
+bool is_default(const Route& route) {
+  return route.destination.length() == 0 && route.type == RTN_UNICAST;
+}
+
+std::string name_of(std::uint32_t interface) {
+  std::array<char, IF_NAMESIZE> name{};
+  if (::if_indextoname(interface, name.data()) == nullptr) return "interface " + std::to_string(interface);
+  return name.data();
+}
+
+std::string describe(const NetworkPath& path, const char* family) {
+  std::string text = family;
+  if (path.addresses.empty()) return text + " has no address";
+  text += " from " + path.addresses.front().to_string();
+  if (path.interface != 0) text += " on " + name_of(path.interface);
+  if (path.gateway) text += " via " + path.gateway->to_string();
+  return text;
+}
+
+}  // namespace
+
+NetworkMonitor::NetworkMonitor(std::string own_interface, NetlinkEvents events, NetlinkQuery query) noexcept
+    : own_interface_(std::move(own_interface)), events_(std::move(events)), query_(std::move(query)) {}
+
+Result<NetworkMonitor, HostError> NetworkMonitor::open(std::string own_interface) {
+  auto events = NetlinkEvents::open();
+  if (!events) return err(std::move(events.error()));
+  auto query = NetlinkQuery::open();
+  if (!query) return err(network_error(query.error(), "open a netlink socket"));
+  NetworkMonitor monitor(std::move(own_interface), std::move(*events), std::move(*query));
+  // After the socket listens, so that no change is missed in between.
+  auto state = monitor.look();
+  if (!state) return err(std::move(state.error()));
+  monitor.state_ = std::move(*state);
+  return monitor;
+}
+
+std::optional<HostError> NetworkMonitor::handle_readable(Instant now) {
+  auto any = events_.drain();
+  if (!any) return std::move(any.error());
+  if (*any) debounce_.event(now);
+  return std::nullopt;
+}
+
+std::optional<NetworkChange> NetworkMonitor::handle_timeout(Instant now) {
+  if (!debounce_.expire(now)) return std::nullopt;
+  auto state = look();
+  // A list that the kernel could not finish is read at the next event; nothing is known to have changed.
+  if (!state || *state == state_) return std::nullopt;
+  state_ = std::move(*state);
+  if (!state_.online()) return NetworkChange{false, "the network is gone: no interface has an address"};
+  return NetworkChange{true,
+                       "the network changed: " + describe(state_.v4, "IPv4") + ", " + describe(state_.v6, "IPv6")};
+}
+
+Result<NetworkState, HostError> NetworkMonitor::look() {
+  const auto links = list_links(query_);
+  const auto routes = list_routes(query_, RT_TABLE_MAIN, is_default);
+  const auto addresses = list_addresses(query_, 0);
+  if (!links || !routes || !addresses) {
+    const int code = !links ? links.error() : !routes ? routes.error() : addresses.error();
+    return err(network_error(code, "read the state of the network"));
+  }
+  const auto usable = [&](std::uint32_t interface) {
+    const auto link = std::ranges::find(*links, interface, &Link::index);
+    return link != links->end() && link->running && !link->loopback && link->name != own_interface_;
+  };
+  NetworkState state;
+  for (NetworkPath* path : {&state.v4, &state.v6}) {
+    const Family family = path == &state.v4 ? Family::v4 : Family::v6;
+    const Route* best = nullptr;
+    for (const Route& route : *routes) {
+      if (route.destination.address().family() != family || !usable(route.interface)) continue;
+      if (best == nullptr || std::pair(route.metric, route.interface) < std::pair(best->metric, best->interface)) {
+        best = &route;
+      }
+    }
+    if (best != nullptr) {
+      path->interface = best->interface;
+      path->gateway = best->gateway;
+    }
+    for (const ListedAddress& one : *addresses) {
+      if (one.address.family() != family || one.scope != RT_SCOPE_UNIVERSE || (one.flags & kPassing) != 0) continue;
+      if (best != nullptr ? one.interface == best->interface : usable(one.interface)) {
+        path->addresses.push_back(one.address);
+      }
+    }
+    std::ranges::sort(path->addresses);
+  }
+  return state;
+}
+
+}  // namespace fireline::platform
