@@ -15,7 +15,8 @@
 namespace fireline::platform {
 namespace {
 
-// Addresses that come and go without the network being another one, or that nothing may be sent from.
+// Addresses that come and go without the network being another one, or that nothing may be sent from. In IPv4 the first
+// flag marks further addresses of one network, which the kernel never takes as a source by itself.
 constexpr std::uint32_t kPassing =
     IFA_F_TEMPORARY | IFA_F_DEPRECATED | IFA_F_TENTATIVE | IFA_F_DADFAILED | IFA_F_OPTIMISTIC;
 

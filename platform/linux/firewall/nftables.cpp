@@ -26,6 +26,8 @@ Result<std::string, std::string> Nftables::run(const std::string& commands) {
   std::string answer = nft_ctx_get_output_buffer(context_.get());
   std::string wrong = nft_ctx_get_error_buffer(context_.get());
   if (outcome == 0) return answer;
+  // Without privilege libnftables speaks to stderr alone.
+  if (wrong.empty()) return err(std::string("the kernel refuses it"));
   return err(wrong.substr(0, wrong.find('\n')));
 }
 

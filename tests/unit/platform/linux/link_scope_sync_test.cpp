@@ -1,0 +1,110 @@
+#include "platform/linux/link_scope_sync.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "tests/unit/platform/linux/host_commands.h"
+
+namespace fireline::platform {
+namespace {
+
+using std::chrono::milliseconds;
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+const Instant kStart = Instant(std::chrono::hours(1));
+
+void make_lan() {
+  run("ip link add fllan0 type veth peer name flpeer0; ip link set fllan0 up; ip link set flpeer0 up; "
+      "ip address add 192.168.188.112/24 noprefixroute dev fllan0; "
+      "ip route add 192.168.188.0/24 dev fllan0 scope link src 192.168.188.112 metric 600");
+}
+
+std::string copies() {
+  return output_of("ip route show table 539098369");
+}
+
+TEST(LinkScopeSync, RunsOnceAfterAPauseInTheEventsAndNotBeforeTheFirst) {
+  io::in_network_namespace([] {
+    auto sync = LinkScopeSync::open();
+    ASSERT_TRUE(sync);
+    EXPECT_FALSE(sync->poll_timeout());
+    make_lan();
+    ASSERT_TRUE(becomes_readable(sync->fd()));
+    ASSERT_FALSE(sync->handle_readable(kStart));
+    EXPECT_EQ(sync->poll_timeout(), kStart + milliseconds(500));
+    ASSERT_FALSE(sync->handle_readable(kStart + milliseconds(10)));
+    EXPECT_EQ(sync->poll_timeout(), kStart + milliseconds(500)) << "nothing was there to read";
+    run("ip address add 10.1.1.1/32 dev fllan0");
+    ASSERT_TRUE(becomes_readable(sync->fd()));
+    ASSERT_FALSE(sync->handle_readable(kStart + milliseconds(300)));
+    EXPECT_FALSE(sync->handle_timeout(kStart + milliseconds(799)));
+    const auto report = sync->handle_timeout(kStart + milliseconds(800));
+    ASSERT_TRUE(report);
+    EXPECT_EQ(report->added, 1u);
+    EXPECT_FALSE(sync->poll_timeout());
+    EXPECT_FALSE(sync->handle_timeout(kStart + milliseconds(9000)));
+    EXPECT_THAT(copies(), HasSubstr("192.168.188.0/24 dev fllan0 scope link src 192.168.188.112 metric 600"));
+  });
+}
+
+TEST(LinkScopeSync, AnUnchangedLanIsNotTouched) {
+  io::in_network_namespace([] {
+    make_lan();
+    auto sync = LinkScopeSync::open();
+    ASSERT_TRUE(sync);
+    EXPECT_EQ(sync->sync().added, 1u);
+    const auto again = sync->sync();
+    EXPECT_EQ(again.added, 0u);
+    EXPECT_EQ(again.deleted, 0u);
+    EXPECT_TRUE(again.details.empty());
+  });
+}
+
+TEST(LinkScopeSync, InterfacesThatAreNotUpAreLeftOut) {
+  io::in_network_namespace([] {
+    make_lan();
+    run("ip link set flpeer0 down");  // fllan0 keeps its route and loses its carrier
+    const auto tun = make_tun("fltest0");
+    run("ip link set fltest0 up; ip route add 10.44.0.0/16 dev fltest0 scope link");  // operational state: unknown
+    auto sync = LinkScopeSync::open();
+    ASSERT_TRUE(sync);
+    const auto report = sync->sync();
+    EXPECT_EQ(report.added, 0u);
+    EXPECT_EQ(report.details.size(), 2u);
+    EXPECT_THAT(copies(), Not(HasSubstr("dev")));
+    run("ip link set flpeer0 up");
+    EXPECT_EQ(sync->sync().added, 1u);
+  });
+}
+
+TEST(LinkScopeSync, ACopyGoesWithItsOriginal) {
+  io::in_network_namespace([] {
+    make_lan();
+    auto sync = LinkScopeSync::open();
+    ASSERT_TRUE(sync);
+    EXPECT_EQ(sync->sync().added, 1u);
+    run("ip route del 192.168.188.0/24; ip route add 192.168.9.0/24 dev fllan0 scope link");
+    const auto report = sync->sync();
+    EXPECT_EQ(report.deleted, 1u);
+    EXPECT_EQ(report.added, 1u);
+    EXPECT_THAT(copies(), HasSubstr("192.168.9.0/24"));
+    EXPECT_THAT(copies(), Not(HasSubstr("192.168.188.0/24")));
+    run("ip link del fllan0");
+    EXPECT_THAT(copies(), Not(HasSubstr("dev"))) << "the kernel's own work";
+  });
+}
+
+TEST(LinkScopeSync, RoutesThroughARouterAreNotOfTheLan) {
+  io::in_network_namespace([] {
+    make_lan();
+    run("ip route add default via 192.168.188.1; ip route add 10.55.0.0/16 via 192.168.188.1");
+    auto sync = LinkScopeSync::open();
+    ASSERT_TRUE(sync);
+    EXPECT_EQ(sync->sync().added, 1u);
+    EXPECT_THAT(copies(), Not(HasSubstr("via")));
+  });
+}
+
+}  // namespace
+}  // namespace fireline::platform

@@ -1,0 +1,157 @@
+#include "platform/linux/firewall/network_setup.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <filesystem>
+
+#include "tests/unit/io/temporary_directory.h"
+#include "tests/unit/platform/linux/host_commands.h"
+
+namespace fireline::platform {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::Not;
+
+struct Host {
+  io::TemporaryDirectory directory;
+  NetworkSetup setup{.state_file = directory.path() + "/run/gateway/setup"};
+
+  Host() {
+    run("sysctl -qw net.ipv4.ip_forward=0 net.ipv6.conf.all.forwarding=0 net.ipv4.conf.all.src_valid_mark=0 "
+        "net.ipv6.conf.default.forwarding=0 net.ipv6.conf.all.disable_ipv6=0");
+  }
+};
+
+std::string settings() {
+  return output_of(
+      "sysctl -n net.ipv4.ip_forward net.ipv4.conf.all.src_valid_mark net.ipv6.conf.all.disable_ipv6 "
+      "net.ipv6.conf.all.forwarding net.ipv6.conf.default.forwarding | tr '\\n' ' '");
+}
+
+TEST(NetworkSetup, MakesWhatAGatewayNeedsAndLeavesNothingBehind) {
+  io::in_network_namespace([] {
+    const Host host;
+    const std::string rules_before = output_of("nft list ruleset");
+    const auto first = set_up_network(host.setup);
+    ASSERT_TRUE(first) << first.error().sentence;
+    EXPECT_THAT(first->warnings, IsEmpty());
+    EXPECT_EQ(settings(), "1 1 0 1 1 ");
+    const std::string rules = output_of("nft list table inet fireline-gateway");
+    EXPECT_THAT(rules, HasSubstr("iifname \"tun-firezone\" accept"));
+    EXPECT_THAT(rules, HasSubstr("oifname \"tun-firezone\" accept"));
+    EXPECT_THAT(rules, HasSubstr("ip saddr 100.64.0.0/11 oifname != { \"lo\", \"tun-firezone\" } masquerade"));
+    EXPECT_THAT(rules, HasSubstr("ip6 saddr fd00:2021:1111::/107 oifname != { \"lo\", \"tun-firezone\" } masquerade"));
+
+    const auto second = set_up_network(host.setup);
+    ASSERT_TRUE(second);
+    EXPECT_THAT(second->done, IsEmpty()) << "everything was as wanted";
+    EXPECT_EQ(output_of("nft list table inet fireline-gateway"), rules);
+
+    const auto undone = tear_down_network(host.setup);
+    ASSERT_TRUE(undone);
+    EXPECT_THAT(undone->warnings, IsEmpty());
+    EXPECT_EQ(settings(), "0 0 0 0 0 ");
+    EXPECT_EQ(output_of("nft list ruleset"), rules_before);
+    EXPECT_FALSE(std::filesystem::exists(host.directory.path() + "/run/gateway"));
+
+    const auto again = tear_down_network(host.setup);
+    ASSERT_TRUE(again);
+    EXPECT_THAT(again->done, IsEmpty());
+    EXPECT_THAT(again->warnings, IsEmpty());
+  });
+}
+
+TEST(NetworkSetup, WhatTheOperatorHadSetStays) {
+  io::in_network_namespace([] {
+    const Host host;
+    run("sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.default.forwarding=1");
+    ASSERT_TRUE(set_up_network(host.setup));
+    run("sysctl -qw net.ipv4.conf.all.src_valid_mark=0");  // somebody else's since
+    ASSERT_TRUE(tear_down_network(host.setup));
+    EXPECT_EQ(settings(), "1 0 0 0 1 ");
+  });
+}
+
+TEST(NetworkSetup, ACrashBetweenTwoSetUpsForgetsNothing) {
+  io::in_network_namespace([] {
+    const Host host;
+    ASSERT_TRUE(set_up_network(host.setup));
+    run("sysctl -qw net.ipv4.ip_forward=0");
+    ASSERT_TRUE(set_up_network(host.setup));
+    ASSERT_TRUE(tear_down_network(host.setup));
+    EXPECT_EQ(settings(), "0 0 0 0 0 ");
+  });
+}
+
+TEST(NetworkSetup, ATableOfTheSameNameIsReplacedAndOthersStay) {
+  io::in_network_namespace([] {
+    const Host host;
+    run("nft add table inet fireline-gateway; nft add chain inet fireline-gateway old; nft add table ip other");
+    ASSERT_TRUE(set_up_network(host.setup));
+    EXPECT_THAT(output_of("nft list ruleset"), Not(HasSubstr("chain old")));
+    ASSERT_TRUE(tear_down_network(host.setup));
+    EXPECT_EQ(output_of("nft list ruleset"), "table ip other {\n}\n");
+  });
+}
+
+TEST(NetworkSetup, SaysWhichFilterOfOthersDrops) {
+  io::in_network_namespace([] {
+    const Host host;
+    run("nft add table ip filter; nft 'add chain ip filter FORWARD { type filter hook forward priority 0; policy drop; "
+        "}'");
+    const auto blocked = set_up_network(host.setup);
+    ASSERT_TRUE(blocked);
+    ASSERT_EQ(blocked->warnings.size(), 1u);
+    EXPECT_THAT(blocked->warnings[0], HasSubstr("`ip filter FORWARD` drops forwarded packets"));
+    // The advice, word for word.
+    run("nft insert rule ip filter FORWARD iifname tun-firezone accept");
+    run("nft insert rule ip filter FORWARD oifname tun-firezone accept");
+    EXPECT_THAT(set_up_network(host.setup)->warnings, IsEmpty());
+  });
+}
+
+TEST(NetworkSetup, SaysWhichRouteWillLapseWithForwarding) {
+  io::in_network_namespace([] {
+    const Host host;
+    run("ip link add fllan0 type veth peer name flpeer0; ip link set fllan0 up; ip link set flpeer0 up; "
+        "sysctl -qw net.ipv6.conf.fllan0.accept_ra=1; ip -6 address add 2001:db8::2/64 dev fllan0 nodad; "
+        "ip -6 route add default via 2001:db8::1 dev fllan0 proto ra");
+    EXPECT_THAT(set_up_network(host.setup)->warnings,
+                ElementsAre(HasSubstr("run `sysctl net.ipv6.conf.fllan0.accept_ra=2`")));
+    run("sysctl -qw net.ipv6.conf.fllan0.accept_ra=2");
+    EXPECT_THAT(set_up_network(host.setup)->warnings, IsEmpty());
+  });
+}
+
+TEST(NetworkSetup, NamesThatCouldBecomeCommandsAreRefused) {
+  const io::TemporaryDirectory directory;
+  for (const char* name : {"", "tun\" accept; flush ruleset", "tun 0", "an-interface-name-too-long"}) {
+    SCOPED_TRACE(name);
+    NetworkSetup setup{.interface = name, .state_file = directory.path() + "/setup"};
+    EXPECT_FALSE(set_up_network(setup));
+    EXPECT_FALSE(tear_down_network(setup));
+  }
+  EXPECT_FALSE(set_up_network({.table = "x; flush ruleset", .state_file = directory.path() + "/setup"}));
+}
+
+TEST(NetworkSetup, WithoutPrivilegeOneSentenceSaysWhatIsMissing) {
+  io::in_network_namespace([] {
+    const Host host;
+    // This thread alone, which ends with the test.
+    ASSERT_EQ(::syscall(SYS_setresuid, 65534, 65534, 65534), 0);
+    const auto refused = set_up_network(host.setup);
+    ASSERT_FALSE(refused);
+    EXPECT_THAT(refused.error().sentence, HasSubstr("cannot make the nftables table inet fireline-gateway: "));
+    EXPECT_THAT(refused.error().sentence, Not(HasSubstr(": :")));
+    EXPECT_THAT(refused.error().sentence, HasSubstr("run as root"));
+  });
+}
+
+}  // namespace
+}  // namespace fireline::platform
