@@ -15,6 +15,31 @@
 #include <limits>
 
 namespace fireline::platform {
+namespace {
+
+using CapabilitySets = std::array<__user_cap_data_struct, _LINUX_CAPABILITY_U32S_3>;
+
+__user_cap_header_struct capability_header() noexcept {
+  return {.version = _LINUX_CAPABILITY_VERSION_3, .pid = 0};
+}
+
+// Where a capability stands in a set.
+std::size_t word_of(int capability) noexcept {
+  return static_cast<std::size_t>(capability) / 32;
+}
+std::uint32_t bit_of(int capability) noexcept {
+  return std::uint32_t{1} << (static_cast<unsigned>(capability) % 32);
+}
+
+// None when the kernel does not tell.
+CapabilitySets read_capabilities() noexcept {
+  CapabilitySets sets{};
+  auto header = capability_header();
+  if (::syscall(SYS_capget, &header, sets.data()) != 0) return {};
+  return sets;
+}
+
+}  // namespace
 
 std::optional<std::string> raise_descriptor_limit(std::uint64_t wanted) {
   rlimit limit{};
@@ -47,21 +72,32 @@ bool grow_descriptor_table(std::uint64_t wanted) noexcept {
   return true;
 }
 
-std::optional<std::string> drop_privileges() {
+std::optional<std::string> drop_privileges(std::initializer_list<int> kept) {
+  CapabilitySets sets = read_capabilities();
   ::prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
   // Fails without CAP_SETPCAP, and is not needed then: no_new_privs stands before the bounding set.
-  for (unsigned long capability = 0; capability <= CAP_LAST_CAP; ++capability) {
-    ::prctl(PR_CAPBSET_DROP, capability, 0, 0, 0);
+  for (int capability = 0; capability <= CAP_LAST_CAP; ++capability) {
+    if (std::ranges::find(kept, capability) == kept.end()) ::prctl(PR_CAPBSET_DROP, capability, 0, 0, 0);
   }
   if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) {
     return std::string("cannot set no_new_privs: ") + std::strerror(errno);
   }
-  __user_cap_header_struct header{.version = _LINUX_CAPABILITY_VERSION_3, .pid = 0};
-  const std::array<__user_cap_data_struct, _LINUX_CAPABILITY_U32S_3> none{};
-  if (::syscall(SYS_capset, &header, none.data()) != 0) {
+  std::array<std::uint32_t, _LINUX_CAPABILITY_U32S_3> mask{};
+  for (const int capability : kept) mask[word_of(capability)] |= bit_of(capability);
+  for (std::size_t i = 0; i < sets.size(); ++i) {
+    sets[i].permitted &= mask[i];
+    sets[i].effective = sets[i].permitted;
+    sets[i].inheritable = 0;
+  }
+  auto header = capability_header();
+  if (::syscall(SYS_capset, &header, sets.data()) != 0) {
     return std::string("cannot drop capabilities: ") + std::strerror(errno);
   }
   return std::nullopt;
+}
+
+bool has_capability(int capability) noexcept {
+  return (read_capabilities()[word_of(capability)].effective & bit_of(capability)) != 0;
 }
 
 }  // namespace fireline::platform

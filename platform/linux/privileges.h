@@ -3,6 +3,7 @@
 // others.
 #pragma once
 #include <cstdint>
+#include <initializer_list>
 #include <optional>
 #include <string>
 
@@ -22,6 +23,10 @@ bool grow_descriptor_table(std::uint64_t wanted) noexcept;
 
 // Empties the calling thread's capability sets, ambient and bounding ones included, and sets no_new_privs, so that no
 // program it might start regains any. Idempotent. A sentence when the kernel refuses to.
-[[nodiscard]] std::optional<std::string> drop_privileges();
+// `kept`: capabilities (CAP_NET_ADMIN…) that stay effective for as long as the thread lives, where it has them.
+[[nodiscard]] std::optional<std::string> drop_privileges(std::initializer_list<int> kept = {});
+
+// Whether the calling thread may use that capability at this moment.
+[[nodiscard]] bool has_capability(int capability) noexcept;
 
 }  // namespace fireline::platform

@@ -1,11 +1,13 @@
 #include "platform/linux/privileges.h"
 
 #include <gtest/gtest.h>
+#include <linux/capability.h>
 #include <sys/resource.h>
 
 #include <algorithm>
 #include <fstream>
 #include <string>
+#include <thread>
 
 namespace fireline::platform {
 namespace {
@@ -43,6 +45,44 @@ TEST(DescriptorTable, GrowsNoFurtherThanTheLimit) {
 
 TEST(DescriptorTable, NothingWantedIsRefused) {
   EXPECT_FALSE(grow_descriptor_table(0));
+}
+
+// A line of the calling thread's status; empty when there is none.
+std::string thread_status(const std::string& key) {
+  std::ifstream status("/proc/thread-self/status");
+  for (std::string line; std::getline(status, line);) {
+    if (line.starts_with(key + ":\t")) return line.substr(key.size() + 2);
+  }
+  return {};
+}
+
+struct DropRow {
+  const char* sentence;
+  bool keep;
+  const char* capabilities;  // as /proc has them
+};
+
+// On a thread of its own, whose capabilities alone are gone then.
+TEST(DropPrivileges, WhatIsKeptIsAllThatIsLeft) {
+  if (!has_capability(CAP_NET_ADMIN) || !has_capability(CAP_SETPCAP)) GTEST_SKIP() << "run as root";
+  constexpr DropRow kRows[]{{"nothing is kept", false, "0000000000000000"},
+                            {"one capability is kept", true, "0000000000001000"}};
+  for (const DropRow& row : kRows) {
+    std::thread([&row] {
+      const auto refused = row.keep ? drop_privileges({CAP_NET_ADMIN}) : drop_privileges();
+      EXPECT_EQ(refused, std::nullopt) << row.sentence;
+      for (const char* set : {"CapPrm", "CapEff", "CapBnd"}) {
+        EXPECT_EQ(thread_status(set), row.capabilities) << row.sentence << ": " << set;
+      }
+      for (const char* set : {"CapInh", "CapAmb"}) {
+        EXPECT_EQ(thread_status(set), "0000000000000000") << row.sentence << ": " << set;
+      }
+      EXPECT_EQ(thread_status("NoNewPrivs"), "1") << row.sentence;
+      EXPECT_EQ(has_capability(CAP_NET_ADMIN), row.keep) << row.sentence;
+      EXPECT_EQ(drop_privileges({CAP_NET_RAW}), std::nullopt) << "dropping again gains nothing";
+      EXPECT_FALSE(has_capability(CAP_NET_RAW)) << row.sentence;
+    }).join();
+  }
 }
 
 }  // namespace
