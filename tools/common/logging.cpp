@@ -18,6 +18,8 @@ spdlog::level::level_enum spdlog_level(LogLevel level) noexcept {
       return spdlog::level::debug;
     case LogLevel::info:
       return spdlog::level::info;
+    case LogLevel::warning:
+      return spdlog::level::warn;
     case LogLevel::error:
       return spdlog::level::err;
     case LogLevel::silent:

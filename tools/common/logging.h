@@ -10,7 +10,7 @@
 
 namespace fireline {
 
-enum class LogLevel : std::uint8_t { debug, info, error, silent };
+enum class LogLevel : std::uint8_t { debug, info, warning, error, silent };
 
 struct LogOptions {
   std::string name{};  // the target of its lines
