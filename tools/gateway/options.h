@@ -1,0 +1,30 @@
+// The command line of fireline-gateway. Source: platform specification 6.1; fireline's own are described in
+// docs/gateway.md. Threads: parse before any is started (CLI11 reads the environment).
+#pragma once
+#include <cstdint>
+#include <string>
+
+#include "core/base/endpoint.h"
+#include "core/base/result.h"
+#include "core/crypto/secret_text.h"
+#include "tools/common/command_line.h"
+#include "tools/tunnel/program_options.h"
+
+namespace fireline::gateway {
+
+inline constexpr const char* kStatusSocket = "/run/fireline-gateway/status.sock";
+
+struct Options {
+  enum class Command : std::uint8_t { run, set_up_network, tear_down_network, status };
+  Command command = Command::run;
+  bool json = false;  // of status
+  tunnel::ProgramOptions program;
+  crypto::SecretText token;  // as given on the command line; empty: elsewhere
+  Endpoint health;           // of the health check
+  bool check_privileges = true;
+  bool raise_buffers = true;
+};
+
+[[nodiscard]] Result<Options, EarlyExit> parse_options(int argc, const char* const* argv);
+
+}  // namespace fireline::gateway

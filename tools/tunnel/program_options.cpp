@@ -1,0 +1,112 @@
+#include "tools/tunnel/program_options.h"
+
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <array>
+#include <charconv>
+#include <cstdlib>
+
+#include "io/tun_open.h"
+#include "tools/common/choice.h"
+#include "tools/common/log_filter.h"
+
+namespace fireline::tunnel {
+namespace {
+
+using ThreadChoice = std::optional<io::ThreadMode>;
+constexpr std::array kThreadModes{Choice{std::string_view("split"), ThreadChoice(io::ThreadMode::split)},
+                                  Choice{std::string_view("direct"), ThreadChoice(io::ThreadMode::direct)},
+                                  Choice{std::string_view("fused"), ThreadChoice(io::ThreadMode::fused)},
+                                  Choice{std::string_view("auto"), ThreadChoice()}};
+constexpr std::array kLogFormats{Choice{std::string_view("human"), LogFormat::text},
+                                 Choice{std::string_view("json"), LogFormat::json}};
+
+LogLevel log_level(spdlog::level::level_enum level) noexcept {
+  switch (level) {
+    case spdlog::level::trace:
+    case spdlog::level::debug:
+      return LogLevel::debug;
+    case spdlog::level::info:
+      return LogLevel::info;
+    case spdlog::level::warn:
+      return LogLevel::warning;
+    case spdlog::level::off:
+      return LogLevel::silent;
+    default:
+      return LogLevel::error;
+  }
+}
+
+// As Firezone's: what is no number changes nothing.
+void read_bytes(const char* variable, std::size_t& out) {
+  const char* text = std::getenv(variable);
+  if (text == nullptr) return;
+  const std::string_view word(text);
+  std::size_t bytes = 0;
+  const auto [end, error] = std::from_chars(word.data(), word.data() + word.size(), bytes);
+  if (error == std::errc() && end == word.data() + word.size()) out = bytes;
+}
+
+std::optional<std::string> check_tun_name(const std::string& name) {
+  std::string_view wrong = io::check_interface_name(name);
+  if (wrong.empty() && name.find('%') != name.npos) wrong = "an interface name must be complete, without %";
+  if (wrong.empty()) return std::nullopt;
+  return fmt::format("--tun-name cannot be \"{}\": {}", name, wrong);
+}
+
+}  // namespace
+
+TunnelOptions ProgramOptions::tunnel() const {
+  return {.tun = tun,
+          .mark = kTunnelMark,
+          .threads = threads,
+          .receive_buffer_bytes = receive_buffer_bytes,
+          .send_buffer_bytes = send_buffer_bytes};
+}
+
+void add_program_flags(CLI::App& app, ProgramWords& words, ProgramOptions& options) {
+  app.add_option("-u,--api-url", options.api_url, "The portal (default wss://api.firezone.dev/)")
+      ->envname("FIREZONE_API_URL");
+  app.add_option("-n,--firezone-name", options.name, "Name that the portal shows (default: the host's)")
+      ->envname("FIREZONE_NAME");
+  app.add_option("-i,--firezone-id", options.id, "Id of this device (default: kept or derived)")
+      ->envname("FIREZONE_ID");
+  app.add_option("--ca-file", options.ca_file, "PEM file of certificates trusted beside the system's")
+      ->envname("FIRELINE_CA_FILE");
+  app.add_option("--tun-name", options.tun, "Network interface to create (default tun-firezone)")
+      ->envname("FIRELINE_TUN_NAME");
+  app.add_option("--status-socket", options.status_socket, "Unix socket of status and metrics")
+      ->envname("FIRELINE_STATUS_SOCKET");
+  app.add_option("--threads", words.threads, "split, direct, fused or auto (default)")->envname("FIRELINE_THREADS");
+  app.add_option("--log-level", words.log_directives, "Log directives: level or target=level, comma-separated (info)")
+      ->envname("RUST_LOG");
+  app.add_flag("--no-seccomp", words.no_seccomp, "Do without the filter of system calls: for debugging tools alone")
+      ->envname("FIRELINE_NO_SECCOMP");
+  // Understood so that Firezone's units and containers work as they are.
+  const auto hidden = [&app](const char* flag, std::string& word, const char* variable) {
+    app.add_option(flag, word)->envname(variable)->group("");
+  };
+  app.add_flag("--no-telemetry", words.no_telemetry)->envname("FIREZONE_NO_TELEMETRY")->group("");
+  hidden("--metrics", words.metrics, "FIREZONE_METRICS");
+  hidden("--otlp-grpc-endpoint", words.otlp, "OTLP_GRPC_ENDPOINT");
+  read_bytes("FIREZONE_UDP_RECV_BUFFER_SIZE", options.receive_buffer_bytes);
+  read_bytes("FIREZONE_UDP_SEND_BUFFER_SIZE", options.send_buffer_bytes);
+}
+
+std::optional<std::string> read_program_words(const ProgramWords& words, bool logs_in, ProgramOptions& options) {
+  options.seccomp = !words.no_seccomp;
+  if (auto wrong = check_tun_name(options.tun)) return wrong;
+  if (auto wrong = choose(kThreadModes, "--threads", words.threads, options.threads)) return wrong;
+  if (auto wrong = choose(kLogFormats, "--log-format", words.log_format, options.log_format)) return wrong;
+  const auto filter = LogFilter::parse(words.log_directives);
+  if (!filter) return filter.error();
+  options.log_level = log_level(filter->level_of("fireline"));
+  if (!logs_in) return std::nullopt;
+  auto portal = portal::PortalUrl::parse(options.api_url);
+  if (!portal) return portal.error();
+  options.portal = std::move(*portal);
+  return std::nullopt;
+}
+
+}  // namespace fireline::tunnel

@@ -1,0 +1,58 @@
+// What gateway and client are told alike on their command lines. Flags and variables are Firezone's where it has them
+// (platform specification 6.1 and 6.2); those of our own have variables that begin with FIRELINE_.
+// Threads: parse before any is started (CLI11 reads the environment).
+#pragma once
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "core/base/result.h"
+#include "core/portal/login_url.h"
+#include "io/thread_mode.h"
+#include "tools/common/logging.h"
+#include "tools/tunnel/devices.h"
+
+namespace CLI {
+class App;
+}
+
+namespace fireline::tunnel {
+
+inline constexpr const char* kApiUrlDefault = "wss://api.firezone.dev/";
+inline constexpr int kUsageExitCode = 2;
+
+struct ProgramOptions {
+  std::string api_url = kApiUrlDefault;
+  std::optional<portal::PortalUrl> portal{};  // set by read(); empty for a command that needs none
+  std::string name{};                         // empty: the host's
+  std::string id{};                           // empty: of this device
+  std::string ca_file{};
+  std::string tun = "tun-firezone";
+  std::string status_socket{};
+  std::optional<io::ThreadMode> threads{};
+  std::size_t receive_buffer_bytes = io::kUdpReceiveBufferBytes;
+  std::size_t send_buffer_bytes = io::kUdpSendBufferBytes;
+  bool seccomp = true;
+  LogLevel log_level = LogLevel::info;
+  LogFormat log_format = LogFormat::text;
+
+  [[nodiscard]] TunnelOptions tunnel() const;
+};
+
+// As the person wrote it.
+struct ProgramWords {
+  std::string threads = "auto";
+  std::string log_directives;
+  std::string log_format = "human";
+  bool no_seccomp = false;
+  bool no_telemetry = false;  // there is none
+  std::string metrics;        // metrics are on the status socket
+  std::string otlp;
+};
+
+void add_program_flags(CLI::App& app, ProgramWords& words, ProgramOptions& options);
+// The first thing that is wrong, as a sentence. The URL is read for commands that log in.
+[[nodiscard]] std::optional<std::string> read_program_words(const ProgramWords& words, bool logs_in,
+                                                            ProgramOptions& options);
+
+}  // namespace fireline::tunnel
