@@ -1,6 +1,7 @@
 #include "relay/protocol/request_handler.h"
 
 #include <algorithm>
+#include <string_view>
 
 #include "relay/protocol/limits.h"
 
@@ -16,6 +17,11 @@ std::uint32_t lifetime_of(const stun::MessageView& message) noexcept {
   const auto asked = message.find_u32(Attribute::lifetime);
   if (!asked) return static_cast<std::uint32_t>(kAllocationDefault.count());
   return std::min(*asked, static_cast<std::uint32_t>(kAllocationMax.count()));
+}
+
+// Of a derived user name, <expiry>:<salt>: made of the peer's public key.
+std::string_view salt_of(std::string_view username) noexcept {
+  return username.substr(std::min(username.find(':'), username.size()));
 }
 
 bool is_served(Method method) noexcept {
@@ -127,9 +133,9 @@ void RequestHandler::allocate(const stun::MessageView& message) {
 }
 
 void RequestHandler::refresh(const stun::MessageView& message) {
-  const auto number = own_allocation();
-  if (!number) return;
   const std::uint32_t lifetime = lifetime_of(message);
+  const auto number = own_allocation(lifetime == 0 ? Use::remove : Use::keep);
+  if (!number) return;
   if (lifetime == 0) {
     state_.lifetimes.delete_allocation(*number, EventKind::allocation_deleted);
   } else {
@@ -154,7 +160,7 @@ void RequestHandler::create_permission(const stun::MessageView& message) {
     return refuse(403);
   }
 
-  const auto number = own_allocation();
+  const auto number = own_allocation(Use::keep);
   if (!number) return;
   const Allocation& allocation = state_.registry.allocation(*number);
   std::size_t peers = 0;
@@ -176,7 +182,7 @@ void RequestHandler::create_permission(const stun::MessageView& message) {
 }
 
 void RequestHandler::channel_bind(const stun::MessageView& message) {
-  const auto number = own_allocation();
+  const auto number = own_allocation(Use::keep);
   if (!number) return;
   const Allocation& allocation = state_.registry.allocation(*number);
   const std::uint16_t channel = *message.find_channel_number();
@@ -226,15 +232,22 @@ Result<Families, std::uint16_t> RequestHandler::relayed_families(const stun::Mes
   return Families{.v4 = family == Family::v4, .v6 = family == Family::v6};
 }
 
-std::optional<std::uint32_t> RequestHandler::own_allocation() {
+std::optional<std::uint32_t> RequestHandler::own_allocation(Use use) {
   const std::uint32_t number = state_.registry.find_allocation(client_);
   if (number == kNoRecord) {
     refuse(437);
     return std::nullopt;
   }
-  // A peer of Firezone may come back with new credentials; of a list of users, another name is another user.
-  if (state_.permissions && *state_.registry.allocation(number).username != verdict_.username) {
+  const std::string_view owner = *state_.registry.allocation(number).username;
+  if (state_.permissions && owner != verdict_.username) {
     refuse(441);
+    return std::nullopt;
+  }
+  // A peer of Firezone may come back with new credentials: the same key behind another expiry. With another key it is a
+  // stranger, to whom a NAT gave the endpoint of somebody who left: it may delete what stands in its way, which 437
+  // makes it do, and must not take over an allocation of whose channels it knows nothing.
+  if (!state_.permissions && use == Use::keep && salt_of(owner) != salt_of(verdict_.username)) {
+    refuse(437);
     return std::nullopt;
   }
   return number;

@@ -33,8 +33,10 @@ class RequestHandler {
   // Attributes without which a request is refused before anybody asks who sent it.
   [[nodiscard]] static bool is_complete(const stun::MessageView& message) noexcept;
   [[nodiscard]] Result<Families, std::uint16_t> relayed_families(const stun::MessageView& message) const noexcept;
-  // The client's allocation, or answers 437, or 441 when another user made it.
-  [[nodiscard]] std::optional<std::uint32_t> own_allocation();
+  enum class Use : std::uint8_t { keep, remove };
+  // The client's allocation, or answers 437, or 441 when another user made it; with derived credentials 437, unless it
+  // is to be removed.
+  [[nodiscard]] std::optional<std::uint32_t> own_allocation(Use use);
   // 0 or the error code for a peer of that allocation.
   [[nodiscard]] std::uint16_t check_peer(const Allocation& allocation, const Endpoint& peer);
   [[nodiscard]] bool refuses(const Endpoint& peer);

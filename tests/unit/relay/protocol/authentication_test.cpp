@@ -299,6 +299,28 @@ TEST(StaticAuthentication, UnknownUsersAndWrongPasswordsLookTheSame) {
   EXPECT_EQ(good.last.integrity, stun::Check::good);
 }
 
+// A NAT that restarted gives a host the endpoint of somebody whose allocation still lives.
+TEST(FirezoneAuthentication, AStrangerMayRemoveButNotTakeOverAnAllocation) {
+  Relay relay;
+  const FirezoneCredentials credentials(kSecret);
+  const auto user = [&](const std::string& name) {
+    return Client(relay, kSocket, name, std::string(credentials.password(name)->view()));
+  };
+  Client owner = user("4102444800:one-key");
+  ASSERT_EQ(owner.allocate(), 0);
+  Client renewed = user("4102444801:one-key");
+  renewed.nonce = owner.nonce;
+  EXPECT_EQ(renewed.refresh(), 0) << "the same key with another expiry";
+  Client stranger = user("4102444800:another-key");
+  stranger.nonce = owner.nonce;
+  EXPECT_EQ(stranger.refresh(), 437);
+  EXPECT_EQ(stranger.bind(0x4000, "192.0.2.33:1"), 437);
+  EXPECT_EQ(stranger.allocate(), 437);
+  EXPECT_EQ(stranger.refresh(0), 0) << "what 437 makes it do";
+  EXPECT_EQ(stranger.allocate(), 0);
+  relay.expect_consistent();
+}
+
 TEST(StaticAuthentication, AnotherUserCannotUseTheAllocation) {
   Relay relay(static_config());
   Client client(relay, kSocket, "a", "pa", "example.org");
