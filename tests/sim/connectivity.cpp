@@ -17,6 +17,11 @@ bool lets_other_ports_in(const std::optional<NatOptions>& nat) noexcept {
   return !nat || nat->filtering != Dependence::address_and_port_dependent;
 }
 
+std::optional<NatOptions> with_luck(std::optional<NatOptions> nat) noexcept {
+  if (nat && nat->ports == PortRule::preserving) nat->mapping = Dependence::endpoint_independent;
+  return nat;
+}
+
 }  // namespace
 
 bool is_direct_possible(const std::optional<NatOptions>& a, const std::optional<NatOptions>& b) noexcept {
@@ -28,6 +33,10 @@ bool is_direct_possible(const std::optional<NatOptions>& a, const std::optional<
 
 bool is_direct_unsteady(const std::optional<NatOptions>& a, const std::optional<NatOptions>& b) noexcept {
   return !is_predictable(a) && !is_predictable(b) && is_direct_possible(a, b);
+}
+
+bool is_direct_by_luck(const std::optional<NatOptions>& a, const std::optional<NatOptions>& b) noexcept {
+  return is_direct_possible(with_luck(a), with_luck(b));
 }
 
 bool is_relay_reachable(const Surroundings& host, const RelayFamilies& relay) noexcept {

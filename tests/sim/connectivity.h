@@ -43,6 +43,10 @@ struct RelayFamilies {
 // candidate of its own, so that either side's hundred pairs change all the time. Nothing is promised of such a path.
 [[nodiscard]] bool is_direct_unsteady(const std::optional<NatOptions>& a, const std::optional<NatOptions>& b) noexcept;
 
+// As is_direct_possible where ports that a NAT preserves come out as luck has it: a port that was free for each
+// destination is the one that the peer was told, though nobody could promise it.
+[[nodiscard]] bool is_direct_by_luck(const std::optional<NatOptions>& a, const std::optional<NatOptions>& b) noexcept;
+
 [[nodiscard]] bool is_relay_reachable(const Surroundings& host, const RelayFamilies& relay) noexcept;
 
 // Whichever relay each side picks.
