@@ -39,7 +39,7 @@ inline constexpr std::size_t kPendingBytesMax = std::size_t{4} << 20;
 inline constexpr std::size_t kClientEventsMax = 4096;
 
 struct ClientOptions {
-  node::NodeOptions node;  // role and policy are the client's to set
+  node::NodeOptions node = {};  // role and policy are the client's to set
   bool internet_enabled = false;
   // Ask the portal again when a gateway answers "administratively prohibited" for a resource that it was given.
   bool ask_when_prohibited = false;
