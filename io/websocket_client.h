@@ -71,6 +71,8 @@ struct WebSocketCallbacks {
   std::move_only_function<void()> opened;
   std::move_only_function<void(std::string_view message)> text;
   std::move_only_function<void(const WebSocketClosed&)> closed;
+  // For each message that send() took, in order, once the kernel has all of it. May be empty.
+  std::move_only_function<void()> sent{};
 };
 
 struct WebSocketClientOptions {

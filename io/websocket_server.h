@@ -39,9 +39,9 @@ struct WebSocketServerLimits {
 
 struct WebSocketServerOptions {
   std::vector<Endpoint> endpoints;  // port 0 takes any free one
-  std::string certificate_file;     // PEM chain; empty: plain TCP
-  std::string key_file;
-  WebSocketServerLimits limits;
+  std::string certificate_file{};   // PEM chain; empty: plain TCP
+  std::string key_file{};
+  WebSocketServerLimits limits{};
 };
 
 struct WebSocketUpgrade {
@@ -86,7 +86,7 @@ enum class WebSocketServerCounter : std::uint8_t {
   closed_tls,        // TLS handshake failed
   count_
 };
-[[nodiscard]] std::string_view name_of(WebSocketServerCounter counter) noexcept;  // "portal.upgraded"
+[[nodiscard]] std::string_view name_of(WebSocketServerCounter counter) noexcept;  // "websocket.upgraded"
 
 class WebSocketServer {
  public:

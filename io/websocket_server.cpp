@@ -1,0 +1,203 @@
+#include "io/websocket_server.h"
+
+#include <unordered_map>
+
+#include "io/loop_mailbox.h"
+#include "io/websocket_listener.h"
+#include "io/websocket_server_connection.h"
+#include "io/websocket_thread.h"
+#include "io/websocket_tls.h"
+
+namespace fireline::io {
+
+class WebSocketServer::Impl {
+ public:
+  Impl(std::unique_ptr<LoopMailbox> mailbox, std::optional<WebSocketTls> tls, const WebSocketServerLimits& limits,
+       WebSocketServerCallbacks callbacks)
+      : limits_(limits),
+        tls_(std::move(tls)),
+        thread_("websockets"),
+        mailbox_(std::move(mailbox)),
+        callbacks_(std::move(callbacks)),
+        listener_(
+            thread_.context(), limits_, counters_,
+            [this](WebSocketTransport::Socket socket, const Endpoint& source) { take_in(std::move(socket), source); }) {
+  }
+  ~Impl() { thread_.stop(); }
+  Impl(const Impl&) = delete;
+  Impl& operator=(const Impl&) = delete;
+
+  [[nodiscard]] Result<void, std::string> listen(const std::vector<Endpoint>& endpoints);
+  void send(WebSocketId id, std::string message);
+  void close(WebSocketId id);
+
+  [[nodiscard]] const std::vector<Endpoint>& endpoints() const noexcept { return endpoints_; }
+  [[nodiscard]] std::size_t connections() const noexcept { return listener_.connections(); }
+  [[nodiscard]] const Counters<WebSocketServerCounter>& counters() const noexcept { return counters_; }
+
+ private:
+  using Connection = std::shared_ptr<ServerConnection>;
+
+  void take_in(WebSocketTransport::Socket socket, const Endpoint& source);
+  void decide(WebSocketId id, const Connection& connection, const Endpoint& source, const UpgradeText& text);
+  void deliver(WebSocketId id, const SecretBuffer& message);
+
+  const WebSocketServerLimits limits_;
+  Counters<WebSocketServerCounter> counters_;  // the WebSocketThread's
+  std::uint64_t last_id_ = 0;                  // the WebSocketThread's
+  // Destroyed from the last to the first: letters that nobody read hold connections, which need the thread's context.
+  std::optional<WebSocketTls> tls_;
+  WebSocketThread thread_;
+  std::unique_ptr<LoopMailbox> mailbox_;
+  WebSocketServerCallbacks callbacks_;
+  WebSocketListener listener_;
+  std::vector<Endpoint> endpoints_;
+  std::unordered_map<WebSocketId, Connection> accepted_;  // the loop's
+};
+
+Result<void, std::string> WebSocketServer::Impl::listen(const std::vector<Endpoint>& endpoints) {
+  for (const Endpoint& endpoint : endpoints) {
+    auto bound = listener_.listen(endpoint);
+    if (!bound) return err(std::move(bound.error()));
+    endpoints_.push_back(*bound);
+  }
+  listener_.start();
+  thread_.start();
+  return {};
+}
+
+// On the WebSocketThread.
+void WebSocketServer::Impl::take_in(WebSocketTransport::Socket socket, const Endpoint& source) {
+  const WebSocketId id{++last_id_};
+  const auto connection = std::make_shared<ServerConnection>(std::move(socket), limits_, counters_);
+  const std::weak_ptr<ServerConnection> weak = connection;  // its own hooks must not keep it
+  connection->start(tls_ ? &*tls_ : nullptr,
+                    {.upgrade =
+                         [this, id, weak, source](UpgradeText text) {
+                           mailbox_->post([this, id, connection = weak.lock(), source, text = std::move(text)] {
+                             decide(id, connection, source, text);
+                           });
+                         },
+                     .opened = [this, id] { mailbox_->post([this, id] { callbacks_.opened(id); }); },
+                     .message =
+                         [this, id](SecretBuffer message) {
+                           mailbox_->post([this, id, message = std::move(message)] { deliver(id, message); });
+                         },
+                     .closed =
+                         [this, id](const std::string& sentence) {
+                           mailbox_->post([this, id, sentence] {
+                             accepted_.erase(id);
+                             callbacks_.closed(id, sentence);
+                           });
+                         },
+                     .gone = [this, source] { listener_.leave(source); }});
+}
+
+void WebSocketServer::Impl::decide(WebSocketId id, const Connection& connection, const Endpoint& source,
+                                   const UpgradeText& text) {
+  const WebSocketAnswer answer = callbacks_.upgrade({.id = id,
+                                                     .source = source,
+                                                     .path = text.path,
+                                                     .query = view(text.query),
+                                                     .user_agent = text.user_agent,
+                                                     .authorization = view(text.authorization),
+                                                     .tls = tls_.has_value()});
+  if (answer.status == 101) accepted_.emplace(id, connection);
+  connection->answer(answer);
+}
+
+void WebSocketServer::Impl::deliver(WebSocketId id, const SecretBuffer& message) {
+  const auto found = accepted_.find(id);
+  if (found == accepted_.end()) return;
+  const Connection connection = found->second;
+  callbacks_.text(id, view(message));
+  connection->delivered(message.size());
+}
+
+void WebSocketServer::Impl::send(WebSocketId id, std::string message) {
+  const auto found = accepted_.find(id);
+  if (found != accepted_.end()) found->second->send(std::move(message));
+}
+
+void WebSocketServer::Impl::close(WebSocketId id) {
+  const auto found = accepted_.find(id);
+  if (found != accepted_.end()) found->second->close();
+}
+
+std::string_view name_of(WebSocketServerCounter counter) noexcept {
+  switch (counter) {
+    case WebSocketServerCounter::accepted:
+      return "websocket.accepted";
+    case WebSocketServerCounter::upgraded:
+      return "websocket.upgraded";
+    case WebSocketServerCounter::health:
+      return "websocket.health";
+    case WebSocketServerCounter::messages_in:
+      return "websocket.messages.in";
+    case WebSocketServerCounter::messages_out:
+      return "websocket.messages.out";
+    case WebSocketServerCounter::refused_full:
+      return "websocket.refused.full";
+    case WebSocketServerCounter::refused_source:
+      return "websocket.refused.source";
+    case WebSocketServerCounter::refused_request:
+      return "websocket.refused.request";
+    case WebSocketServerCounter::bad_request:
+      return "websocket.bad_request";
+    case WebSocketServerCounter::closed_timed_out:
+      return "websocket.closed.timed_out";
+    case WebSocketServerCounter::closed_idle:
+      return "websocket.closed.idle";
+    case WebSocketServerCounter::closed_slow:
+      return "websocket.closed.slow";
+    case WebSocketServerCounter::closed_protocol:
+      return "websocket.closed.protocol";
+    case WebSocketServerCounter::closed_tls:
+      return "websocket.closed.tls";
+    case WebSocketServerCounter::count_:
+      break;
+  }
+  return "?";
+}
+
+Result<std::unique_ptr<WebSocketServer>, std::string> WebSocketServer::listen(EventLoop& loop,
+                                                                              const WebSocketServerOptions& options,
+                                                                              WebSocketServerCallbacks callbacks) {
+  auto mailbox = LoopMailbox::make(loop);
+  if (!mailbox) return err("cannot make the WebSockets' mailbox: " + mailbox.error().message());
+  std::optional<WebSocketTls> tls;
+  if (!options.certificate_file.empty()) {
+    auto made = WebSocketTls::make_server(options.certificate_file, options.key_file);
+    if (!made) return err(std::move(made.error()));
+    tls = std::move(*made);
+  }
+  auto impl = std::make_unique<Impl>(std::move(*mailbox), std::move(tls), options.limits, std::move(callbacks));
+  if (auto listening = impl->listen(options.endpoints); !listening) return err(std::move(listening.error()));
+  return std::unique_ptr<WebSocketServer>(new WebSocketServer(std::move(impl)));
+}
+
+WebSocketServer::WebSocketServer(std::unique_ptr<Impl> impl) noexcept : impl_(std::move(impl)) {}
+
+WebSocketServer::~WebSocketServer() = default;
+
+void WebSocketServer::send(WebSocketId id, std::string message) {
+  impl_->send(id, std::move(message));
+}
+
+void WebSocketServer::close(WebSocketId id) {
+  impl_->close(id);
+}
+
+const std::vector<Endpoint>& WebSocketServer::endpoints() const noexcept {
+  return impl_->endpoints();
+}
+
+std::size_t WebSocketServer::connections() const noexcept {
+  return impl_->connections();
+}
+
+const Counters<WebSocketServerCounter>& WebSocketServer::counters() const noexcept {
+  return impl_->counters();
+}
+
+}  // namespace fireline::io

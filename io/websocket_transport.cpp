@@ -1,0 +1,64 @@
+#include "io/websocket_transport.h"
+
+#include <boost/asio/ssl/stream.hpp>
+
+#include "core/base/endpoint.h"
+
+namespace fireline::io {
+
+namespace ssl = boost::asio::ssl;
+
+struct WebSocketTransport::Tls {
+  Tls(Socket& socket, ssl::context& context) : stream(socket, context) {}
+  ssl::stream<Socket&> stream;
+};
+
+WebSocketTransport::WebSocketTransport(Socket socket) : socket_(std::move(socket)) {}
+
+WebSocketTransport::~WebSocketTransport() = default;
+
+void WebSocketTransport::start_tls_client(WebSocketTls& context, const std::string& host, HandshakeDone done) {
+  tls_ = std::make_unique<Tls>(socket_, context.get());
+  SSL* const handle = tls_->stream.native_handle();
+  if (IpAddress::parse(host)) {  // an address has no place in the server name (RFC 6066 section 3)
+    X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(handle), host.c_str());
+  } else {
+    // What SSL_set_tlsext_host_name() stands for, without its C cast.
+    SSL_ctrl(handle, SSL_CTRL_SET_TLSEXT_HOSTNAME, TLSEXT_NAMETYPE_host_name, const_cast<char*>(host.c_str()));
+    SSL_set1_host(handle, host.c_str());
+  }
+  tls_->stream.async_handshake(ssl::stream_base::client, std::move(done));
+}
+
+void WebSocketTransport::start_tls_server(WebSocketTls& context, HandshakeDone done) {
+  tls_ = std::make_unique<Tls>(socket_, context.get());
+  tls_->stream.async_handshake(ssl::stream_base::server, std::move(done));
+}
+
+std::string WebSocketTransport::certificate_error() const {
+  if (!tls_) return {};
+  const long result = SSL_get_verify_result(tls_->stream.native_handle());
+  return result == X509_V_OK ? std::string() : X509_verify_cert_error_string(result);
+}
+
+void WebSocketTransport::shut_down() noexcept {
+  Error ignored;
+  socket_.shutdown(Socket::shutdown_send, ignored);
+}
+
+void WebSocketTransport::close() noexcept {
+  Error ignored;
+  socket_.close(ignored);
+}
+
+void WebSocketTransport::read(std::vector<boost::asio::mutable_buffer> buffers, Done done) {
+  if (tls_) return tls_->stream.async_read_some(buffers, std::move(done));
+  socket_.async_read_some(buffers, std::move(done));
+}
+
+void WebSocketTransport::write(std::vector<boost::asio::const_buffer> buffers, Done done) {
+  if (tls_) return tls_->stream.async_write_some(buffers, std::move(done));
+  socket_.async_write_some(buffers, std::move(done));
+}
+
+}  // namespace fireline::io
