@@ -1,0 +1,108 @@
+// What the control plane's parts share. Each part is a set of functions over it, one file pair for each question:
+// who is it (logins), what is a client told (client_channel), a gateway (gateway_channel), a relay's peers
+// (relay_channel), and what follows from a new policy or from time (policy_change).
+// Lifetime: document and stores outlive it. Threads: one.
+#pragma once
+#include <array>
+#include <chrono>
+#include <memory>
+#include <string_view>
+#include <unordered_map>
+
+#include "core/base/counters.h"
+#include "core/base/time.h"
+#include "core/crypto/random.h"
+#include "core/policy/document.h"
+#include "core/policy/evaluate.h"
+#include "core/portal/server/actions.h"
+#include "core/portal/server/flows.h"
+#include "core/portal/server/grants.h"
+#include "core/portal/server/login_limiter.h"
+#include "core/portal/server/presence.h"
+#include "core/portal/server/relay_roster.h"
+#include "core/portal/store.h"
+
+namespace fireline::portal {
+
+enum class PortalCounter : std::uint8_t {
+  login_accepted,
+  login_bad_request,  // 404, 422
+  login_bad_token,    // 401
+  login_limited,      // 503: too many failures of this source
+  login_full,         // 503: kConnectionsMax
+  login_store,        // 503: the store failed or is full
+  device_superseded,  // a device joined on a newer connection
+  token_ended,        // connections closed: token revoked or expired
+  owner_ended,        // connections closed: actor or site is no longer in the policy
+  frame_bad,          // no frame: dropped
+  frame_topic,        // "unmatched topic"
+  frame_unknown,      // "unknown_message": event, or payload of a known one
+  frame_superseded,   // of an older connection of a device: dropped
+  flow_asked,         // create_flow
+  flow_not_found,
+  flow_forbidden,
+  flow_offline,
+  flow_limited,     // kFlowsMax, kFlowsClientMax, kGrantsMax: no answer
+  flow_authorized,  // answered by the gateway
+  flow_stale,       // authorised, but the client or the grant has gone
+  flow_bad_ref,     // "invalid_ref"
+  flow_moved,       // another gateway than before: the client was told to forget first
+  candidates_passed,
+  candidates_offline,  // for a peer that is not there
+  access_rejected,     // reject_access
+  expiry_updated,      // access_authorization_expiry_updated
+  relays_announced,    // relays_presence
+  count_
+};
+[[nodiscard]] constexpr std::string_view name_of(PortalCounter counter) noexcept {
+  constexpr std::array<std::string_view, static_cast<std::size_t>(PortalCounter::count_)> kNames{
+      "login.accepted",        "login.drop.bad_request",
+      "login.drop.bad_token",  "login.drop.limited",
+      "login.drop.full",       "login.drop.store",
+      "device.superseded",     "token.ended",
+      "owner.ended",           "frame.drop.bad",
+      "frame.drop.topic",      "frame.drop.unknown",
+      "frame.drop.superseded", "flow.asked",
+      "flow.not_found",        "flow.forbidden",
+      "flow.offline",          "flow.drop.limited",
+      "flow.authorized",       "flow.drop.stale",
+      "flow.drop.bad_ref",     "flow.moved",
+      "candidates.passed",     "candidates.drop.offline",
+      "access.rejected",       "access.expiry_updated",
+      "relays.announced"};
+  return kNames[static_cast<std::size_t>(counter)];
+}
+
+// Which gateways a client's process was sent to, by resource: a baseline client aborts when a resource moves to another
+// gateway unannounced. It outlives connections, and ends with the key, which is the process's.
+struct ClientMemory {
+  crypto::PublicKey key;
+  std::unordered_map<Uuid, Uuid> gateways;
+};
+
+struct ControlPlaneState {
+  ControlPlaneState(std::shared_ptr<const policy::Document> first, Store& device_store, GrantStore& grant_store,
+                    crypto::Random& source)
+      : document(std::move(first)), store(device_store), random(source), grants(grant_store) {}
+
+  std::shared_ptr<const policy::Document> document;
+  Store& store;
+  crypto::Random& random;
+  Actions actions;
+  Presence presence;
+  RelayRoster relays;
+  FlowTable flows;
+  GrantTable grants;
+  LoginLimiter limiter;
+  std::unordered_map<Uuid, ClientMemory> memories;  // by client; at most one for each device
+  Counters<PortalCounter> counters;
+};
+
+[[nodiscard]] inline Timestamp unix_seconds(Now now) noexcept {
+  return std::chrono::floor<std::chrono::seconds>(now.wall).time_since_epoch().count();
+}
+[[nodiscard]] inline policy::Context context_of(const IpAddress& source, Now now) noexcept {
+  return {.now = std::chrono::floor<std::chrono::seconds>(now.wall), .source = source};
+}
+
+}  // namespace fireline::portal

@@ -1,0 +1,71 @@
+#include "core/portal/server/gateway_channel.h"
+
+#include <utility>
+#include <vector>
+
+#include "core/portal/frame.h"
+#include "core/portal/server/client_channel.h"
+#include "core/portal/server/relay_channel.h"
+
+namespace fireline::portal {
+namespace {
+
+constexpr std::string_view kInvalidRef = "invalid_ref";
+
+void flow_authorized(ControlPlaneState& state, const Session& gateway, const FlowAuthorized& answer,
+                     std::optional<std::uint64_t> ref) {
+  const auto flow = state.flows.take(gateway.id, answer.ref);
+  if (!flow) {
+    state.counters.add(PortalCounter::flow_bad_ref);
+    return state.actions.send(gateway.id, write_error(name_of(Role::gateway), ref, kInvalidRef));
+  }
+  state.actions.send(gateway.id, write_ok(name_of(Role::gateway), ref));
+  // Since the question the client may have left, and the policy may have taken the grant away.
+  const Session* const client = state.presence.find(flow->client);
+  const bool current = client != nullptr && client->channel == ChannelState::joined &&
+                       state.grants.find({client->device.id, flow->answer.resource, gateway.device.id}) != nullptr;
+  if (!current) return state.counters.add(PortalCounter::flow_stale);
+  state.counters.add(PortalCounter::flow_authorized);
+  push(state, *client, flow->answer);
+}
+
+void pass_on(ControlPlaneState& state, const Session& gateway, const CandidateBroadcast& broadcast) {
+  const auto text = write_candidates(Role::client, gateway.device.id, broadcast);
+  for (const Uuid& peer : broadcast.peers) {
+    const Session* const client = state.presence.client(peer);
+    state.counters.add(client != nullptr ? PortalCounter::candidates_passed : PortalCounter::candidates_offline);
+    if (client != nullptr) state.actions.send(client->id, write_push(name_of(Role::client), text.event, text.payload));
+  }
+}
+
+}  // namespace
+
+void push_gateway_init(ControlPlaneState& state, Session& gateway, Now now) {
+  std::vector<Authorization> authorizations;
+  for (const auto& [key, grant] : state.grants.all()) {
+    if (key.gateway != gateway.device.id || grant.expires_at <= unix_seconds(now)) continue;
+    authorizations.push_back({.client = key.client, .resource = key.resource, .expires_at = grant.expires_at});
+  }
+  GatewayInit init{.interface = {.ipv4 = gateway.device.ipv4,
+                                 .ipv6 = gateway.device.ipv6,
+                                 .upstream_do53 = {},
+                                 .upstream_doh = {},
+                                 .search_domain = {}},
+                   .relays = offer_relays(state, gateway),
+                   .account_slug = state.document->account.slug,
+                   .authorizations = std::move(authorizations)};
+  push(state, gateway, init);
+}
+
+void gateway_says(ControlPlaneState& state, Session& gateway, const GatewayRequest& request,
+                  std::optional<std::uint64_t> ref) {
+  if (const auto* answer = std::get_if<FlowAuthorized>(&request)) return flow_authorized(state, gateway, *answer, ref);
+  pass_on(state, gateway, std::get<CandidateBroadcast>(request));
+}
+
+void push(ControlPlaneState& state, const Session& gateway, const PortalToGateway& message) {
+  const MessageText text = write(message);
+  state.actions.send(gateway.id, write_push(name_of(Role::gateway), text.event, text.payload));
+}
+
+}  // namespace fireline::portal

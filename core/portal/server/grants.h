@@ -1,0 +1,70 @@
+// Which client may reach which resource over which gateway, until when: what gateways were told. Grants outlive
+// connections of both sides, and through GrantStore the portal itself: a gateway that comes back is told all of its
+// grants, and drops what it is not told. Source: portal specification 6.4, 6.10.
+//
+// Lifetime: the store outlives the table. Threads: one. Limit: kGrantsMax.
+#pragma once
+#include <compare>
+#include <cstddef>
+#include <functional>
+#include <map>
+#include <optional>
+#include <vector>
+
+#include "core/base/endpoint.h"
+#include "core/base/uuid.h"
+#include "core/portal/common_messages.h"
+
+namespace fireline::portal {
+
+// A thousand clients that use a hundred resources each; some 200 bytes of memory for one.
+inline constexpr std::size_t kGrantsMax = 100'000;
+
+// Sent where nothing ends a grant or a credential, since a number is always sent: 2100-01-01. It never changes, for
+// relays' credentials change with it.
+inline constexpr Timestamp kFarFuture = 4'102'444'800;
+
+struct GrantKey {
+  Uuid client;
+  Uuid resource;
+  Uuid gateway;
+  friend auto operator<=>(const GrantKey&, const GrantKey&) noexcept = default;
+};
+
+struct Grant {
+  Uuid actor;
+  Uuid token;
+  IpAddress source;  // of the client's connection, for conditions that ask for it
+  std::optional<Timestamp> token_expires;
+  Timestamp expires_at = kFarFuture;
+};
+
+// Durable when the call returned; a failure is a sentence for the log, and the grant holds in memory all the same.
+class GrantStore {
+ public:
+  virtual ~GrantStore() = default;
+  [[nodiscard]] virtual std::vector<std::pair<GrantKey, Grant>> load() = 0;
+  virtual void put(const GrantKey& key, const Grant& grant) = 0;
+  virtual void remove(const GrantKey& key) = 0;
+};
+
+class GrantTable {
+ public:
+  using Grants = std::map<GrantKey, Grant>;
+
+  explicit GrantTable(GrantStore& store);
+
+  [[nodiscard]] const Grants& all() const noexcept { return grants_; }
+  [[nodiscard]] const Grant* find(const GrantKey& key) const noexcept;
+  // False at the limit.
+  [[nodiscard]] bool put(const GrantKey& key, const Grant& grant);
+  void remove(const GrantKey& key);
+  // Of those that are over gateways were told the end already.
+  void remove_expired(Timestamp now);
+
+ private:
+  GrantStore& store_;
+  Grants grants_;
+};
+
+}  // namespace fireline::portal

@@ -1,0 +1,99 @@
+#include "core/portal/server/logins.h"
+
+#include <memory>
+#include <utility>
+
+namespace fireline::portal {
+namespace {
+
+TokenKind kind_of(Role role) noexcept {
+  switch (role) {
+    case Role::client:
+      return TokenKind::client;
+    case Role::gateway:
+      return TokenKind::gateway;
+    case Role::relay:
+      break;
+  }
+  return TokenKind::relay;
+}
+
+bool owner_exists(const policy::Document& document, const Token& token) {
+  if (token.kind == TokenKind::client) return document.actor(token.owner) != nullptr;
+  if (token.kind == TokenKind::gateway) return document.site(token.owner) != nullptr;
+  return true;
+}
+
+Refusal refused(ControlPlaneState& state, const LoginRequest& request, Now now, PortalCounter counter,
+                Refusal refusal) {
+  // What may pass is not the source's fault.
+  if (refusal.status != 503) state.limiter.failed(now.boot, request.source);
+  state.counters.add(counter);
+  return refusal;
+}
+
+// Two gateways with one key would be one to every client.
+bool key_is_taken(const Presence& presence, const Device& device, const crypto::PublicKey& key) {
+  for (const auto& [id, gateway] : presence.gateways()) {
+    if (gateway->key == key && id != device.id) return true;
+  }
+  return false;
+}
+
+}  // namespace
+
+Result<Session*, Refusal> admit_login(ControlPlaneState& state, ConnectionId id, const LoginRequest& request, Now now) {
+  const auto refuse = [&](PortalCounter counter, Refusal refusal) {
+    return err(refused(state, request, now, counter, std::move(refusal)));
+  };
+  if (state.presence.full()) return refuse(PortalCounter::login_full, refusal::overloaded());
+  if (!state.limiter.may_try(now.boot, request.source)) {
+    return refuse(PortalCounter::login_limited, refusal::too_many_failures());
+  }
+  const auto login = read_login(request);
+  if (!login) {
+    const bool token = login.error().status == 401;
+    return refuse(token ? PortalCounter::login_bad_token : PortalCounter::login_bad_request, login.error());
+  }
+  const Timestamp seconds = unix_seconds(now);
+  const auto token = state.store.find_token(token_hash(login->token.view()));
+  if (!token) return refuse(PortalCounter::login_store, refusal::storage_failed());
+  if (!*token || (*token)->kind != kind_of(login->role) || !(*token)->valid(seconds) ||
+      !owner_exists(*state.document, **token)) {
+    return refuse(PortalCounter::login_bad_token, refusal::invalid_token());
+  }
+
+  auto session = std::make_unique<Session>();
+  session->id = id;
+  session->role = login->role;
+  session->source = request.source;
+  session->since = now.boot;
+  session->token = (*token)->id;
+  session->token_expires = (*token)->expires;
+  session->agent = login->agent;
+  session->name = login->name;
+  session->device_serial = login->device_serial;
+  session->device_uuid = login->device_uuid;
+  session->key = login->public_key;
+  if (login->role == Role::relay) {
+    session->relay = {.id = {}, .ipv4 = login->ipv4, .ipv6 = login->ipv6, .port = login->port};
+  } else {
+    auto device =
+        state.store.register_device({.account = state.document->account.id,
+                                     .kind = login->role == Role::client ? DeviceKind::client : DeviceKind::gateway,
+                                     .owner = (*token)->owner,
+                                     .external_id = login->external_id},
+                                    login->name, seconds);
+    if (!device) return refuse(PortalCounter::login_store, refusal::storage_failed());
+    session->device = std::move(*device);
+    if (login->role == Role::gateway && key_is_taken(state.presence, session->device, session->key)) {
+      return refuse(PortalCounter::login_bad_request, refusal::invalid_parameters("public_key is in use"));
+    }
+  }
+  // A list of tokens that is a little old harms nobody.
+  static_cast<void>(state.store.token_used((*token)->id, seconds));
+  state.counters.add(PortalCounter::login_accepted);
+  return &state.presence.add(std::move(session));
+}
+
+}  // namespace fireline::portal

@@ -1,0 +1,322 @@
+// Portal specification 6.4 to 6.6, 6.9, 6.10, 6.12, 7.1 and 7.2, as conversations.
+#include <gtest/gtest.h>
+
+#include "tests/unit/core/portal/server/portal_world.h"
+
+namespace fireline::portal {
+namespace {
+
+using nlohmann::json;
+
+struct Row {
+  const char* sentence;
+  void (*play)(PortalWorld&);
+  Lines expected;
+};
+
+const Row kRows[] = {
+    {"the normal flow: authorised by the gateway before the client is told",
+     [](PortalWorld& world) {
+       world.gateway();
+       world.client();
+       world.ask("alice", "net");
+       world.agree("gw1");
+     },
+     {"gw1 < authorize_flow alice net", "gw1 < ok", "alice < flow_created net gw1"}},
+    {"a resource that nobody knows is not found",
+     [](PortalWorld& world) {
+       world.gateway();
+       world.client();
+       world.ask("alice", "nothing");
+     },
+     {"alice < flow_creation_failed nothing not_found"}},
+    {"a resource that no policy gives is not found either",
+     [](PortalWorld& world) {
+       world.gateway();
+       world.client();
+       world.ask("alice", "dns");
+     },
+     {"alice < flow_creation_failed dns not_found"}},
+    {"no gateway in the resource's site: offline",
+     [](PortalWorld& world) {
+       world.gateway("gw9", "away");
+       world.client();
+       world.ask("alice", "net");
+     },
+     {"alice < flow_creation_failed net offline"}},
+    {"a gateway that is connected but has not joined is offline",
+     [](PortalWorld& world) {
+       EXPECT_EQ(world.connect(Role::gateway, "gw1", "lab"), 101u);
+       world.client();
+       world.ask("alice", "net");
+     },
+     {"alice < flow_creation_failed net offline"}},
+    {"a gateway two minor versions older does not fit",
+     [](PortalWorld& world) {
+       world.gateway("gw1", "lab", "", "gateway/1.3.9");
+       world.client();
+       world.ask("alice", "net");
+     },
+     {"alice < flow_creation_failed net offline"}},
+    {"an unreadable client version fits no gateway",
+     [](PortalWorld& world) {
+       world.gateway();
+       world.client("alice", "alice", "", "headless-client/new");
+       world.ask("alice", "net");
+     },
+     {"alice < flow_creation_failed net offline"}},
+    {"an id that is no UUID is answered, and the channel lives",
+     [](PortalWorld& world) {
+       world.gateway();
+       world.client();
+       world.say("alice", "create_flow", {{"resource_id", "net"}, {"connected_gateway_ids", json::array()}});
+       world.ask("alice", "net");
+     },
+     {"alice < error unknown_message", "gw1 < authorize_flow alice net"}},
+    {"the gateway vanished before its answer: the client hears nothing, and offline once the portal knows",
+     [](PortalWorld& world) {
+       world.gateway();
+       world.client();
+       world.ask("alice", "net");
+       world.close("gw1");
+       world.ask("alice", "net");
+     },
+     {"gw1 < authorize_flow alice net", "alice < flow_creation_failed net offline"}},
+    {"the client left before the answer: the gateway's answer is fine and goes nowhere",
+     [](PortalWorld& world) {
+       world.gateway();
+       world.client();
+       world.ask("alice", "net");
+       world.close("alice");
+       world.agree("gw1");
+     },
+     {"gw1 < authorize_flow alice net", "gw1 < ok"}},
+    {"the client joined anew in between: the answer for its old connection does not reach the new one",
+     [](PortalWorld& world) {
+       world.gateway();
+       world.client();
+       world.ask("alice", "net");
+       world.client("alice.2", "alice");
+       world.agree("gw1");
+     },
+     {"gw1 < ok"}},
+    {"a reference works once",
+     [](PortalWorld& world) {
+       world.gateway();
+       world.client();
+       world.ask("alice", "net");
+       world.agree("gw1");
+       static_cast<void>(world.lines());
+       world.agree("gw1");
+     },
+     {"gw1 < error invalid_ref"}},
+    {"a reference is worth nothing to another gateway",
+     [](PortalWorld& world) {
+       world.gateway();
+       world.client();
+       world.ask("alice", "net");
+       const std::string ref = world.last("gw1").at("payload").at("ref");
+       world.gateway("gw2");
+       world.say("gw2", "flow_authorized", {{"ref", ref}});
+     },
+     {"gw2 < error invalid_ref"}},
+    {"an answer after half a minute is too late",
+     [](PortalWorld& world) {
+       world.gateway();
+       world.client();
+       world.ask("alice", "net");
+       world.pass(kFlowPatience);
+       static_cast<void>(world.lines());
+       world.plane->handle_timeout(world.now);
+       world.agree("gw1");
+     },
+     {"gw1 < error invalid_ref"}},
+    {"the gateway of before is taken although another one is as good",
+     [](PortalWorld& world) {
+       world.gateway();
+       world.client();
+       world.ask("alice", "net");
+       for (const char* name : {"gw2", "gw3", "gw4"}) world.gateway(name);
+       world.ask("alice", "net");
+       world.ask("alice", "net");
+     },
+     {"gw1 < authorize_flow alice net", "gw1 < authorize_flow alice net"}},
+    {"a gateway that the client is connected to is preferred",
+     [](PortalWorld& world) {
+       for (const char* name : {"gw1", "gw2", "gw3"}) world.gateway(name);
+       world.client();
+       world.ask("alice", "net", {"gw2"});
+       world.ask("alice", "far", {"gw2"});
+     },
+     {"gw2 < authorize_flow alice net", "gw2 < authorize_flow alice far"}},
+    {"before a resource moves to another gateway the client is told to forget it (a baseline client aborts otherwise)",
+     [](PortalWorld& world) {
+       world.gateway();
+       world.client();
+       world.ask("alice", "net");
+       world.agree("gw1");
+       world.close("gw1");
+       world.gateway("gw2");
+       world.ask("alice", "net", {"gw1"});
+       world.agree("gw2");
+     },
+     {"alice < resource_deleted net", "alice < resource_created_or_updated net", "gw2 < authorize_flow alice net",
+      "gw2 < ok", "alice < flow_created net gw2"}},
+    {"the memory outlives the connection while the key stays",
+     [](PortalWorld& world) {
+       world.gateway();
+       world.client("alice", "alice", "key");
+       world.ask("alice", "net");
+       world.close("alice");
+       world.close("gw1");
+       world.gateway("gw2");
+       world.client("alice", "alice", "key");
+       world.ask("alice", "net");
+     },
+     {"alice < resource_deleted net", "alice < resource_created_or_updated net", "gw2 < authorize_flow alice net"}},
+    {"a new key is a new process, which knows no gateway",
+     [](PortalWorld& world) {
+       world.gateway();
+       world.client("alice", "alice", "key");
+       world.ask("alice", "net");
+       world.close("gw1");
+       world.gateway("gw2");
+       world.client("alice.2", "alice", "other");
+       world.ask("alice.2", "net");
+     },
+     {"gw2 < authorize_flow alice net"}},
+    {"a gateway that comes back is told its grants",
+     [](PortalWorld& world) {
+       world.gateway();
+       world.client();
+       world.ask("alice", "net");
+       world.close("gw1");
+       EXPECT_EQ(world.connect(Role::gateway, "gw1", "lab", "new key"), 101u);
+       static_cast<void>(world.lines());
+       world.join("gw1");
+     },
+     {"gw1 < ok", "gw1 < init alice:net"}},
+    {"and so it is after the portal's own restart",
+     [](PortalWorld& world) {
+       world.gateway();
+       world.client();
+       world.ask("alice", "net");
+       world.restart();
+       EXPECT_EQ(world.connect(Role::gateway, "gw1", "lab"), 101u);
+       world.join("gw1");
+     },
+     {"gw1 < ok", "gw1 < init alice:net"}},
+    {"candidates go to those who are there, with the sender in, the others are left out",
+     [](PortalWorld& world) {
+       world.gateway();
+       world.client();
+       world.say("alice", "broadcast_ice_candidates",
+                 {{"gateway_ids", {policy::id_of("gw1").to_string(), policy::id_of("gw2").to_string()}},
+                  {"candidates", {"anything"}}});
+       EXPECT_EQ(world.last("gw1").at("payload").at("candidates"), json({"anything"}));
+       world.say("gw1", "broadcast_invalidated_ice_candidates",
+                 {{"client_ids", {policy::id_of("alice").to_string()}}, {"candidates", json::array()}});
+     },
+     {"gw1 < ice_candidates alice", "alice < invalidate_ice_candidates gw1"}},
+    {"a gateway's candidates follow flow_created when it sends them behind flow_authorized",
+     [](PortalWorld& world) {
+       world.gateway();
+       world.client();
+       world.ask("alice", "net");
+       static_cast<void>(world.lines());
+       world.agree("gw1");
+       world.say("gw1", "broadcast_ice_candidates",
+                 {{"client_ids", {policy::id_of("alice").to_string()}}, {"candidates", {"c"}}});
+     },
+     {"gw1 < ok", "alice < flow_created net gw1", "alice < ice_candidates gw1"}}};
+
+TEST(Flows, Conversations) {
+  for (const Row& row : kRows) {
+    SCOPED_TRACE(row.sentence);
+    PortalWorld world;
+    row.play(world);
+    EXPECT_EQ(world.lines(), row.expected);
+  }
+}
+
+// Both ends get what the other one gets; it stays while the keys do.
+TEST(Flows, KeysAndCredentialsAgreeAndStay) {
+  PortalWorld world;
+  world.gateway();
+  world.client();
+  world.ask("alice", "net");
+  const auto asked = world.last("gw1").at("payload");
+  world.agree("gw1");
+  const auto told = world.last("alice").at("payload");
+  EXPECT_EQ(asked.at("client").at("preshared_key"), told.at("preshared_key"));
+  EXPECT_EQ(asked.at("client_ice_credentials"), told.at("client_ice_credentials"));
+  EXPECT_EQ(asked.at("gateway_ice_credentials"), told.at("gateway_ice_credentials"));
+  EXPECT_EQ(asked.at("client").at("version"), "1.5.5");
+  EXPECT_EQ(asked.at("client").at("device_os_name"), "Debian");
+
+  world.client("alice", "alice");
+  world.ask("alice", "net");
+  EXPECT_EQ(world.last("gw1").at("payload").at("client").at("preshared_key"), told.at("preshared_key"));
+  EXPECT_NE(world.last("gw1").at("payload").at("ref"), asked.at("ref"));
+  world.client("alice", "alice", "another key");
+  world.ask("alice", "net");
+  EXPECT_NE(world.last("gw1").at("payload").at("client").at("preshared_key"), told.at("preshared_key"));
+}
+
+TEST(Flows, GrantsEndWithTheFirstOfWindowAndToken) {
+  policy::Conditions until18;
+  const policy::Window window = policy::hours(0, 8, 18);
+  until18.windows = policy::WeeklyWindows(std::span(&window, 1));
+  struct EndRow {
+    const char* sentence;
+    bool window;
+    std::optional<Timestamp> token;
+    Timestamp expected;
+  };
+  const Timestamp evening = policy::at(0, 18).time_since_epoch().count();
+  const EndRow rows[] = {{"nothing ends: a number all the same", false, {}, kFarFuture},
+                         {"the window", true, {}, evening},
+                         {"the token, before the window", true, evening - 10, evening - 10},
+                         {"the window, before the token", true, evening + 10, evening},
+                         {"the token alone", false, evening + 10, evening + 10}};
+  for (const EndRow& row : rows) {
+    SCOPED_TRACE(row.sentence);
+    PortalWorld world(policy::document({policy::policy({0}, {0}, row.window ? until18 : policy::Conditions{})}));
+    world.store.named("alice").expires = row.token;
+    world.gateway();
+    world.client();
+    world.ask("alice", "net");
+    EXPECT_EQ(world.last("gw1").at("payload").at("expires_at"), row.expected);
+  }
+}
+
+// Baseline gateways do not take the end of a repeated authorize_flow.
+TEST(Flows, ALaterEndOfAKnownGrantIsSaidByItself) {
+  PortalWorld world;
+  world.store.named("alice").expires = policy::at(1).time_since_epoch().count();
+  world.gateway();
+  world.client();
+  world.ask("alice", "net");
+  world.store.named("alice").expires = policy::at(2).time_since_epoch().count();
+  world.client();
+  world.ask("alice", "net");
+  EXPECT_EQ(world.lines(),
+            (Lines{"gw1 < authorize_flow alice net", "gw1 < access_authorization_expiry_updated alice net"}));
+  EXPECT_EQ(world.last("gw1").at("payload").at("expires_at"), policy::at(2).time_since_epoch().count());
+}
+
+TEST(Flows, AClientCannotAskWithoutEnd) {
+  PortalWorld world;
+  world.gateway();
+  world.client();
+  for (std::size_t i = 0; i < kFlowsClientMax + 5; ++i) world.ask("alice", "net");
+  EXPECT_EQ(world.count(PortalCounter::flow_limited), 5u);
+  EXPECT_EQ(world.lines().size(), kFlowsClientMax);
+  world.pass(kFlowPatience + std::chrono::seconds(60));
+  static_cast<void>(world.lines());
+  world.ask("alice", "net");
+  EXPECT_EQ(world.lines(), Lines{"gw1 < authorize_flow alice net"});
+}
+
+}  // namespace
+}  // namespace fireline::portal

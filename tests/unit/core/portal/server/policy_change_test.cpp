@@ -1,0 +1,241 @@
+// Portal specification 6.11, row by row, and the order across peers.
+#include <gtest/gtest.h>
+
+#include "tests/unit/core/portal/server/portal_world.h"
+
+namespace fireline::portal {
+namespace {
+
+using policy::Document;
+
+// Everybody sees net and far (both served by lab, far also by away).
+Document before() {
+  return policy::document({policy::policy({0}, {0, 3})});
+}
+Document changed(void (*change)(Document&)) {
+  Document document = before();
+  change(document);
+  document.link();
+  return document;
+}
+
+struct Row {
+  const char* sentence;
+  void (*change)(Document&);
+  Lines expected;
+  const char* agent = "";  // of the client
+};
+
+// gw1 in lab; alice holds grants on net and far over it.
+const Row kRows[] = {
+    {"nothing changed: nothing is said", [](Document&) {}, {}},
+    {"DNS servers",
+     [](Document& d) { d.dns.servers = {IpAddress::parse("9.9.9.9").value()}; },
+     {"alice < config_changed"}},
+    {"the search domain", [](Document& d) { d.dns.search_domain = "corp.example"; }, {"alice < config_changed"}},
+    {"the account's slug: init for gateways again",
+     [](Document& d) { d.account.slug = "other"; },
+     {"gw1 < init alice:far alice:net"}},
+    {"a resource newly visible",
+     [](Document& d) { d.policies[0].resources = {0, 1, 3}; },
+     {"alice < resource_created_or_updated dns"}},
+    {"a name changed",
+     [](Document& d) { d.resources[0].name = "Network"; },
+     {"alice < resource_created_or_updated net"}},
+    {"a resource no longer visible: the gateway first",
+     [](Document& d) { d.policies[0].resources = {3}; },
+     {"gw1 < reject_access alice net", "alice < resource_deleted net"}},
+    {"filters: once for the gateway, and the client's copy",
+     [](Document& d) { d.resources[0].filters.filters = {{.protocol = policy::FilterProtocol::icmp}}; },
+     {"gw1 < resource_updated net", "alice < resource_created_or_updated net"}},
+    {"the address: grants end, the resource stays",
+     [](Document& d) { d.resources[0].network = Prefix::parse("10.9.0.0/16").value(); },
+     {"gw1 < reject_access alice net", "alice < resource_created_or_updated net"}},
+    {"a site renamed, for a client that takes it",
+     [](Document& d) {
+       for (auto& resource : d.resources) {
+         for (auto& site : resource.sites) {
+           if (site.name == "lab") site.name = "Laboratory";
+         }
+       }
+     },
+     {"alice < resource_created_or_updated net", "alice < resource_created_or_updated far"}},
+    {"a site renamed, for an older client: deletions before, all of them",
+     [](Document& d) {
+       for (auto& resource : d.resources) {
+         for (auto& site : resource.sites) {
+           if (site.name == "lab") site.name = "Laboratory";
+         }
+       }
+     },
+     {"alice < resource_deleted net", "alice < resource_deleted far", "alice < resource_created_or_updated net",
+      "alice < resource_created_or_updated far"},
+     "headless-client/1.5.4"},
+    {"sites changed, the gateway's among them: its grant ends",
+     [](Document& d) { d.resources[3].sites.pop_back(); },
+     {"gw1 < reject_access alice far", "alice < resource_deleted far", "alice < resource_created_or_updated far"}},
+    {"sites changed, the gateway's stays: its grant stays",
+     [](Document& d) { d.resources[3].sites.erase(d.resources[3].sites.begin()); },
+     {"alice < resource_deleted far", "alice < resource_created_or_updated far"}},
+    {"a condition that ends earlier: the grant's new end",
+     [](Document& d) { d.policies[0].conditions.expires = policy::at(1); },
+     {"gw1 < access_authorization_expiry_updated alice far", "gw1 < access_authorization_expiry_updated alice net"}},
+    {"one of two policies goes: the other one carries the grant, nothing is said",
+     [](Document& d) { d.policies[0] = policy::policy({1}, {0, 3}); },
+     {}},
+    {"the policy is replaced by one that does not hold now",
+     [](Document& d) { d.policies[0].conditions.expires = policy::at(0); },
+     {"gw1 < reject_access alice far", "gw1 < reject_access alice net", "alice < resource_deleted far",
+      "alice < resource_deleted net"}},
+    {"a resource that leaves the file",
+     [](Document& d) { d.resources.pop_back(), d.policies[0].resources = {0}; },
+     {"gw1 < reject_access alice far", "alice < resource_deleted far"}},
+    {"an actor that leaves the file: grants first, then the connection",
+     [](Document& d) { d.actors.erase(d.actors.begin()); },
+     {"gw1 < reject_access alice far", "gw1 < reject_access alice net", "alice < resource_deleted far",
+      "alice < resource_deleted net", "alice closed"}}};
+
+void grant_both(PortalWorld& world, const char* agent) {
+  world.gateway();
+  world.client("alice", "alice", "", agent);
+  for (const char* resource : {"net", "far"}) {
+    world.ask("alice", resource);
+    world.agree("gw1");
+  }
+  static_cast<void>(world.lines());
+}
+
+TEST(PolicyChange, IsSaidAsPortalSpecification611Says) {
+  for (const Row& row : kRows) {
+    SCOPED_TRACE(row.sentence);
+    PortalWorld world(before());
+    grant_both(world, row.agent);
+    world.set(changed(row.change));
+    EXPECT_EQ(world.lines(), row.expected);
+  }
+}
+
+// All gateways hear before any client does: who asks anew must not lose the new grant to an old rejection.
+TEST(PolicyChange, RejectionsGoBeforeWhatClientsAreTold) {
+  PortalWorld world(before());
+  world.gateway("gw1");
+  world.client("alice", "alice");
+  world.client("bert", "robot");
+  for (const char* name : {"alice", "bert"}) {
+    for (const char* resource : {"net", "far"}) world.ask(name, resource);
+  }
+  static_cast<void>(world.lines());
+  world.set(changed([](Document& d) { d.policies.clear(); }));
+  const auto lines = world.lines();
+  ASSERT_EQ(lines.size(), 8u);
+  for (std::size_t i = 0; i < 4; ++i) EXPECT_TRUE(lines[i].starts_with("gw1 < reject_access")) << lines[i];
+  for (std::size_t i = 4; i < 8; ++i) EXPECT_NE(lines[i].find("< resource_deleted"), std::string::npos) << lines[i];
+}
+
+TEST(PolicyChange, AClientThatIsAwayLosesItsGrantsToo) {
+  PortalWorld world(before());
+  grant_both(world, "");
+  world.close("alice");
+  world.set(changed([](Document& d) { d.policies.clear(); }));
+  EXPECT_EQ(world.lines(), (Lines{"gw1 < reject_access alice far", "gw1 < reject_access alice net"}));
+}
+
+TEST(PolicyChange, AGatewayThatIsAwayIsToldWhatRemains) {
+  PortalWorld world(before());
+  grant_both(world, "");
+  world.close("gw1");
+  world.set(changed([](Document& d) { d.policies[0].resources = {3}; }));
+  ASSERT_EQ(world.connect(Role::gateway, "gw1", "lab"), 101u);
+  static_cast<void>(world.lines());
+  world.join("gw1");
+  EXPECT_EQ(world.lines(), (Lines{"gw1 < ok", "gw1 < init alice:far"}));
+}
+
+TEST(PolicyChange, APortalThatWasAwayFindsWhatChangedMeanwhile) {
+  PortalWorld world(before());
+  grant_both(world, "");
+  world.document = std::make_shared<Document>(changed([](Document& d) { d.policies[0].resources = {3}; }));
+  world.restart();
+  ASSERT_EQ(world.connect(Role::gateway, "gw1", "lab"), 101u);
+  world.join("gw1");
+  EXPECT_EQ(world.lines(), (Lines{"gw1 < ok", "gw1 < init alice:far"}));
+}
+
+// 6.4, 6.10: at the window's end the gateway drops the grant by itself, the client's list follows at that second.
+TEST(PolicyChange, TimeWindows) {
+  policy::Conditions office;
+  const policy::Window window = policy::hours(0, 8, 18);
+  office.windows = policy::WeeklyWindows(std::span(&window, 1));
+  PortalWorld world(policy::document({policy::policy({0}, {0}, office), policy::policy({0}, {3})}));
+  world.gateway();
+  world.client();
+  world.ask("alice", "net");
+  world.agree("gw1");
+  static_cast<void>(world.lines());
+  world.pass(std::chrono::hours(6) - std::chrono::seconds(1));
+  EXPECT_EQ(world.lines(), Lines{});
+  world.pass(std::chrono::seconds(1));
+  EXPECT_EQ(world.lines(), Lines{"alice < resource_deleted net"});
+  world.ask("alice", "net");
+  EXPECT_EQ(world.lines(), Lines{"alice < flow_creation_failed net forbidden"});
+  EXPECT_EQ(world.last("alice").at("payload").at("violated_properties"), nlohmann::json({"current_utc_datetime"}));
+  EXPECT_TRUE(world.grants.grants.empty());
+  world.pass(std::chrono::hours(24 * 7 - 10));
+  EXPECT_EQ(world.lines(), Lines{"alice < resource_created_or_updated net"});
+}
+
+// The wall clock jumps past a window's end: it is seen at the next review.
+TEST(PolicyChange, AJumpOfTheWallClockIsSeenWithinAMinute) {
+  PortalWorld world(changed([](Document& d) { d.policies[0].conditions.expires = policy::at(3); }));
+  world.client();
+  world.now.wall += std::chrono::hours(24 * 4);
+  world.pass(kReviewEvery);
+  EXPECT_EQ(world.lines(), (Lines{"alice < resource_deleted far", "alice < resource_deleted net"}));
+}
+
+TEST(PolicyChange, ARevokedTokenEndsConnectionsAndGrants) {
+  PortalWorld world(before());
+  grant_both(world, "");
+  world.store.named("alice").revoked = 1;
+  world.plane->tokens_changed(world.now);
+  EXPECT_EQ(world.lines(), (Lines{"gw1 < reject_access alice far", "gw1 < reject_access alice net", "alice closed"}));
+}
+
+TEST(PolicyChange, AnExpiredTokenEndsTheConnectionWithinAMinute) {
+  PortalWorld world(before());
+  world.store.named("alice").expires = policy::at(0, 13).time_since_epoch().count();
+  world.client();
+  world.pass(std::chrono::minutes(59));
+  EXPECT_EQ(world.lines(), Lines{});
+  world.pass(std::chrono::minutes(2));
+  EXPECT_EQ(world.lines(), Lines{"alice closed"});
+}
+
+TEST(PolicyChange, AStoreThatFailsEndsNothing) {
+  PortalWorld world(before());
+  grant_both(world, "");
+  world.store.broken = true;
+  world.plane->tokens_changed(world.now);
+  EXPECT_EQ(world.lines(), Lines{});
+}
+
+// However many resources there are.
+TEST(PolicyChange, OneChangeIsOneMessageForEachClient) {
+  const auto large = [](const char* name) {
+    Document document = before();
+    for (int i = 0; i < 100; ++i) {
+      document.resources.push_back(policy::network("r" + std::to_string(i), "10.1.0.0/16"));
+      document.policies[0].resources.push_back(document.resources.size() - 1);
+    }
+    document.resources.back().name = name;
+    document.link();
+    return document;
+  };
+  PortalWorld world(large("before"));
+  for (int i = 0; i < 20; ++i) world.client("c" + std::to_string(i), "alice");
+  world.set(large("after"));
+  EXPECT_EQ(world.lines().size(), 20u);
+}
+
+}  // namespace
+}  // namespace fireline::portal

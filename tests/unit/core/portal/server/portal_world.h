@@ -1,0 +1,117 @@
+// A control plane with devices, tokens and grants in maps, on a scripted clock, and what it does as short lines:
+//   "alice < init net far"   "gw1 < reject_access alice net"   "alice closed"
+// Names stand for ids (tests/unit/core/policy/documents.h), for tokens, keys and connections.
+#pragma once
+#include <functional>
+#include <map>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/portal/server/control_plane.h"
+#include "core/portal/server/control_plane_state.h"
+#include "tests/unit/core/policy/documents.h"
+#include "tests/unit/core/policy/times.h"
+
+namespace fireline::portal {
+
+class MapStore final : public Store {
+ public:
+  Result<Device, StoreError> register_device(const DeviceKey& key, std::string_view name, Timestamp now) override;
+  Result<std::optional<Token>, StoreError> find_token(const TokenHash& hash) override;
+  Result<std::optional<Token>, StoreError> token(const Uuid& id) override;
+  Result<void, StoreError> token_used(const Uuid&, Timestamp) override { return {}; }
+  bool changed_elsewhere() override { return false; }
+
+  Token& add_token(std::string_view text, TokenKind kind, std::string_view owner);
+  Token& named(std::string_view text);
+
+  bool broken = false;
+  std::map<std::string, Device> devices;
+  std::map<TokenHash, Token> tokens;
+};
+
+class MapGrants final : public GrantStore {
+ public:
+  std::vector<std::pair<GrantKey, Grant>> load() override { return {grants.begin(), grants.end()}; }
+  void put(const GrantKey& key, const Grant& grant) override { grants[key] = grant; }
+  void remove(const GrantKey& key) override { grants.erase(key); }
+  std::map<GrantKey, Grant> grants;
+};
+
+// SplitMix64 from a fixed seed.
+class ScriptedRandom final : public crypto::Random {
+ public:
+  void fill(Bytes bytes) noexcept override {
+    for (std::byte& byte : bytes) {
+      std::uint64_t z = state_ += 0x9E37'79B9'7F4A'7C15;
+      z = (z ^ (z >> 30)) * 0xBF58'476D'1CE4'E5B9;
+      byte = std::byte((z ^ (z >> 27)) >> 56);
+    }
+  }
+
+ private:
+  std::uint64_t state_ = 0;
+};
+
+class PortalWorld {
+ public:
+  // Tokens "alice" and "robot" of clients, "lab" and "away" of gateways, "relay". Monday 12:00.
+  explicit PortalWorld(policy::Document document = policy::document({policy::policy({0}, {0, 3})}));
+
+  // Connects as the device of that name; the first word of the name up to a dot is the external_id: "alice.2" is a
+  // second connection of it. Returns the status: 101 is a connection.
+  unsigned connect(Role role, const std::string& name, const std::string& token, const std::string& key = "",
+                   const std::string& agent = "");
+  void join(const std::string& name);
+  // Connected and joined, what it was told is forgotten.
+  void client(const std::string& name = "alice", const std::string& token = "alice", const std::string& key = "",
+              const std::string& agent = "");
+  void gateway(const std::string& name = "gw1", const std::string& token = "lab", const std::string& key = "",
+               const std::string& agent = "");
+  void relay(const std::string& name = "r1", const std::string& secret = "s1",
+             const std::string& address = "203.0.113.1");
+  void close(const std::string& name);
+  void send(const std::string& name, const std::string& frame);
+  void say(const std::string& name, const std::string& event, const nlohmann::json& payload);
+  void ask(const std::string& client, const std::string& resource, std::vector<std::string> connected = {});
+  // The gateway agrees to the last flow that it was asked for.
+  void agree(const std::string& gateway);
+  void pass(Duration time);
+  void set(policy::Document document);
+  void restart();
+
+  // Everything since the last call.
+  [[nodiscard]] std::vector<std::string> lines();
+  [[nodiscard]] std::uint64_t count(PortalCounter counter) const { return plane->counters().get(counter); }
+  [[nodiscard]] const nlohmann::json& last(const std::string& name) { return last_[name]; }
+
+  static constexpr UnixTime kStart = policy::at(0, 12);
+  MapStore store;
+  MapGrants grants;
+  ScriptedRandom random;
+  Now now{Instant(std::chrono::hours(1)), kStart};
+  std::shared_ptr<const policy::Document> document;
+  std::unique_ptr<ControlPlane> plane;
+
+ private:
+  void drain();
+  [[nodiscard]] std::string describe(const std::string& name, const nlohmann::json& frame);
+  [[nodiscard]] std::string name_of_id(const std::string& id) const;
+  [[nodiscard]] std::string id_text(const std::string& name) const;
+
+  std::map<std::string, ConnectionId> connections_;
+  std::map<ConnectionId, std::string> names_;
+  std::map<std::string, Role> roles_;
+  std::map<std::string, std::string> relay_secrets_;
+  std::map<std::string, nlohmann::json> last_;
+  std::map<std::string, std::string> refs_;
+  std::vector<std::string> lines_;
+  std::uint64_t next_connection_ = 1;
+};
+
+using Lines = std::vector<std::string>;
+
+}  // namespace fireline::portal
