@@ -41,6 +41,12 @@ CapabilitySets read_capabilities() noexcept {
 
 }  // namespace
 
+std::optional<std::string> missing_network_admin() {
+  if (has_capability(CAP_NET_ADMIN)) return std::nullopt;
+  return "this program configures interfaces and routes: run it as root, or give it the capability CAP_NET_ADMIN "
+         "(AmbientCapabilities=CAP_NET_ADMIN in a systemd unit, --cap-add NET_ADMIN for a container)";
+}
+
 std::optional<std::string> raise_descriptor_limit(std::uint64_t wanted) {
   rlimit limit{};
   if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return std::string("cannot read the limit of open files");

@@ -9,6 +9,9 @@
 
 namespace fireline::platform {
 
+// Asked before anything else is tried: a sentence when the calling thread lacks CAP_NET_ADMIN. Root in a container may.
+[[nodiscard]] std::optional<std::string> missing_network_admin();
+
 // Raises the soft limit of descriptors, and the hard one where that is allowed, to at least `wanted`.
 // A sentence when fewer are there in the end.
 [[nodiscard]] std::optional<std::string> raise_descriptor_limit(std::uint64_t wanted);

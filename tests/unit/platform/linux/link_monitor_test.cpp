@@ -1,12 +1,9 @@
 #include "platform/linux/link_monitor.h"
 
-#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <linux/if_tun.h>
-#include <poll.h>
 
-#include "tests/unit/io/network_namespace.h"
+#include "tests/unit/platform/linux/host_commands.h"
 
 namespace fireline::platform {
 namespace {
@@ -17,16 +14,6 @@ using ::testing::IsEmpty;
 
 constexpr const char* kName = "fltest0";
 
-// The interface lives as long as its descriptor.
-FileDescriptor make_tun(const char* name) {
-  FileDescriptor tun(::open("/dev/net/tun", O_RDWR | O_CLOEXEC));
-  EXPECT_TRUE(tun) << std::strerror(errno);
-  ifreq request = io::interface_request(name);
-  request.ifr_flags = IFF_TUN | IFF_NO_PI;
-  EXPECT_EQ(::ioctl(tun.get(), TUNSETIFF, &request), 0) << std::strerror(errno);
-  return tun;
-}
-
 void set_mtu(const char* name, int mtu) {
   const FileDescriptor control(::socket(AF_INET, SOCK_DGRAM, 0));
   ifreq request = io::interface_request(name);
@@ -34,16 +21,10 @@ void set_mtu(const char* name, int mtu) {
   ASSERT_EQ(::ioctl(control.get(), SIOCSIFMTU, &request), 0) << std::strerror(errno);
 }
 
-// Readable within the patience of a failing test.
-bool is_readable(const LinkMonitor& monitor) {
-  pollfd waiting{.fd = monitor.fd(), .events = POLLIN, .revents = 0};
-  return ::poll(&waiting, 1, 5000) == 1;
-}
-
 // Events from now until `last` was among them.
 std::vector<LinkEvent> events_until(LinkMonitor& monitor, LinkEvent last) {
   std::vector<LinkEvent> all;
-  while (std::ranges::find(all, last) == all.end() && is_readable(monitor)) {
+  while (std::ranges::find(all, last) == all.end() && becomes_readable(monitor.fd())) {
     const auto events = monitor.drain();
     EXPECT_TRUE(events);
     if (!events) break;

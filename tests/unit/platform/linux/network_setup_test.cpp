@@ -67,6 +67,52 @@ TEST(NetworkSetup, MakesWhatAGatewayNeedsAndLeavesNothingBehind) {
   });
 }
 
+//   client  100.64.0.5 ── tun-firezone  GATEWAY  uplink ── 198.51.100.2  server, without a way back to 100.64.0.0/11
+struct Neighbours {
+  std::string client = "flc" + std::to_string(::getpid());
+  std::string server = "fls" + std::to_string(::getpid());
+
+  // The name of the outer interface is none of e* and w*.
+  Neighbours() {
+    run("ip netns add " + client + " && ip netns add " + server);
+    run("ip link add tun-firezone type veth peer name c0 netns " + client);
+    run("ip link add uplink type veth peer name s0 netns " + server);
+    run("ip link set tun-firezone up && ip address add 100.64.0.1/32 dev tun-firezone && "
+        "ip -6 address add fd00:2021:1111::1/128 dev tun-firezone nodad && ip route add 100.64.0.0/11 dev tun-firezone "
+        "&& "
+        "ip -6 route add fd00:2021:1111::/107 dev tun-firezone");
+    run("ip link set uplink up && ip address add 198.51.100.1/24 dev uplink && "
+        "ip -6 address add 2001:db8::1/64 dev uplink nodad");
+    const std::string in_client = "ip -n " + client + " ";
+    run(in_client + "link set c0 up && " + in_client + "address add 100.64.0.5/32 dev c0 && " + in_client +
+        "-6 address add fd00:2021:1111::5/128 dev c0 nodad && " + in_client + "route add 100.64.0.1/32 dev c0 && " +
+        in_client + "route add default via 100.64.0.1 && " + in_client +
+        "-6 route add fd00:2021:1111::1/128 dev c0 && " + in_client + "-6 route add default via fd00:2021:1111::1");
+    const std::string in_server = "ip -n " + server + " ";
+    run(in_server + "link set s0 up && " + in_server + "address add 198.51.100.2/24 dev s0 && " + in_server +
+        "-6 address add 2001:db8::2/64 dev s0 nodad");
+  }
+  ~Neighbours() { run("ip netns del " + client + "; ip netns del " + server); }
+  bool reaches(const std::string& address) const {
+    const std::string ping = "ip netns exec " + client + " ping -n -c 3 -i 0.2 -W 0.3 " + address;
+    return output_of(ping).find("bytes from") != std::string::npos;
+  }
+};
+
+TEST(NetworkSetup, ClientsReachWhatIsBehindTheGatewayAndNotWithoutIt) {
+  io::in_network_namespace([] {
+    const Host host;
+    const Neighbours neighbours;
+    EXPECT_FALSE(neighbours.reaches("198.51.100.2"));
+    ASSERT_TRUE(set_up_network(host.setup));
+    EXPECT_TRUE(neighbours.reaches("198.51.100.2"));
+    EXPECT_TRUE(neighbours.reaches("2001:db8::2"));
+    ASSERT_TRUE(tear_down_network(host.setup));
+    EXPECT_FALSE(neighbours.reaches("198.51.100.2"));
+    EXPECT_FALSE(neighbours.reaches("2001:db8::2"));
+  });
+}
+
 TEST(NetworkSetup, WhatTheOperatorHadSetStays) {
   io::in_network_namespace([] {
     const Host host;

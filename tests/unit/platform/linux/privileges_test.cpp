@@ -3,9 +3,12 @@
 #include <gtest/gtest.h>
 #include <linux/capability.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <fstream>
+#include <optional>
 #include <string>
 #include <thread>
 
@@ -83,6 +86,20 @@ TEST(DropPrivileges, WhatIsKeptIsAllThatIsLeft) {
       EXPECT_FALSE(has_capability(CAP_NET_RAW)) << row.sentence;
     }).join();
   }
+}
+
+TEST(NetworkAdmin, IsMissingWithoutTheCapabilityWhoeverTheUserIs) {
+  if (::geteuid() != 0) GTEST_SKIP() << "nothing to give up (run as root)";
+  std::optional<std::string> before;
+  std::optional<std::string> after;
+  std::thread([&] {
+    before = missing_network_admin();
+    // This thread alone, which ends here.
+    if (::syscall(SYS_setresuid, 65534, 65534, 65534) == 0) after = missing_network_admin();
+  }).join();
+  EXPECT_FALSE(before) << *before;
+  ASSERT_TRUE(after);
+  EXPECT_NE(after->find("CAP_NET_ADMIN"), std::string::npos);
 }
 
 }  // namespace
