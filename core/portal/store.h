@@ -16,6 +16,7 @@
 #include "core/base/result.h"
 #include "core/base/uuid.h"
 #include "core/crypto/keys.h"
+#include "core/crypto/random.h"
 #include "core/portal/common_messages.h"
 
 namespace fireline::portal {
@@ -67,6 +68,9 @@ enum class TokenKind : std::uint8_t { client, gateway, relay };
 // constant time: who does not know the token cannot choose its hash.
 using TokenHash = std::array<std::byte, 32>;
 [[nodiscard]] TokenHash token_hash(std::string_view token) noexcept;
+// "flc_", "flg_" or "flr_" and 32 random bytes as base64url: the kind is for people, nobody reads it from the text. The
+// caller shows it once and wipes it.
+[[nodiscard]] std::string make_token(TokenKind kind, crypto::Random& random);
 
 struct Token {
   Uuid id;
