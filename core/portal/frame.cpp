@@ -59,6 +59,9 @@ Result<ServerFrame, FrameError> read_disconnect(const Envelope& envelope) {
 }
 
 std::string quoted(std::string_view text) {
+#ifdef FIRELINE_PLANTED_BUG
+  return "\"" + std::string(text) + "\"";
+#endif
   return nlohmann::json(text).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
 }
 

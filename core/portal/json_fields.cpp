@@ -133,7 +133,12 @@ crypto::Key JsonFields::secret_key(std::string_view key) noexcept {
 std::int64_t JsonFields::timestamp(std::string_view key) noexcept {
   const auto value = find(key);
   std::int64_t seconds = 0;
-  if (value && value->get(seconds) == SUCCESS && seconds >= 0) return seconds;
+#ifdef FIRELINE_PLANTED_BUG
+  constexpr std::int64_t kFirst = INT64_MIN;
+#else
+  constexpr std::int64_t kFirst = 0;
+#endif
+  if (value && value->get(seconds) == SUCCESS && seconds >= kFirst) return seconds;
   fail();
   return 0;
 }
