@@ -84,8 +84,10 @@ inline portal::FlowCreated flow(const Uuid& resource, std::uint8_t gateway, std:
   message.gateway_ipv4 = ip(gateway_ip4(gateway));
   message.gateway_ipv6 = ip(gateway_ip6(gateway));
   message.preshared_key = crypto::seeded_key(50);
-  message.client_ice = {.username = "llqe", .password = "jio6xwffz6i3ixgub3h4n5"};
-  message.gateway_ice = {.username = "nk46", .password = "yiuijlligg2km2kweghata"};
+  // Each connection has its own, by which its checks are told apart.
+  const std::string number = std::to_string(gateway);
+  message.client_ice = {.username = "llqe" + number, .password = "jio6xwffz6i3ixgub3h4n5" + number};
+  message.gateway_ice = {.username = "nk46" + number, .password = "yiuijlligg2km2kweghata" + number};
   return message;
 }
 inline portal::FlowCreationFailed failure(const Uuid& resource, portal::FlowFailure reason) {
