@@ -21,10 +21,6 @@ std::string device_of(const std::string& name) {
 
 }  // namespace
 
-TokenHash token_hash(std::string_view token) noexcept {
-  return crypto::sha256({std::as_bytes(std::span(token))});
-}
-
 Result<Device, StoreError> MapStore::register_device(const DeviceKey& key, std::string_view name, Timestamp now) {
   if (broken) return err(StoreError::unavailable);
   const auto [place, fresh] = devices.try_emplace(key.external_id);

@@ -1,0 +1,235 @@
+#include "tools/portal/store.h"
+
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <array>
+#include <csignal>
+#include <fstream>
+#include <set>
+
+#include "core/portal/address_pool.h"
+#include "tests/unit/core/crypto/seeded_random.h"
+#include "tests/unit/io/temporary_directory.h"
+
+namespace fireline::portal_tool {
+namespace {
+
+using portal::DeviceKey;
+using portal::DeviceKind;
+using portal::TokenKind;
+
+constexpr portal::Timestamp kNoon = 1'800'000'000;
+
+Uuid id_of(std::uint8_t number) {
+  Uuid id;
+  id.bytes[15] = number;
+  return id;
+}
+
+DeviceKey key_of(std::string external_id, DeviceKind kind = DeviceKind::client, std::uint8_t owner = 2) {
+  return {.account = id_of(1), .kind = kind, .owner = id_of(owner), .external_id = std::move(external_id)};
+}
+
+class SqliteStoreTest : public testing::Test {
+ protected:
+  std::unique_ptr<SqliteStore> open() {
+    auto store = SqliteStore::open(path_, random_);
+    if (store) return std::move(*store);
+    ADD_FAILURE() << store.error();
+    return nullptr;
+  }
+
+  io::TemporaryDirectory directory_;
+  std::string path_ = directory_.path() + "/portal.db";
+  crypto::SeededRandom random_{1};
+};
+
+TEST_F(SqliteStoreTest, ADeviceComesBackAsTheSameOne) {
+  const auto first = open()->register_device(key_of("a"), "alice's", kNoon);
+  ASSERT_TRUE(first.has_value());
+  EXPECT_TRUE(portal::pool_offset(first->ipv4).has_value());
+  EXPECT_TRUE(portal::pool_offset(first->ipv6).has_value());
+  EXPECT_FALSE(first->psk_base.is_zero());
+
+  const auto again = open()->register_device(key_of("a"), "renamed", kNoon + 7200);
+  ASSERT_TRUE(again.has_value());
+  EXPECT_EQ(again->id, first->id);
+  EXPECT_EQ(again->ipv4, first->ipv4);
+  EXPECT_EQ(again->ipv6, first->ipv6);
+  EXPECT_EQ(again->psk_base, first->psk_base);
+  EXPECT_EQ(again->created, kNoon);
+  EXPECT_EQ(again->last_seen, kNoon + 7200);
+  EXPECT_EQ(again->name, "alice's") << "a client keeps its first name";
+}
+
+TEST_F(SqliteStoreTest, AGatewayTakesItsLatestName) {
+  const auto store = open();
+  const DeviceKey key = key_of("g", DeviceKind::gateway);
+  ASSERT_TRUE(store->register_device(key, "one", kNoon).has_value());
+  EXPECT_EQ(store->register_device(key, "two", kNoon)->name, "two");
+  EXPECT_EQ(open()->register_device(key, "two", kNoon)->name, "two");
+}
+
+TEST_F(SqliteStoreTest, EachPartOfTheKeyMakesAnotherDevice) {
+  const auto store = open();
+  DeviceKey other_account = key_of("a");
+  other_account.account = id_of(9);
+  std::set<Uuid> ids;
+  std::set<IpAddress> addresses;
+  const DeviceKey keys[] = {key_of("a"),
+                            key_of("b"),
+                            key_of("a", DeviceKind::gateway),
+                            key_of("a", DeviceKind::client, 3),
+                            other_account,
+                            key_of(std::string("a\0b", 3))};
+  for (const DeviceKey& key : keys) {
+    const auto device = store->register_device(key, "", kNoon);
+    ASSERT_TRUE(device.has_value());
+    ids.insert(device->id);
+    addresses.insert(device->ipv4);
+    addresses.insert(device->ipv6);
+  }
+  EXPECT_EQ(ids.size(), std::size(keys));
+  EXPECT_EQ(addresses.size(), 2 * std::size(keys));
+}
+
+// The same random bytes each time: every address it draws is taken.
+class StuckRandom final : public crypto::Random {
+ public:
+  void fill(Bytes bytes) noexcept override {
+    for (std::byte& byte : bytes) byte = std::byte{0x01};
+    if (bytes.size() >= 16) bytes[0] = static_cast<std::byte>(++count_);
+  }
+
+ private:
+  std::uint8_t count_ = 0;
+};
+
+TEST_F(SqliteStoreTest, ATakenAddressIsNotGivenAgain) {
+  StuckRandom stuck;
+  const auto store = SqliteStore::open(path_, stuck);
+  ASSERT_TRUE(store.has_value());
+  const auto a = (*store)->register_device(key_of("a"), "", kNoon);
+  const auto b = (*store)->register_device(key_of("b"), "", kNoon);
+  ASSERT_TRUE(a.has_value());
+  ASSERT_TRUE(b.has_value());
+  EXPECT_EQ(*portal::pool_offset(b->ipv4), *portal::pool_offset(a->ipv4) + 1);
+  EXPECT_EQ(*portal::pool_offset(b->ipv6), *portal::pool_offset(a->ipv6) + 1);
+}
+
+TEST_F(SqliteStoreTest, ATokenIsFoundByItsHashAndItsTextIsNotInTheFile) {
+  std::string text;
+  {
+    const auto store = open();
+    const auto made = store->create_token(TokenKind::gateway, id_of(5), "lab", kNoon, kNoon + 60);
+    ASSERT_TRUE(made.has_value());
+    text = made->text;
+    const auto found = store->find_token(portal::token_hash(text));
+    ASSERT_TRUE(found.has_value() && found->has_value());
+    EXPECT_EQ((*found)->id, made->token.id);
+    EXPECT_EQ((*found)->kind, TokenKind::gateway);
+    EXPECT_EQ((*found)->owner, id_of(5));
+    EXPECT_EQ((*found)->owner_name, "lab");
+    EXPECT_EQ((*found)->expires, kNoon + 60);
+    EXPECT_FALSE((*found)->last_used.has_value());
+    EXPECT_TRUE((*store->token(made->token.id)).has_value());
+    EXPECT_FALSE((*store->find_token(portal::token_hash("flg_other"))).has_value());
+  }
+  std::ifstream file(path_, std::ios::binary);
+  const std::string bytes{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+  EXPECT_EQ(bytes.find(text.substr(4)), std::string::npos);
+}
+
+TEST_F(SqliteStoreTest, TokensAreListedUsedAndRevokedOnce) {
+  const auto store = open();
+  const auto a = store->create_token(TokenKind::client, id_of(5), "alice", kNoon, std::nullopt);
+  const auto b = store->create_token(TokenKind::relay, {}, "", kNoon, std::nullopt);
+  ASSERT_TRUE(a.has_value());
+  ASSERT_TRUE(b.has_value());
+  ASSERT_TRUE(store->token_used(a->token.id, kNoon + 119).has_value());
+  EXPECT_EQ(store->revoke_token(b->token.id, kNoon + 1), true);
+  EXPECT_EQ(store->revoke_token(b->token.id, kNoon + 2), false);
+  EXPECT_EQ(store->revoke_token(id_of(77), kNoon), false);
+  const auto tokens = store->tokens();
+  ASSERT_TRUE(tokens.has_value());
+  ASSERT_EQ(tokens->size(), 2U);
+  EXPECT_EQ((*tokens)[0].last_used, kNoon + 60) << "to the minute";
+  EXPECT_TRUE((*tokens)[0].valid(kNoon));
+  EXPECT_EQ((*tokens)[1].revoked, kNoon + 1);
+}
+
+TEST_F(SqliteStoreTest, ItSeesThatSomebodyElseWrote) {
+  const auto portal = open();
+  const auto command = open();
+  const auto made = command->create_token(TokenKind::client, id_of(5), "alice", kNoon, std::nullopt);
+  ASSERT_TRUE(made.has_value());
+  EXPECT_TRUE(portal->changed_elsewhere());
+  EXPECT_FALSE(portal->changed_elsewhere());
+  ASSERT_TRUE(portal->token_used(made->token.id, kNoon).has_value());
+  EXPECT_FALSE(portal->changed_elsewhere()) << "its own writing";
+  EXPECT_EQ(command->revoke_token(made->token.id, kNoon), true);
+  EXPECT_TRUE(portal->changed_elsewhere());
+}
+
+TEST_F(SqliteStoreTest, NobodyElseMayReadTheFiles) {
+  const auto store = open();
+  ASSERT_TRUE(store->register_device(key_of("a"), "", kNoon).has_value());
+  for (const char* end : {"", "-wal", "-shm"}) {
+    struct stat status{};
+    ASSERT_EQ(::stat((path_ + end).c_str(), &status), 0) << end;
+    EXPECT_EQ(status.st_mode & 07777U, 0600U) << end;
+  }
+}
+
+TEST_F(SqliteStoreTest, WhatCannotBeUsedIsSaidInASentence) {
+  std::ofstream(path_) << std::string(4096, 'x');
+  const auto garbage = SqliteStore::open(path_, random_);
+  ASSERT_FALSE(garbage.has_value());
+  EXPECT_NE(garbage.error().find("cannot use"), std::string::npos) << garbage.error();
+  const auto missing = SqliteStore::open(directory_.path() + "/none/portal.db", random_);
+  ASSERT_FALSE(missing.has_value());
+  EXPECT_NE(missing.error().find("No such file"), std::string::npos) << missing.error();
+}
+
+// A process that says each device it was given, and is killed in the middle: all that it said is there.
+TEST_F(SqliteStoreTest, AKilledProcessLosesNothingThatItSaid) {
+  std::array<int, 2> pipe{};
+  ASSERT_EQ(::pipe(pipe.data()), 0);
+  const pid_t child = ::fork();
+  ASSERT_GE(child, 0);
+  if (child == 0) {
+    crypto::SeededRandom random(2);
+    auto store = SqliteStore::open(path_, random);
+    for (int i = 0; store && i < 100'000; ++i) {
+      const auto device = (*store)->register_device(key_of(std::to_string(i)), "", kNoon);
+      if (!device || ::write(pipe[1], device->id.bytes.data(), 16) != 16) break;
+    }
+    ::_exit(1);
+  }
+  ::close(pipe[1]);
+  constexpr int kBeforeTheKill = 40;
+  std::vector<Uuid> said;
+  Uuid id;
+  while (::read(pipe[0], id.bytes.data(), 16) == 16) {
+    said.push_back(id);
+    if (said.size() == kBeforeTheKill) ::kill(child, SIGKILL);
+  }
+  ::close(pipe[0]);
+  int status = 0;
+  ASSERT_EQ(::waitpid(child, &status, 0), child);
+  ASSERT_TRUE(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+  ASSERT_GE(said.size(), std::size_t{kBeforeTheKill});
+
+  const auto store = open();
+  for (std::size_t i = 0; i < said.size(); ++i) {
+    const auto device = store->register_device(key_of(std::to_string(i)), "", kNoon);
+    ASSERT_TRUE(device.has_value());
+    EXPECT_EQ(device->id, said[i]) << i;
+  }
+}
+
+}  // namespace
+}  // namespace fireline::portal_tool

@@ -1,0 +1,63 @@
+// The portal's memory on SQLite: one file, mode 0600, in WAL with synchronous=FULL: what a function returned is on the
+// disk. Token subcommands may have the same file open at the same time.
+// Lifetime: closes its file when dropped. Threads: the one that opened it. Errors: portal::StoreError for what is
+// temporary; open() says in a sentence why a file cannot be used. Limits: core/portal/store.h.
+#pragma once
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/base/result.h"
+#include "core/crypto/random.h"
+#include "core/portal/store.h"
+
+struct sqlite3;
+
+namespace fireline::portal_tool {
+
+struct NewToken {
+  portal::Token token;
+  std::string text;  // to be shown once, then wiped
+};
+
+class SqliteStore final : public portal::Store {
+ public:
+  // Makes file and tables when they are missing.
+  [[nodiscard]] static Result<std::unique_ptr<SqliteStore>, std::string> open(const std::string& path,
+                                                                              crypto::Random& random);
+  SqliteStore(const SqliteStore&) = delete;
+  SqliteStore& operator=(const SqliteStore&) = delete;
+  ~SqliteStore() override;
+
+  Result<portal::Device, portal::StoreError> register_device(const portal::DeviceKey& key, std::string_view name,
+                                                             portal::Timestamp now) override;
+  Result<std::optional<portal::Token>, portal::StoreError> find_token(const portal::TokenHash& hash) override;
+  Result<std::optional<portal::Token>, portal::StoreError> token(const Uuid& id) override;
+  Result<void, portal::StoreError> token_used(const Uuid& id, portal::Timestamp now) override;
+  bool changed_elsewhere() override;
+
+  [[nodiscard]] Result<NewToken, portal::StoreError> create_token(portal::TokenKind kind, const Uuid& owner,
+                                                                  std::string_view owner_name, portal::Timestamp now,
+                                                                  std::optional<portal::Timestamp> expires);
+  // In the order of their creation.
+  [[nodiscard]] Result<std::vector<portal::Token>, portal::StoreError> tokens();
+  // False: there is no such token, or it was revoked before.
+  [[nodiscard]] Result<bool, portal::StoreError> revoke_token(const Uuid& id, portal::Timestamp now);
+
+ private:
+  SqliteStore(sqlite3* database, crypto::Random& random) : database_(database), random_(random) {}
+  [[nodiscard]] std::optional<portal::Device> find_device(const portal::DeviceKey& key, bool& failed);
+  [[nodiscard]] Result<portal::Device, portal::StoreError> make_device(const portal::DeviceKey& key,
+                                                                       std::string_view name, portal::Timestamp now);
+  [[nodiscard]] std::optional<std::int64_t> count(const char* sql);
+  [[nodiscard]] std::int64_t data_version();
+
+  sqlite3* database_;
+  crypto::Random& random_;
+  std::int64_t seen_version_ = 0;
+};
+
+}  // namespace fireline::portal_tool
