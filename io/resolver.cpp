@@ -1,0 +1,259 @@
+#include "io/resolver.h"
+
+#include <netdb.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <array>
+#include <cctype>
+#include <cerrno>
+#include <charconv>
+#include <csignal>
+#include <cstring>
+#include <fstream>
+#include <iterator>
+#include <ranges>
+#include <thread>
+
+#include "core/crypto/random.h"
+#include "core/dns/address_query.h"
+#include "io/file_descriptor.h"
+#include "io/loop_mailbox.h"
+#include "io/socket_address.h"
+
+namespace fireline::io {
+namespace {
+
+void sort_and_limit(std::vector<IpAddress>& addresses) {
+  std::ranges::stable_sort(addresses, {}, [](const IpAddress& address) { return !address.is_v4(); });
+  std::vector<IpAddress> once;
+  for (const IpAddress& address : addresses) {
+    if (once.size() < kDnsAddressesMax && std::ranges::find(once, address) == once.end()) once.push_back(address);
+  }
+  addresses = std::move(once);
+}
+
+std::vector<IpAddress> ask_system(const std::string& host) {
+  addrinfo hints{};
+  hints.ai_socktype = SOCK_STREAM;
+  addrinfo* found = nullptr;
+  std::vector<IpAddress> addresses;
+  if (::getaddrinfo(host.c_str(), nullptr, &hints, &found) != 0) return addresses;
+  for (const addrinfo* entry = found; entry != nullptr; entry = entry->ai_next) {
+    SocketAddress address;
+    if (entry->ai_addrlen > sizeof(address.storage)) continue;
+    std::memcpy(&address.storage, entry->ai_addr, entry->ai_addrlen);
+    const Family family = entry->ai_family == AF_INET ? Family::v4 : Family::v6;
+    if (const auto endpoint = to_endpoint(address.storage, entry->ai_addrlen, family)) {
+      addresses.push_back(endpoint->address);
+    }
+  }
+  ::freeaddrinfo(found);
+  sort_and_limit(addresses);
+  return addresses;
+}
+
+std::string_view next_word(std::string_view& line) {
+  const auto begin = std::min(line.find_first_not_of(" \t\r"), line.size());
+  line.remove_prefix(begin);
+  const auto word = line.substr(0, line.find_first_of(" \t\r"));
+  line.remove_prefix(word.size());
+  return word;
+}
+
+// visit(line) for each line, without what stands behind one of `comments`.
+template <class Visit>
+void for_each_line(std::string_view text, std::string_view comments, Visit visit) {
+  while (!text.empty()) {
+    const auto line = text.substr(0, text.find('\n'));
+    text.remove_prefix(std::min(line.size() + 1, text.size()));
+    visit(line.substr(0, line.find_first_of(comments)));
+  }
+}
+
+bool same_name(std::string_view a, std::string_view b) {
+  return std::ranges::equal(a, b, [](unsigned char x, unsigned char y) { return std::tolower(x) == std::tolower(y); });
+}
+
+// One question to one server: a socket of its own, connected, so that no other address can answer.
+struct Query {
+  FileDescriptor socket;
+  std::uint16_t id = 0;
+  Family family = Family::v4;
+  EventLoop::Id watch = EventLoop::Id::none;
+};
+
+}  // namespace
+
+class Resolver::Impl {
+ public:
+  explicit Impl(EventLoop& loop) : loop_(loop) {}
+  ~Impl() { cancel(); }
+  Impl(const Impl&) = delete;
+  Impl& operator=(const Impl&) = delete;
+
+  void resolve_system(const std::string& host, Callback callback);
+  void resolve_direct(const DirectQuestion& question, Callback callback);
+  void cancel();
+
+ private:
+  void answer_later(std::vector<IpAddress> addresses);
+  void ask(const Endpoint& server, Family family, std::optional<std::uint32_t> mark);
+  void on_readable(Query& query);
+  void finish();
+
+  EventLoop& loop_;
+  Callback callback_;
+  std::string host_;
+  std::vector<IpAddress> found_;
+  std::vector<std::unique_ptr<Query>> queries_;
+  std::size_t unanswered_ = 0;
+  EventLoop::Id timer_ = EventLoop::Id::none;
+  crypto::SystemRandom random_;
+  std::unique_ptr<LoopMailbox> mailbox_;  // of the system's answer
+};
+
+void Resolver::Impl::cancel() {
+  callback_ = nullptr;
+  loop_.cancel(timer_);
+  timer_ = EventLoop::Id::none;
+  for (const auto& query : queries_) loop_.unwatch(query->watch);
+  queries_.clear();
+  found_.clear();
+  unanswered_ = 0;
+  mailbox_.reset();
+}
+
+void Resolver::Impl::answer_later(std::vector<IpAddress> addresses) {
+  found_ = std::move(addresses);
+  timer_ = loop_.at(loop_.now().boot, [this] { finish(); });
+}
+
+void Resolver::Impl::resolve_system(const std::string& host, Callback callback) {
+  cancel();
+  callback_ = std::move(callback);
+  auto mailbox = LoopMailbox::make(loop_);
+  if (!mailbox) return answer_later({});
+  mailbox_ = std::move(*mailbox);
+  // Nobody waits for the thread: getaddrinfo cannot be ended, and what comes too late finds no mailbox.
+  sigset_t all;
+  sigset_t before;
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, &before);
+  std::thread([this, host, address = mailbox_->address()] {
+    auto addresses = ask_system(host);
+    address([this, addresses = std::move(addresses)]() mutable {
+      found_ = std::move(addresses);
+      finish();
+    });
+  }).detach();
+  pthread_sigmask(SIG_SETMASK, &before, nullptr);
+}
+
+void Resolver::Impl::resolve_direct(const DirectQuestion& question, Callback callback) {
+  cancel();
+  callback_ = std::move(callback);
+  host_ = question.host;
+  if (const auto literal = IpAddress::parse(host_)) return answer_later({*literal});
+  std::ifstream hosts(question.hosts_file);
+  auto known = addresses_in_hosts(std::string(std::istreambuf_iterator<char>(hosts), {}), host_);
+  if (!known.empty()) return answer_later(std::move(known));
+  for (const Endpoint& server : question.servers | std::views::take(kDnsServersMax)) {
+    ask(server, Family::v4, question.mark);
+    ask(server, Family::v6, question.mark);
+  }
+  if (unanswered_ == 0) return answer_later({});
+  timer_ = loop_.after(kDnsPatience, [this] { finish(); });
+}
+
+void Resolver::Impl::ask(const Endpoint& server, Family family, std::optional<std::uint32_t> mark) {
+  auto query = std::make_unique<Query>();
+  query->family = family;
+  random_.fill(std::as_writable_bytes(std::span(&query->id, 1)));
+  const auto message = dns::make_address_query(query->id, host_, family);
+  if (!message) return;
+  query->socket = FileDescriptor(
+      ::socket(server.address.is_v4() ? AF_INET : AF_INET6, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+  const int fd = query->socket.get();
+  if (fd < 0 || (mark && ::setsockopt(fd, SOL_SOCKET, SO_MARK, &*mark, sizeof *mark) != 0)) return;
+  const auto address = to_socket_address(server);
+  if (::connect(fd, address.get(), address.length) != 0) return;
+  if (::send(fd, message->data(), message->size(), 0) < 0) return;
+  query->watch = loop_.watch(fd, EPOLLIN, [this, raw = query.get()](EventLoop::Events) { on_readable(*raw); });
+  if (query->watch == EventLoop::Id::none) return;
+  queries_.push_back(std::move(query));
+  ++unanswered_;
+}
+
+void Resolver::Impl::on_readable(Query& query) {
+  std::array<std::byte, dns::kAnswerBytesMax> answer;
+  const auto bytes = ::recv(query.socket.get(), answer.data(), answer.size(), 0);
+  if (bytes < 0 && (errno == EAGAIN || errno == EINTR)) return;
+  if (bytes >= 0) {
+    const auto addresses = dns::parse_address_answer(std::span(answer).first(static_cast<std::size_t>(bytes)), query.id,
+                                                     host_, query.family);
+    // Somebody else's answer: the right one may still come.
+    if (!addresses && addresses.error() != dns::AnswerError::failed) return;
+    if (addresses) found_.insert(found_.end(), addresses->begin(), addresses->end());
+  }
+  loop_.unwatch(std::exchange(query.watch, EventLoop::Id::none));
+  if (--unanswered_ == 0) finish();
+}
+
+void Resolver::Impl::finish() {
+  auto callback = std::move(callback_);
+  auto found = std::move(found_);
+  sort_and_limit(found);
+  cancel();
+  if (callback) callback(std::move(found));
+}
+
+Resolver::Resolver(EventLoop& loop) : impl_(std::make_unique<Impl>(loop)) {}
+
+Resolver::~Resolver() = default;
+
+void Resolver::resolve_system(const std::string& host, Callback callback) {
+  impl_->resolve_system(host, std::move(callback));
+}
+
+void Resolver::resolve_direct(const DirectQuestion& question, Callback callback) {
+  impl_->resolve_direct(question, std::move(callback));
+}
+
+void Resolver::cancel() {
+  impl_->cancel();
+}
+
+std::vector<Endpoint> nameservers_in(std::string_view resolv_conf) {
+  std::vector<Endpoint> servers;
+  for_each_line(resolv_conf, "#;", [&servers](std::string_view line) {
+    if (next_word(line) != "nameserver" || servers.size() >= kDnsServersMax) return;
+    const auto word = next_word(line);
+    const auto zone = std::min(word.find('%'), word.size());
+    const auto address = IpAddress::parse(word.substr(0, zone));
+    if (!address) return;
+    Endpoint server{*address, 53, 0};
+    if (zone < word.size()) {
+      const auto digits = word.substr(zone + 1);
+      std::from_chars(digits.data(), digits.data() + digits.size(), server.scope);
+    }
+    servers.push_back(server);
+  });
+  return servers;
+}
+
+std::vector<IpAddress> addresses_in_hosts(std::string_view hosts_file, std::string_view host) {
+  std::vector<IpAddress> addresses;
+  for_each_line(hosts_file, "#", [&](std::string_view line) {
+    const auto address = IpAddress::parse(next_word(line));
+    if (!address) return;
+    for (auto name = next_word(line); !name.empty(); name = next_word(line)) {
+      if (same_name(name, host)) addresses.push_back(*address);
+    }
+  });
+  sort_and_limit(addresses);
+  return addresses;
+}
+
+}  // namespace fireline::io

@@ -1,0 +1,175 @@
+#include "io/resolver.h"
+
+#include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+
+#include <array>
+#include <fstream>
+#include <map>
+
+#include "core/base/wire.h"
+#include "io/socket_address.h"
+#include "tests/unit/io/scripted_server.h"
+#include "tests/unit/io/temporary_directory.h"
+
+namespace fireline::io {
+namespace {
+
+// A DNS server that answers by record type, as long as it is told to.
+class ScriptedNameserver {
+ public:
+  explicit ScriptedNameserver(EventLoop& loop) : loop_(loop) {
+    socket_ = FileDescriptor(::socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+    auto address = to_socket_address(*Endpoint::parse("127.0.0.1:0"));
+    EXPECT_EQ(::bind(socket_.get(), address.get(), address.length), 0);
+    EXPECT_EQ(::getsockname(socket_.get(), address.get(), &address.length), 0);
+    endpoint_ = *to_endpoint(address.storage, address.length, Family::v4);
+    watch_ = loop_.watch(socket_.get(), EPOLLIN, [this](EventLoop::Events) { answer(); });
+  }
+  ~ScriptedNameserver() { loop_.unwatch(watch_); }
+
+  [[nodiscard]] const Endpoint& endpoint() const noexcept { return endpoint_; }
+
+  std::map<Family, std::vector<IpAddress>> records;
+  std::uint8_t code = 0;       // RCODE
+  std::uint16_t id_error = 0;  // added to the id of a first, forged answer
+  bool silent = false;
+  int questions = 0;
+
+ private:
+  void answer() {
+    std::array<std::byte, 512> buffer{};
+    SocketAddress from;
+    from.length = sizeof from.storage;
+    const auto bytes = ::recvfrom(socket_.get(), buffer.data(), buffer.size(), 0, from.get(), &from.length);
+    if (bytes < 12) return;
+    ++questions;
+    if (silent) return;
+    const auto query = std::span(buffer).first(static_cast<std::size_t>(bytes));
+    const Family family = query[query.size() - 3] == std::byte{1} ? Family::v4 : Family::v6;
+    std::vector<std::byte> message(query.begin(), query.end());
+    message[2] = std::byte{0x81};
+    message[3] = std::byte{code};
+    message[7] = static_cast<std::byte>(records[family].size());
+    for (const IpAddress& address : records[family]) {
+      const auto data = address.bytes();
+      for (const unsigned byte : {0xc0u, 0x0cu, 0u, family == Family::v4 ? 1u : 28u, 0u, 1u, 0u, 0u, 0u, 60u, 0u,
+                                  static_cast<unsigned>(data.size())}) {
+        message.push_back(static_cast<std::byte>(byte));
+      }
+      message.insert(message.end(), data.begin(), data.end());
+    }
+    const auto send = [&] { ::sendto(socket_.get(), message.data(), message.size(), 0, from.get(), from.length); };
+    if (id_error != 0) {
+      const auto id = load_be16(message, 0);
+      store_be16(message, 0, static_cast<std::uint16_t>(id + id_error));
+      send();
+      store_be16(message, 0, id);
+    }
+    send();
+  }
+
+  EventLoop& loop_;
+  FileDescriptor socket_;
+  Endpoint endpoint_;
+  EventLoop::Id watch_ = EventLoop::Id::none;
+};
+
+class ResolverTest : public ::testing::Test {
+ protected:
+  std::vector<std::string> ask(const std::string& host, std::vector<Endpoint> servers) {
+    std::optional<std::vector<IpAddress>> answer;
+    resolver_.resolve_direct({.host = host, .servers = std::move(servers), .mark = {}, .hosts_file = hosts_},
+                             [&](std::vector<IpAddress> addresses) { answer = std::move(addresses); });
+    EXPECT_FALSE(answer) << "never before it returns";
+    EXPECT_TRUE(turn_until(*loop_, [&] { return answer.has_value(); }));
+    std::vector<std::string> texts;
+    for (const IpAddress& address : answer.value_or(std::vector<IpAddress>())) texts.push_back(address.to_string());
+    return texts;
+  }
+  using Texts = std::vector<std::string>;
+
+  TemporaryDirectory directory_;
+  std::string hosts_ = directory_.path() + "/hosts";
+  std::unique_ptr<EventLoop> loop_ = EventLoop::make().value();
+  ScriptedNameserver one_{*loop_};
+  ScriptedNameserver two_{*loop_};
+  Resolver resolver_{*loop_};
+};
+
+TEST_F(ResolverTest, AnswersOfAllServersAreMergedIpv4First) {
+  one_.records = {{Family::v4, {*IpAddress::parse("192.0.2.1"), *IpAddress::parse("192.0.2.2")}},
+                  {Family::v6, {*IpAddress::parse("2001:db8::1")}}};
+  two_.records = {{Family::v4, {*IpAddress::parse("192.0.2.2")}}, {Family::v6, {*IpAddress::parse("2001:db8::2")}}};
+  auto texts = ask("portal.test", {one_.endpoint(), two_.endpoint()});
+  ASSERT_EQ(texts.size(), 4u);
+  std::sort(texts.begin(), texts.end());
+  EXPECT_EQ(texts, (Texts{"192.0.2.1", "192.0.2.2", "2001:db8::1", "2001:db8::2"}));
+  texts = ask("portal.test", {one_.endpoint()});
+  EXPECT_TRUE(texts.back().starts_with("2001:")) << "IPv4 comes first";
+}
+
+TEST_F(ResolverTest, AForgedAnswerIsPassedOver) {
+  one_.records = {{Family::v4, {*IpAddress::parse("192.0.2.1")}}};
+  one_.id_error = 1;
+  EXPECT_EQ(ask("portal.test", {one_.endpoint()}), Texts{"192.0.2.1"});
+}
+
+TEST_F(ResolverTest, AnErrorIsAnEmptyAnswer) {
+  one_.code = 3;
+  EXPECT_EQ(ask("portal.test", {one_.endpoint()}), Texts{});
+  EXPECT_EQ(ask("portal.test", {}), Texts{}) << "no server at all";
+  EXPECT_EQ(ask("not a name..", {one_.endpoint()}), Texts{});
+}
+
+TEST_F(ResolverTest, ASilentServerKeepsNobodyFromTheOthersAnswer) {
+  one_.records = {{Family::v4, {*IpAddress::parse("192.0.2.1")}}};
+  two_.silent = true;
+  EXPECT_EQ(ask("portal.test", {two_.endpoint(), one_.endpoint()}), Texts{"192.0.2.1"});
+}
+
+TEST_F(ResolverTest, LiteralsAndTheHostsFileNeedNoServer) {
+  std::ofstream(hosts_)
+      << "# comment\n127.0.0.1 localhost\n192.0.2.9\tother Portal.Test # mine\n2001:db8::9 portal.test\n";
+  EXPECT_EQ(ask("192.0.2.7", {one_.endpoint()}), Texts{"192.0.2.7"});
+  EXPECT_EQ(ask("2001:db8::7", {one_.endpoint()}), Texts{"2001:db8::7"});
+  EXPECT_EQ(ask("portal.test", {one_.endpoint()}), (Texts{"192.0.2.9", "2001:db8::9"}));
+  EXPECT_EQ(one_.questions, 0);
+}
+
+TEST_F(ResolverTest, ANewQuestionEndsTheEarlierOneInSilence) {
+  one_.silent = true;
+  bool first = false;
+  resolver_.resolve_direct({.host = "a.test", .servers = {one_.endpoint()}, .mark = {}, .hosts_file = hosts_},
+                           [&](std::vector<IpAddress>) { first = true; });
+  EXPECT_EQ(ask("192.0.2.7", {}), Texts{"192.0.2.7"});
+  EXPECT_FALSE(first);
+}
+
+TEST_F(ResolverTest, TheSystemsResolverAnswersLater) {
+  std::optional<std::vector<IpAddress>> answer;
+  resolver_.resolve_system("localhost", [&](std::vector<IpAddress> addresses) { answer = std::move(addresses); });
+  EXPECT_FALSE(answer);
+  ASSERT_TRUE(turn_until(*loop_, [&] { return answer.has_value(); }));
+  EXPECT_FALSE(answer->empty());
+  resolver_.resolve_system("localhost", [&](std::vector<IpAddress>) { ADD_FAILURE() << "cancelled"; });
+  resolver_.cancel();
+}
+
+TEST(Nameservers, AreReadFromResolvConf) {
+  const auto servers = nameservers_in(
+      "# nameserver 192.0.2.1\nsearch x\nnameserver 192.0.2.2 ; mine\n"
+      "nameserver\tfe80::1%3\nnameserver nonsense\nnameserver 2001:db8::1");
+  ASSERT_EQ(servers.size(), 3u);
+  EXPECT_EQ(servers[0].to_string(), "192.0.2.2:53");
+  EXPECT_EQ(servers[1].to_string(), "[fe80::1%3]:53");
+  EXPECT_EQ(servers[2].to_string(), "[2001:db8::1]:53");
+  std::string many;
+  for (int i = 0; i < 100; ++i) many += "nameserver 192.0.2.1\n";
+  EXPECT_EQ(nameservers_in(many).size(), kDnsServersMax);
+}
+
+}  // namespace
+}  // namespace fireline::io
