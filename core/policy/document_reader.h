@@ -1,5 +1,5 @@
-// Reads the policy file: JSON with // and /* */ comments, at most kPolicyBytesMax. Format: docs/policy.md, for editors
-// docs/policy.schema.json. It is foreign text: everything is checked, and as many mistakes as possible are said at
+// Reads the policy file: JSON with // and /* */ comments, at most kPolicyBytesMax. Format: docs/policy.md.
+// It is foreign text: everything is checked, and as many mistakes as possible are said at
 // once. Threads: any. Errors: 1 to kPolicyErrorsMax, in the order of the file; a document with an error is not used at
 // all.
 #pragma once
