@@ -60,7 +60,12 @@ void FilterSet::merge(std::vector<Ports>& ranges, Ports more) {
 
 bool FilterSet::contains(const std::vector<Ports>& ranges, std::uint16_t port) noexcept {
   const auto range = std::ranges::lower_bound(ranges, port, {}, [](const Ports& ports) { return ports.last; });
+#ifdef FIRELINE_PLANTED_BUG
+  // A wrong bound on purpose: tools/fuzz shows that the fuzz target finds it.
+  return range != ranges.end() && range->first <= port + 1;
+#else
   return range != ranges.end() && range->first <= port;
+#endif
 }
 
 }  // namespace fireline::policy

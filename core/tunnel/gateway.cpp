@@ -16,6 +16,10 @@ Gateway::Gateway(node::NodeOptions options, const crypto::Key& private_key, Now 
 Gateway::~Gateway() = default;
 
 void Gateway::handle(Now now, const portal::PortalToGateway& message, packet::Output& output) {
+  // A message is about what there is at its time; and a client that loses its last grant is closed before it comes
+  // back.
+  state_->clients.expire(now.wall);
+  state_->finish(now, output);
   handle_message(*state_, now, message, output);
   state_->finish(now, output);
 }
