@@ -102,7 +102,6 @@ void PortalSession::pump() {
 }
 
 void PortalSession::act(portal::Resolve& wish) {
-  if (options_.url.address()) return take_addresses({*options_.url.address()});
   const auto servers = dns_servers();
   const auto take = [this](std::vector<IpAddress> addresses) { take_addresses(std::move(addresses)); };
   if (wish.first || servers.empty()) return resolver_.resolve_system(wish.host, take);
@@ -116,6 +115,8 @@ void PortalSession::take_addresses(std::vector<IpAddress> addresses) {
 }
 
 void PortalSession::act(portal::Connect& wish) {
+  // The channel asks for no resolution of an address.
+  if (const auto& literal = wish.url.portal().address()) addresses_ = {*literal};
   const std::string_view target = wish.url.target();
   client_->connect({.addresses = addresses_,
                     .port = wish.url.portal().port(),
