@@ -1,0 +1,16 @@
+// What a client answers on its status socket: "status" as JSON, "status text" for a person, "metrics" as Prometheus
+// text. Without secrets. Threads: the control thread's.
+#pragma once
+#include <string>
+#include <string_view>
+
+#include "core/portal/channel.h"
+#include "core/tunnel/client.h"
+#include "tools/tunnel/tunnel.h"
+
+namespace fireline::client {
+
+[[nodiscard]] std::string answer_status(std::string_view line, tunnel::Tunnel<tunnel::Client>& tunnel,
+                                        const portal::Channel& channel);
+
+}  // namespace fireline::client

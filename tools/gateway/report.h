@@ -1,0 +1,16 @@
+// What a gateway answers on its status socket: "status" as JSON, "status text" for a person, "metrics" as Prometheus
+// text. Without secrets. Threads: the control thread's.
+#pragma once
+#include <string>
+#include <string_view>
+
+#include "core/portal/channel.h"
+#include "core/tunnel/gateway.h"
+#include "tools/tunnel/tunnel.h"
+
+namespace fireline::gateway {
+
+[[nodiscard]] std::string answer_status(std::string_view line, tunnel::Tunnel<tunnel::Gateway>& tunnel,
+                                        const portal::Channel& channel);
+
+}  // namespace fireline::gateway
