@@ -14,7 +14,8 @@ Result<std::unique_ptr<FileWatch>, std::error_code> FileWatch::make(EventLoop& l
   const auto last_error = [] { return std::error_code(errno, std::system_category()); };
   FileDescriptor inotify(inotify_init1(IN_NONBLOCK | IN_CLOEXEC));
   if (!inotify) return err(last_error());
-  constexpr std::uint32_t kMask = IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO | IN_CREATE | IN_DELETE_SELF | IN_MOVE_SELF;
+  constexpr std::uint32_t kMask =
+      IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO | IN_CREATE | IN_CLOSE_WRITE | IN_DELETE_SELF | IN_MOVE_SELF;
   if (inotify_add_watch(inotify.get(), directory.c_str(), kMask) < 0) return err(last_error());
   std::unique_ptr<FileWatch> watch(new FileWatch(loop, std::move(inotify), std::move(is_in_place), std::move(gone)));
   watch->watch_ =

@@ -1,0 +1,152 @@
+#include "tools/portal/options.h"
+
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <array>
+#include <utility>
+
+#include "io/http.h"
+#include "tools/common/choice.h"
+
+namespace fireline::portal_tool {
+namespace {
+
+struct Words {
+  std::vector<std::string> listen;
+  std::string log_level = "info";
+  std::string log_format = "human";
+  std::string kind;
+  std::int64_t days = 0;
+  bool no_seccomp = false;
+};
+
+struct Commands {
+  CLI::App* status = nullptr;
+  CLI::App* check = nullptr;
+  CLI::App* create = nullptr;
+  CLI::App* list = nullptr;
+  CLI::App* revoke = nullptr;
+};
+
+constexpr std::array<Choice<LogLevel>, 5> kLevels{{{"debug", LogLevel::debug},
+                                                   {"info", LogLevel::info},
+                                                   {"warn", LogLevel::warning},
+                                                   {"error", LogLevel::error},
+                                                   {"off", LogLevel::silent}}};
+constexpr std::array<Choice<LogFormat>, 2> kFormats{{{"human", LogFormat::text}, {"json", LogFormat::json}}};
+constexpr std::array<Choice<portal::TokenKind>, 3> kKinds{{{"client", portal::TokenKind::client},
+                                                           {"gateway", portal::TokenKind::gateway},
+                                                           {"relay", portal::TokenKind::relay}}};
+
+void add_flags(CLI::App& app, Words& words, Options& options) {
+  app.add_option("--policy", options.policy, "Policy file: JSON with comments, see docs/policy.md")
+      ->envname("FIRELINE_PORTAL_POLICY");
+  app.add_option("--state", options.state, "Devices, addresses and tokens (/var/lib/fireline/portal.sqlite)")
+      ->envname("FIRELINE_PORTAL_STATE");
+  app.add_option("--listen", words.listen, "ADDRESS:PORT; repeat it (127.0.0.1:8081; with a certificate [::]:8081)")
+      ->delimiter(',')
+      ->envname("FIRELINE_PORTAL_LISTEN");
+  app.add_option("--tls-cert", options.tls_cert, "PEM certificate chain; read at start")
+      ->envname("FIRELINE_PORTAL_TLS_CERT");
+  app.add_option("--tls-key", options.tls_key, "PEM key of the certificate")->envname("FIRELINE_PORTAL_TLS_KEY");
+  app.add_flag("--insecure-plaintext", options.insecure_plaintext,
+               "Listen beyond loopback without TLS: tokens and keys cross the network readable")
+      ->envname("FIRELINE_PORTAL_INSECURE_PLAINTEXT");
+  app.add_option("--status-socket", options.status_socket, "Unix socket of status (/run/fireline/portal.sock)")
+      ->envname("FIRELINE_PORTAL_STATUS_SOCKET");
+  app.add_option("--log-level", words.log_level, "debug, info (default), warn, error or off")
+      ->envname("FIRELINE_PORTAL_LOG_LEVEL");
+  app.add_option("--log-format", words.log_format, "human (default) or json, one object per line")
+      ->envname("FIRELINE_PORTAL_LOG_FORMAT");
+  app.add_option("--log-file", options.log_file, "Append the log to this file instead of standard output")
+      ->envname("FIRELINE_PORTAL_LOG_FILE");
+  app.add_flag("--no-seccomp", words.no_seccomp, "Do without the filter of system calls: for debugging tools alone")
+      ->envname("FIRELINE_PORTAL_NO_SECCOMP");
+}
+
+Commands add_commands(CLI::App& app, Words& words, Options& options) {
+  app.require_subcommand(0, 1);
+  Commands commands;
+  commands.status = app.add_subcommand("status", "Ask the portal that runs here who is online")->fallthrough();
+  commands.status->add_flag("--json", options.json, "As JSON");
+  commands.status->add_flag("--metrics", options.metrics, "As Prometheus text");
+  commands.check = app.add_subcommand("check", "Read a policy file and say what is wrong with it");
+  commands.check->add_option("FILE", options.policy, "The file")->required();
+  CLI::App* const token = app.add_subcommand("token", "Make, list and revoke tokens")->fallthrough();
+  token->require_subcommand(1);
+  commands.create = token->add_subcommand("create", "Make a token; it is shown once")->fallthrough();
+  commands.create->add_option("KIND", words.kind, "client, gateway or relay")->required();
+  commands.create->add_option("OWNER", options.owner, "Name of the actor (client) or the site (gateway)");
+  commands.create->add_option("--days", words.days, "Days for which it is valid (default: for ever)")
+      ->check(CLI::Range(1, 36'500));
+  commands.list = token->add_subcommand("list", "All tokens, without their text")->fallthrough();
+  commands.revoke = token->add_subcommand("revoke", "End a token and its connections")->fallthrough();
+  commands.revoke->add_option("ID", options.token_id, "As token list shows it")->required();
+  return commands;
+}
+
+Command command_of(const Commands& commands) {
+  if (commands.status->parsed()) return Command::status;
+  if (commands.check->parsed()) return Command::check;
+  if (commands.create->parsed()) return Command::token_create;
+  if (commands.list->parsed()) return Command::token_list;
+  return commands.revoke->parsed() ? Command::token_revoke : Command::run;
+}
+
+// TLS beyond this host, or somebody says that it is wanted otherwise.
+std::optional<std::string> read_listen(const Words& words, Options& options) {
+  if (options.tls_cert.empty() != options.tls_key.empty()) return "--tls-cert and --tls-key need each other";
+  const bool tls = !options.tls_cert.empty();
+  for (const std::string& word : words.listen) {
+    const auto endpoint = Endpoint::parse(word);
+    if (!endpoint) {
+      return fmt::format("--listen cannot be \"{}\": use ADDRESS:PORT, for example 127.0.0.1:{}", word, kDefaultPort);
+    }
+    if (!tls && !options.insecure_plaintext && !io::is_loopback(endpoint->address)) {
+      return fmt::format(
+          "--listen {} would show tokens and keys to the network: give --tls-cert and --tls-key, use a loopback "
+          "address, or say --insecure-plaintext",
+          word);
+    }
+    options.listen.push_back(*endpoint);
+  }
+  if (options.listen.empty()) {
+    options.listen.push_back({.address = IpAddress::parse(tls ? "::" : "127.0.0.1").value(), .port = kDefaultPort});
+  }
+  return std::nullopt;
+}
+
+std::optional<std::string> read_words(const Words& words, Options& options) {
+  if (auto wrong = choose(kLevels, "--log-level", words.log_level, options.log_level)) return wrong;
+  if (auto wrong = choose(kFormats, "--log-format", words.log_format, options.log_format)) return wrong;
+  options.seccomp = !words.no_seccomp;
+  if (words.days != 0) options.valid_days = words.days;
+  if (options.command == Command::token_create) {
+    if (auto wrong = choose(kKinds, "KIND", words.kind, options.token_kind)) return wrong;
+    if (options.owner.empty() == (options.token_kind != portal::TokenKind::relay)) {
+      return options.owner.empty() ? "say whose token it is: the name of an actor (client) or of a site (gateway)"
+                                   : "a relay's token belongs to nobody: leave the name out";
+    }
+  }
+  const bool needs_policy = options.command == Command::run || options.command == Command::token_create;
+  if (needs_policy && options.policy.empty()) return "no policy file is given: use --policy FILE";
+  return options.command == Command::run ? read_listen(words, options) : std::nullopt;
+}
+
+}  // namespace
+
+Result<Options, EarlyExit> parse_options(int argc, const char* const* argv) {
+  Words words;
+  Options options;
+  CLI::App app("A control plane from one policy file.", "fireline-portal");
+  app.set_version_flag("--version", "fireline-portal " FIRELINE_VERSION);
+  add_flags(app, words, options);
+  const Commands commands = add_commands(app, words, options);
+  if (auto exit = parse_command_line(app, argc, argv)) return err(std::move(*exit));
+  options.command = command_of(commands);
+  if (auto wrong = read_words(words, options)) return err(EarlyExit{1, std::move(*wrong)});
+  return options;
+}
+
+}  // namespace fireline::portal_tool
