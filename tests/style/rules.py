@@ -240,4 +240,47 @@ def corpora(root):
     return found
 
 
-RULES = [layering, beast, pairs, length, banned_calls, throws, marks, formatting, hops, machine_paths, corpora]
+TEST_MACRO = re.compile(r"\b(?:TYPED_)?TEST(?:_[FP])?\(\s*(\w+)\s*,\s*(\w+)")
+LESSON_TITLE = re.compile(r"^\|[^|]*\blesson\b.*\|\s*tests?\s*\|\s*$", re.IGNORECASE)
+SUITE_DOT_NAME = re.compile(r"(\w+|…)\.([\w…*]+)$")
+
+
+def lessons(root):
+    """Tables "lesson | test" of the pages: every test, target or scenario in the last column exists. `Suite.Name`, `Suite.*`,
+    a name alone of a suite named before, and … for what is left out."""
+    tests = {}
+    for path in files(root, ("tests",), (".cpp",)):
+        for suite, name in TEST_MACRO.findall(read(root, path)):
+            tests.setdefault(suite, set()).add(name)
+    found = []
+    for path in files(root, ("docs",), (".md",)):
+        inside = False
+        for number, line in numbered(read(root, path)):
+            if LESSON_TITLE.match(line):
+                inside = True
+            elif not line.startswith("|"):
+                inside = False
+            elif inside and not line.startswith(("|--", "| --")):
+                cell = line.rstrip().rstrip("|").rsplit("|", 1)[1]
+                names = re.findall(r"`([^`]+)`", cell)
+                if not names:
+                    found.append(Finding(path, number, "lessons", "this lesson names no test"))
+                found += [
+                    Finding(path, number, "lessons", f"there is no test {name}")
+                    for name in names
+                    if not is_test(root, tests, name)
+                ]
+    return found
+
+
+def is_test(root, tests, name):
+    if "/" in name or name.endswith(".py"):
+        return any((Path(root) / folder / name).is_file() for folder in ("", "tests/system"))
+    match = SUITE_DOT_NAME.match(name)
+    suite, wanted = match.groups() if match else ("…", name)
+    pattern = re.compile(re.escape(wanted).replace("…", ".*").replace(r"\*", ".*") + "$")
+    suites = tests.values() if suite == "…" else [tests.get(suite, ())]
+    return any(pattern.match(test) for some in suites for test in some)
+
+
+RULES = [layering, beast, pairs, length, banned_calls, throws, marks, formatting, hops, machine_paths, corpora, lessons]

@@ -11,6 +11,7 @@ from source import code_only
 
 CLEAN = "// A header.\n#pragma once\n"
 MARK = "TO" "DO"
+LESSONS = "| lesson | test |\n| --- | --- |\n"
 
 # rule, what the row shows, planted files, expected "file:line" list
 ROWS = [
@@ -73,6 +74,14 @@ ROWS = [
      {"tests/fuzz/a.cpp": 'extern "C" int LLVMFuzzerTestOneInput(const char*, int);\n'}, ["tests/fuzz/a.cpp:1"]),
     (rules.corpora, "a target with a corpus",
      {"tests/fuzz/a.cpp": 'extern "C" int LLVMFuzzerTestOneInput(const char*, int);\n', "tests/fuzz/corpus/a/1": "x"}, []),
+    (rules.lessons, "tests that are not there",
+     {"docs/a.md": LESSONS + "| a | `Suite.Other` |\n| b | `Other.Name` |\n| c | `none.py` |\n| d | `tests/fuzz/x.cpp` |\n",
+      "tests/a.cpp": "TEST(Suite, Name) {}\n"},
+     ["docs/a.md:3", "docs/a.md:4", "docs/a.md:5", "docs/a.md:6"]),
+    (rules.lessons, "a lesson without a test", {"docs/a.md": LESSONS + "| a | by hand |\n"}, ["docs/a.md:3"]),
+    (rules.lessons, "tests that are there, with what may be left out of a name",
+     {"docs/a.md": LESSONS + "| a | `Suite.Name`, `Suite.*`, `Name`, `….Na…`, `fine.py` |\n\n| else | test |\n",
+      "tests/a.cpp": "TEST_F(Suite, Name) {}\n", "tests/system/fine.py": ""}, []),
 ]
 
 BANNED_IN_CORE = [
