@@ -184,8 +184,9 @@ std::vector<Judgement> judge(const RelayBlock& block, const RelaySeries& series)
               judge_fairness(series, RelayMeasure::fairness_up),
               judge_fairness(series, RelayMeasure::fairness_down)};
     case Kind::fireline_xdp:
-      return {judge_ratio(block, series, RelayMeasure::single_flood_up, 5, true),
-              judge_ratio(block, series, RelayMeasure::single_flood_down, 5, true)};
+      // The loss-free rate: where coturn loses most of a flood, the lab's sockets are what limits XDP.
+      return {judge_ratio(block, series, RelayMeasure::train_rate_up, 5, true),
+              judge_ratio(block, series, RelayMeasure::train_rate_down, 5, true)};
     default:
       return {};
   }
