@@ -13,7 +13,6 @@
 IPv6 has the same groups: 172:30:0::100 and so on. Every host has one route, to the internet through its router (.254).
 Behind NAT kind none a host has a public address as well, .120 for .20, and its router answers for it.
 """
-import os
 import socket
 import struct
 from dataclasses import dataclass
@@ -90,13 +89,6 @@ class Wire:
 # client to gateway 10 ms, through a relay 40 ms, client to portal 30 ms.
 REFERENCE_WIRES = {"client": Wire(5), "client-2": Wire(5), "gateway": Wire(5), "relay-1": Wire(15), "relay-2": Wire(15),
                    "portal": Wire(25)}
-
-
-def delay_program():
-    path = os.environ.get("FIRELINE_LAB_DELAY", str(lab.ROOT / "build/bin/fireline-lab-delay"))
-    if not os.access(path, os.X_OK):
-        raise lab.Failure(f"no program {path}: build it, or name it in FIRELINE_LAB_DELAY")
-    return os.path.abspath(path)
 
 
 class Internet:
@@ -246,7 +238,7 @@ class Internet:
         if wire.loss:
             for end, interface in ((self.core, f"p-{name}"), (router, nat.OUTSIDE)):
                 end.run("ethtool", "-K", interface, "tso", "off", "gso", "off", "tx-udp-segmentation", "off")
-        process = between.start(delay_program(), "left", "right", "--delay", wire.milliseconds, "--loss", wire.loss)
+        process = between.start(lab.built("fireline-lab-delay"), "left", "right", "--delay", wire.milliseconds, "--loss", wire.loss)
         lab.wait_until(lambda: "joined" in process.text() or not process.alive(), 10, f"the wire of {name} is there")
         lab.require(process.alive(), f"the wire of {name} is there:\n{process.text()}")
 

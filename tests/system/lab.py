@@ -34,12 +34,21 @@ class Skip(Exception):
 
 
 def program(name):
-    """Path of a tunnel program: `fireline` is $FIRELINE_WG or the release build's, anything else a path or command."""
+    """Path of a tunnel program: `fireline` is fireline-wg, anything else a path or command."""
     if name == "fireline":
-        name = os.environ.get("FIRELINE_WG", str(ROOT / "build/bin/fireline-wg"))
+        return built("fireline-wg")
     path = shutil.which(name)
     if not path:
-        raise Failure(f"no program {name}: build it, or name it in FIRELINE_WG")
+        raise Failure(f"no program {name}")
+    return os.path.abspath(path)
+
+
+def built(name):
+    """Path of one of our programs: the release build's, or what the environment names: FIRELINE_WG for fireline-wg."""
+    variable = name.upper().replace("-", "_")
+    path = os.environ.get(variable, str(ROOT / "build/bin" / name))
+    if not os.access(path, os.X_OK):
+        raise Failure(f"no program {path}: build it, or name it in {variable}")
     return os.path.abspath(path)
 
 
@@ -109,13 +118,28 @@ class Process:
         return self.wait(seconds)
 
 
+# `ip netns exec` has made a mount namespace already. /run comes last: the lab's own folder may be in it.
+_WITH_OWN_FILES = 'mount --bind "$0/lib" /var/lib && mount --bind "$0/run" /run && exec "$@"'
+
+
 class Namespace:
     def __init__(self, lab, label):
         self.lab, self.label = lab, label
         self.name = f"{lab.prefix}-{label}"
 
+    @property
+    def files(self):
+        return self.lab.folder / self.label
+
+    def own_files(self):
+        """From here on every command sees a /run and a /var/lib of this host alone: what programs leave there is in
+        files/run and files/lib, also for who looks from outside."""
+        for name in ("run", "lib"):
+            (self.files / name).mkdir(parents=True, exist_ok=True)
+
     def command(self, *arguments):
-        return ["ip", "netns", "exec", self.name, *map(str, arguments)]
+        inside = ["sh", "-c", _WITH_OWN_FILES, str(self.files)] if (self.files / "run").is_dir() else []
+        return ["ip", "netns", "exec", self.name, *inside, *map(str, arguments)]
 
     def run(self, *arguments, must=True, seconds=COMMAND_SECONDS, environment=None, text=None):
         """Runs to the end; Failure with its output unless it succeeds or must is False."""

@@ -29,13 +29,6 @@ PATIENCE = float(os.environ.get("FIRELINE_PATIENCE", 1))
 KINDS = ("host", "reflexive", "relayed")  # of paths, from good to bad
 
 
-def program():
-    path = os.environ.get("FIRELINE_LAB_NODE", str(lab.ROOT / "build/bin/fireline-lab-node"))
-    if not os.access(path, os.X_OK):
-        raise lab.Failure(f"no program {path}: build it, or name it in FIRELINE_LAB_NODE")
-    return os.path.abspath(path)
-
-
 def relay_user(secret, public_key_text):
     """A node's credentials at a relay (connectivity spec 3.6)."""
     expiry = int(time.time()) + DAY_SECONDS
@@ -74,7 +67,7 @@ class Ends:
 
     def start_node(self, role, *options):
         host, other = self.world[role], TUNNEL[ROLES[1 - ROLES.index(role)]]
-        node = host.start(program(), "--role", role, "--rendezvous", self.rendezvous, "--state", self._state(role),
+        node = host.start(lab.built("fireline-lab-node"), "--role", role, "--rendezvous", self.rendezvous, "--state", self._state(role),
                           "--tun", TUN, "--log-level", os.environ.get("FIRELINE_NODE_LOG", "info"), *options,
                           name=f"{role}-node")
         self.nodes[role] = node

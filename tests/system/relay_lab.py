@@ -4,7 +4,6 @@
                                                       203.0.113.10, 2001:db8:10::10 (its public addresses)
 """
 import json
-import os
 import secrets
 import shutil
 from pathlib import Path
@@ -21,10 +20,7 @@ START_SECONDS = 10
 
 
 def program():
-    path = os.environ.get("FIRELINE_RELAY", str(lab.ROOT / "build/bin/fireline-relay"))
-    if not os.access(path, os.X_OK):
-        raise lab.Failure(f"no program {path}: build it, or name it in FIRELINE_RELAY")
-    return os.path.abspath(path)
+    return lab.built("fireline-relay")
 
 
 def tool(name):
