@@ -1,0 +1,168 @@
+#!/usr/bin/python3
+"""Scenarios of platform spec 8.3 about portal, grants and token, in the whole system of portal_lab.py.
+
+usage: portal_scenarios.py portal-down|portal-restart|gateway-restart|flow-from-icmp-error|double-symmetric|token-path
+  portal-down           the portal is gone: tunnels go on
+  portal-restart        and everybody is back on it when it is; a flow that was not there before is made
+  gateway-restart       the gateway says goodbye and comes back: curl works within its 10 s
+  flow-from-icmp-error  the gateway lost a grant: the next curl fails, the one after has a new flow
+  double-symmetric      both NATs are symmetric, one relay: a download with the right hash
+  token-path            where the client takes its token from
+"""
+import json
+import subprocess
+import sys
+import time
+
+import lab
+from portal_lab import LAB, LAB_6, System, policy
+
+HOSTS = ("172.21.0.100", "172:21::100")
+WEB = {"name": "Web", "type": "ip", "address": "172.20.0.100"}
+WEB_6 = {**WEB, "name": "Web IPv6", "address": "172:20::100"}
+PROXY_PORT = 9081
+DOWNLOAD_SECONDS = 5  # platform spec 8.3
+PROHIBITED_NEW_FLOW = "FZFF_ICMP_ERROR_UNREACHABLE_PROHIBITED_CREATE_NEW_FLOW"
+
+
+def started(laboratory, *resources, **how):
+    system = System(laboratory, policy(*(resources or (LAB, LAB_6))), **how)
+    system.serve()
+    system.start()
+    return system
+
+
+def portal_down(laboratory):
+    system = started(laboratory)
+    system.check_curl(*HOSTS)
+    system.stop("portal")
+    system.check_curl(*HOSTS)
+    system.finish()
+
+
+def portal_restart(laboratory):
+    system = started(laboratory, LAB, LAB_6, WEB)
+    system.check_curl(*HOSTS)
+    system.restart("portal")
+    system.check_curl(*HOSTS)
+    lab.wait_until(lambda: everybody_is_back(system), 60, "everybody has logged in again")
+    system.check_curl(*HOSTS, WEB["address"])
+    lab.check(system.grants() == sorted((LAB["name"], LAB_6["name"], WEB["name"])), "the gateway has every grant once")
+    system.finish()
+
+
+def everybody_is_back(system):
+    status = system.status("portal")
+    return all(len(status[kind]) == number for kind, number in
+               (("clients", 1), ("gateways", 1), ("relays", len(system.relays))))
+
+
+def gateway_restart(laboratory):
+    system = started(laboratory)
+    system.check_curl(*HOSTS)
+    system.stop("gateway")
+    system.start_gateway()
+    system.check_curl(*HOSTS)
+    system.finish()
+
+
+def flow_from_icmp_error(laboratory):
+    system = System(laboratory, policy(LAB, LAB_6, WEB, WEB_6))
+    system.serve()
+    system.start_portal()
+    for relay in system.relays:
+        system.start_relay(relay)
+    proxy = Proxy(system)
+    system.start_gateway("gateway", "--api-url", proxy.url)
+    system.start_client(environment={PROHIBITED_NEW_FLOW: "true"})
+    rejected = [(LAB, HOSTS[0]), (LAB_6, HOSTS[1])]
+    for resource, address in rejected:
+        system.check_curl(address)
+    # Another resource's flow keeps the connection open.
+    pings = system.world["client"].start("ping", "-n", "-i", "0.2", WEB["address"], name="ping")
+    lab.wait_until(lambda: "bytes from" in pings.text(), 10, "pings are answered")
+    for resource, _ in rejected:
+        proxy.reject(resource["name"])
+    lab.wait_until(lambda: system.grants() == [WEB["name"]], 10, "the gateway has lost both grants")
+    for _, address in rejected:
+        begin = time.monotonic()
+        lab.check(system.curl(address, must=False).returncode == 7, f"{address} is prohibited at once "
+                  f"({time.monotonic() - begin:.2f} s)")
+    for _, address in rejected:
+        lab.wait_until(lambda: system.curl(address, must=False).returncode == 0, 10, f"{address} has another flow")
+    print("  ok: the client has asked for new flows", flush=True)
+    answered = pings.text().count("bytes from")
+    lab.wait_until(lambda: pings.text().count("bytes from") > answered, 5, "the other flow went on")
+    pings.kill()
+    system.finish()
+
+
+class Proxy:
+    """portal_proxy.py on the gateway's host."""
+
+    def __init__(self, system):
+        self.system = system
+        self.url = f"ws://127.0.0.1:{PROXY_PORT}"
+        script = lab.ROOT / "tests/system/portal_proxy.py"
+        self.process = system.world["gateway"].start("/usr/bin/python3", "-u", script, PROXY_PORT, system.url,
+                                                     name="proxy", stdin=subprocess.PIPE)
+        lab.wait_until(lambda: "listens" in self.process.text(), 10, "the proxy listens")
+
+    def reject(self, name):
+        """The portal takes a resource's grant from the one client, and only the gateway learns of it."""
+        client = self.system.status("gateway")["clients"][0]
+        resource = next(grant["resource"] for grant in client["grants"] if grant["name"] == name)
+        message = {"topic": "gateway", "event": "reject_access", "ref": None,
+                   "payload": {"client_id": client["id"], "resource_id": resource}}
+        self.process.popen.stdin.write(json.dumps(message).encode() + b"\n")
+        self.process.popen.stdin.flush()
+
+
+def double_symmetric(laboratory):
+    system = started(laboratory, kinds={"client": "symmetric", "gateway": "symmetric"}, relays=("relay-1",))
+    system.check_curl(*HOSTS)
+    system.wait_kind("relayed")
+    for address in HOSTS:
+        took = system.download(address)
+        lab.check(took <= DOWNLOAD_SECONDS, f"10 MB from {address} in {took:.2f} s ({DOWNLOAD_SECONDS} s are allowed)")
+    system.finish()
+
+
+def token_path(laboratory):
+    """platform spec 6.4."""
+    host = laboratory.namespace("client")
+    host.own_files()
+    # A file system of its own for /etc: the default path is in it.
+    folder = laboratory.folder / "etc"
+    (folder / "dev.firezone.client").mkdir(parents=True)
+    elsewhere, default = folder / "elsewhere", folder / "dev.firezone.client/token"
+
+    def check(expected, sentence, *arguments, environment=None):
+        result = host.run("sh", "-c", 'mount --bind "$0" /etc && exec "$@"', folder, lab.built("fireline-client"),
+                          "--check", "--api-url", "ws://203.0.113.10:8081", "--firezone-id", "a-device", *arguments,
+                          must=False, environment={"FIREZONE_TOKEN": "", **(environment or {})})
+        lab.check((result.returncode == 0) == expected, f"{sentence}: {(result.stdout + result.stderr).strip()}")
+        return result
+
+    check(False, "no token")
+    check(True, "a token in the environment", environment={"FIREZONE_TOKEN": "a-token"})
+    lab.check(check(False, "no option takes one", "--token", "a-token").returncode == 2, "that is wrong usage")
+    elsewhere.write_text("a-token\n")
+    elsewhere.chmod(0o600)
+    check(False, "a file elsewhere is not found by itself")
+    check(True, "it is named", "--token-path", "/etc/elsewhere")
+    elsewhere.chmod(0o640)
+    check(False, "others may read it", "--token-path", "/etc/elsewhere")
+    elsewhere.chmod(0o600)
+    elsewhere.rename(default)
+    check(True, "a file at the default path is")
+
+
+SCENARIOS = {"portal-down": portal_down, "portal-restart": portal_restart, "gateway-restart": gateway_restart,
+             "flow-from-icmp-error": flow_from_icmp_error, "double-symmetric": double_symmetric,
+             "token-path": token_path}
+
+if __name__ == "__main__":
+    if len(sys.argv) != 2 or sys.argv[1] not in SCENARIOS:
+        sys.exit(__doc__)
+    lab.run(SCENARIOS[sys.argv[1]])
