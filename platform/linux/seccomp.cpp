@@ -107,12 +107,14 @@ class Filter {
   [[nodiscard]] int allow(const AllowedCall& call) const noexcept {
     const int number = seccomp_syscall_resolve_name(call.name);
     if (number == __NR_SCMP_ERROR) return 0;
-    if (call.argument < 0) return -seccomp_rule_add_array(context_, SCMP_ACT_ALLOW, number, 0, nullptr);
+    const std::uint32_t action =
+        call.refusal == 0 ? SCMP_ACT_ALLOW : SCMP_ACT_ERRNO(static_cast<std::uint32_t>(call.refusal));
+    if (call.argument < 0) return -seccomp_rule_add_array(context_, action, number, 0, nullptr);
     const scmp_arg_cmp comparison{.arg = static_cast<unsigned>(call.argument),
                                   .op = SCMP_CMP_MASKED_EQ,
                                   .datum_a = call.mask,
                                   .datum_b = call.value};
-    return -seccomp_rule_add_array(context_, SCMP_ACT_ALLOW, number, 1, &comparison);
+    return -seccomp_rule_add_array(context_, action, number, 1, &comparison);
   }
   [[nodiscard]] int load() const noexcept {
     // All threads or none.

@@ -19,6 +19,7 @@ struct AllowedCall {
   int argument = -1;           // 0 to 5; -1: any
   std::uint64_t mask = 0;
   std::uint64_t value = 0;
+  int refusal = 0;  // an errno other than EPERM: the call is refused with it, so that libraries do without
 };
 
 // What every daemon of ours needs: memory (none that is executable), threads, clocks, signals, readiness, reading and

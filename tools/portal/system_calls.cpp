@@ -1,8 +1,8 @@
 #include "tools/portal/system_calls.h"
 
-#include <sys/ioctl.h>
-
 #include <array>
+
+#include "tools/common/system_calls.h"
 
 namespace fireline::portal_tool {
 namespace {
@@ -11,23 +11,17 @@ constexpr platform::AllowedCall any(const char* name) {
   return {.name = name};
 }
 
-constexpr std::array kCalls{
-    // SQLite: its file, the journal beside it, locks
-    any("openat"), any("open"), any("access"), any("faccessat"), any("faccessat2"), any("lstat"), any("readlink"),
-    any("pwrite64"), any("ftruncate"), any("fdatasync"), any("unlink"), any("unlinkat"), any("fchmod"), any("fchown"),
-    any("getcwd"), any("utimensat"),
-    // connections of the listeners and of the status socket
-    any("accept4"), any("accept"), any("shutdown"), any("getsockname"), any("getpeername"), any("setsockopt"),
-    any("getsockopt"), any("recvmsg"), any("recvfrom"), any("sendmsg"), any("sendto"), any("socket"), any("connect"),
-    platform::AllowedCall{.name = "ioctl", .argument = 1, .mask = 0xFFFF'FFFF, .value = FIONBIO}, any("eventfd2"),
-    any("timerfd_create"),
-    // the policy file's directory
-    any("inotify_init1"), any("inotify_add_watch"), any("inotify_rm_watch")};
+constexpr std::array kCalls{// SQLite: its file, the journal beside it, locks
+                            any("openat"), any("open"), any("lstat"), any("pwrite64"), any("ftruncate"),
+                            any("fdatasync"), any("unlink"), any("unlinkat"), any("fchmod"), any("fchown"),
+                            any("getcwd"), any("utimensat"),
+                            // the policy file's directory
+                            any("inotify_init1"), any("inotify_add_watch"), any("inotify_rm_watch")};
 
 }  // namespace
 
-std::span<const platform::AllowedCall> portal_calls() noexcept {
-  return kCalls;
+std::vector<platform::AllowedCall> portal_calls() {
+  return join_calls({kCalls, connection_calls()});
 }
 
 }  // namespace fireline::portal_tool

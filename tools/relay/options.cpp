@@ -13,7 +13,7 @@ namespace {
 
 // As the person wrote it; turned into values when all of it is read, so that each error is a sentence of ours.
 struct Words {
-  std::string token, name, api_url;
+  PortalWords portal;
   std::string public_ip4, public_ip6, bind_ip4, bind_ip6;
   std::string listen_port, lowest_port, highest_port;
   std::string auth, users, realm, secret_file, peer_rules;
@@ -124,10 +124,6 @@ void add_operations(CLI::App& app, Words& words) {
 
 // Of a Firezone relay's environment, for what this program does otherwise or not at all.
 void add_firezone(CLI::App& app, Words& words) {
-  app.add_option("TOKEN", words.token, "Portal token: refused, this version has no portal connection")
-      ->envname("FIREZONE_TOKEN");
-  app.add_option("NAME", words.name, "Display name in the portal")->envname("FIREZONE_NAME");
-  app.add_option("--api-url", words.api_url, "Portal URL: refused, as the token")->envname("FIREZONE_API_URL");
   app.add_option("--otlp-grpc-endpoint", words.otlp, "Refused: metrics are at /metrics of the control endpoint")
       ->envname("OTLP_GRPC_ENDPOINT")
       ->group("Firezone");
@@ -230,6 +226,9 @@ Wrong read_users(const Words& words, RelayOptions& options) {
     return fmt::format("--auth cannot be \"{}\": use firezone or static", words.auth);
   }
   options.auth = words.auth == "static" ? AuthKind::fixed : AuthKind::firezone;
+  if (options.portal && options.auth == AuthKind::fixed) {
+    return "a portal hands out credentials of --auth firezone: leave --auth static out, or the portal";
+  }
   options.users_file = words.users;
   options.secret_file = words.secret_file;
   options.peer_rules_file = words.peer_rules;
@@ -325,19 +324,16 @@ Wrong read_offload(const Words& words, RelayOptions& options) {
 }
 
 Wrong read_portal(const Words& words, RelayOptions& options) {
-  if (!words.token.empty() || !words.api_url.empty()) {
-    return fmt::format(
-        "{} asks for a portal, and this version has no portal connection yet: leave FIREZONE_TOKEN and --api-url out "
-        "and run it on its own, with --auth static --users FILE or --auth firezone --secret-file FILE",
-        words.token.empty() ? "--api-url" : "FIREZONE_TOKEN");
-  }
+  auto portal = read_portal_words(words.portal);
+  if (!portal) return std::move(portal.error());
+  options.portal = std::move(*portal);
   if (!words.otlp.empty()) {
     return "--otlp-grpc-endpoint is not supported: scrape /metrics of the control endpoint instead";
   }
   const auto note = [&options](const std::string& word, const char* flag) {
     if (!word.empty()) options.notes.push_back(fmt::format("{} is accepted and has no effect", flag));
   };
-  note(words.name, "FIREZONE_NAME");
+  if (!options.portal) note(words.portal.name, "FIREZONE_NAME");
   note(words.gcp_project, "--google-cloud-project-id");
   note(words.worker_threads, "--num-worker-threads");
   if (words.telemetry != "false") note(words.telemetry, "--telemetry");
@@ -372,6 +368,7 @@ Result<RelayOptions, EarlyExit> parse_relay_options(int argc, const char* const*
   Words words;
   CLI::App app("A STUN and TURN relay over UDP.", "fireline-relay");
   app.set_version_flag("--version", "fireline-relay " FIRELINE_VERSION);
+  add_portal_flags(app, words.portal);
   add_firezone(app, words);
   add_addresses(app, words);
   add_users(app, words);

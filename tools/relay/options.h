@@ -1,6 +1,7 @@
 // The command line of fireline-relay. Flags and environment variables are those of a Firezone relay, so that its
 // environment starts this one; ours have FIRELINE_RELAY_… beside them. The flag wins over the variable.
-// Threads: parse before any is started (it reads the environment). Secrets are read by credentials_file.h, not here.
+// Threads: parse before any is started (it reads the environment). Errors: one sentence. The portal's token is read
+// here, by portal_options.h; other secrets by credentials_file.h.
 #pragma once
 #include <cstdint>
 #include <optional>
@@ -12,6 +13,7 @@
 #include "relay/protocol/limits.h"
 #include "tools/common/command_line.h"
 #include "tools/common/log_filter.h"
+#include "tools/relay/portal_options.h"
 
 namespace fireline::relay {
 
@@ -39,6 +41,7 @@ struct RelayOptions {
   std::string users_file;
   std::string realm = "fireline";  // of --auth static
   std::string secret_file;
+  std::optional<PortalOptions> portal;  // empty: it runs on its own
   std::vector<Prefix> allow_peers;
   std::vector<Prefix> deny_peers;
   std::string peer_rules_file;

@@ -19,11 +19,13 @@
 #include "platform/linux/seccomp.h"
 #include "relay/protocol/server.h"
 #include "relay/relay_loop.h"
+#include "tools/common/block_signals.h"
 #include "tools/relay/credentials_file.h"
 #include "tools/relay/event_log.h"
 #include "tools/relay/logging.h"
 #include "tools/relay/options.h"
 #include "tools/relay/peer_rules_file.h"
+#include "tools/relay/portal_connection.h"
 #include "tools/relay/rate.h"
 #include "tools/relay/report.h"
 #include "tools/relay/revision.h"
@@ -42,14 +44,6 @@ constexpr std::uint64_t kOtherDescriptors = 100;
 constexpr Duration kFramesEvery = std::chrono::milliseconds(20);
 constexpr Duration kStatisticsEvery = std::chrono::seconds(10);
 constexpr std::initializer_list<int> kSignals{SIGTERM, SIGINT, SIGHUP};
-
-void block_signals() {
-  sigset_t set;
-  sigemptyset(&set);
-  for (const int signal : kSignals) sigaddset(&set, signal);
-  pthread_sigmask(SIG_BLOCK, &set, nullptr);
-  std::signal(SIGPIPE, SIG_IGN);  // writes tell by their errno
-}
 
 // An unprivileged process gets no larger receive buffers than this (socket(7)).
 std::optional<std::uint64_t> receive_buffer_limit() {
@@ -73,6 +67,7 @@ class Program {
   [[nodiscard]] int run();
 
  private:
+  [[nodiscard]] Result<void, std::string> confine(const Credentials& credentials);
   [[nodiscard]] ServerConfig server_config(Credentials credentials, PeerRules peers) const;
   void on_signal(int number);
   [[nodiscard]] Result<void, std::string> reload();
@@ -87,6 +82,7 @@ class Program {
   void log_statistics();
   void log_frames();
   void say_start() const;
+  void fail(const std::string& sentence);
 
   const RelayOptions& options_;
   io::EventLoop& control_;
@@ -97,11 +93,13 @@ class Program {
   std::uint64_t logged_bytes_ = 0;
   Instant logged_at_;
   EventLog events_;
+  int exit_code_ = 0;
   // Destroyed from the last to the first: the log goes last, the server before its host.
   std::unique_ptr<RelayLogging> logging_;
   std::unique_ptr<XdpPath> xdp_;
   std::unique_ptr<RelayLoop> loop_;
   std::unique_ptr<Server> server_;
+  std::unique_ptr<PortalConnection> portal_;  // null: it runs on its own
   std::unique_ptr<io::HttpServer> health_;
   std::unique_ptr<io::HttpServer> endpoint_;
 };
@@ -139,8 +137,18 @@ Result<void, std::string> Program::set_up() {
   }
   listen();
 
-  // The log's thread is the only other one: it gives up its privileges before its first line, and before the filter of
-  // system calls, which holds for all threads, would keep it from that.
+  if (const auto confined = confine(*credentials); !confined) return confined;
+
+  server_ = std::make_unique<Server>(server_config(std::move(*credentials), std::move(*peers)), *loop_, random);
+  loop_->serve(*server_);
+  loop_->set_observer([this](const Event& event) { events_.write(event, loop_->now().boot); });
+  return {};
+}
+
+// The end of the set-up: opening files for writing, listening and loading programs are over.
+Result<void, std::string> Program::confine(const Credentials& credentials) {
+  // The log's thread gives up its privileges before its first line, and before the filter of system calls, which holds
+  // for all threads, would keep it from that. The portal's has none from the beginning.
   std::latch dropped(1);
   auto logging = RelayLogging::start(options_, [&dropped] {
     static_cast<void>(platform::drop_privileges());
@@ -150,19 +158,18 @@ Result<void, std::string> Program::set_up() {
   dropped.wait();
   logging_ = std::move(*logging);
   if (auto refused = platform::drop_privileges()) warnings_.push_back(std::move(*refused));
-
-  // Last: opening files for writing, listening and loading programs are over.
-  if (options_.seccomp) {
-    if (auto refused = platform::allow_only(platform::common_calls(), relay_calls(xdp_ != nullptr))) {
-      warnings_.push_back(*refused + ": it runs without");
-    }
-  } else {
-    warnings_.push_back("--no-seccomp: every system call is allowed");
+  if (options_.portal) {
+    auto portal = PortalConnection::open(control_, system_random_, options_, std::get<FirezoneCredentials>(credentials),
+                                         [this](const std::string& sentence) { fail(sentence); });
+    if (!portal) return err(std::move(portal.error()));
+    portal_ = std::move(*portal);
   }
-
-  server_ = std::make_unique<Server>(server_config(std::move(*credentials), std::move(*peers)), *loop_, random);
-  loop_->serve(*server_);
-  loop_->set_observer([this](const Event& event) { events_.write(event, loop_->now().boot); });
+  if (!options_.seccomp) {
+    warnings_.push_back("--no-seccomp: every system call is allowed");
+  } else if (auto refused =
+                 platform::allow_only(platform::common_calls(), relay_calls(xdp_ != nullptr, portal_ != nullptr))) {
+    warnings_.push_back(*refused + ": it runs without");
+  }
   return {};
 }
 
@@ -184,9 +191,18 @@ int Program::run() {
   say_start();
   log_statistics();
   if (options_.offload && options_.offload->debug) log_frames();
+  // In the control loop's first turn, when its clock is read.
+  if (portal_) static_cast<void>(control_.at(started_, [this] { portal_->start(); }));
   loop_->run();
   spdlog::info("Goodbye!");
-  return 0;
+  return exit_code_;
+}
+
+// Its supervisor starts it again, with a token that is good or when the portal is back.
+void Program::fail(const std::string& sentence) {
+  spdlog::error("{}", sentence);
+  exit_code_ = 1;
+  loop_->stop();
 }
 
 void Program::on_signal(int number) {
@@ -214,7 +230,7 @@ void Program::say_start() const {
   for (const std::string& warning : warnings_) spdlog::warn("{}", warning);
   for (const std::string& note : options_.notes) spdlog::info("{}", note);
   if (options_.rng_seed) spdlog::warn("--rng-seed makes ports, nonces and secrets predictable: for tests only");
-  if (options_.auth == AuthKind::firezone && options_.secret_file.empty()) {
+  if (options_.auth == AuthKind::firezone && options_.secret_file.empty() && !options_.portal) {
     spdlog::warn("the stamp secret was drawn at start and nobody knows it: use --secret-file, or --auth static");
   }
   const auto limit = receive_buffer_limit();
@@ -257,8 +273,11 @@ void Program::listen_on(const char* flag, const Endpoint& endpoint, io::HttpRequ
 
 io::HttpResponse Program::answer_health(std::string_view path) const {
   if (path == "/healthz") return {.status = 200, .body = {}};
-  // Ready from the first turn on: there is no portal to wait for.
-  if (path == "/readyz") return {.status = 200, .body = kRevision == std::string_view("xxxx") ? "" : kRevision};
+  // Ready from the first turn on when there is no portal to wait for.
+  if (path == "/readyz") {
+    return {.status = !portal_ || portal_->joined() ? 200 : 503,
+            .body = kRevision == std::string_view("xxxx") ? "" : kRevision};
+  }
   return {.status = 404, .body = "there is /healthz and /readyz\n"};
 }
 
@@ -301,6 +320,7 @@ RelayReport Program::report() const {
                      .fast_path = xdp_ ? xdp_->description() : "off",
                      .userspace_bytes = userspace_bytes(),
                      .fast_path_bytes = 0,
+                     .portal = {},
                      .gauges = {},
                      .counters = {},
                      .responses = {}};
@@ -322,6 +342,7 @@ RelayReport Program::report() const {
   };
   loop_->counters().for_each(add);
   server_->counters().for_each(add);
+  if (portal_) portal_->add_to(report, io::read_clocks().boot);
   if (xdp_) report.fast_path_bytes = xdp_->add_counters(report.counters);
   server_->responses().for_each([&report](std::string_view method, std::uint16_t code, std::uint64_t value) {
     report.responses.push_back({std::string(method), code, value});
@@ -354,7 +375,7 @@ int run_relay(int argc, const char* const* argv) {
   const auto options = parse_relay_options(argc, argv);
   if (!options) return leave(options.error(), "fireline-relay");
   // Before the log's thread starts: a signal that one thread does not block ends the process without a word.
-  block_signals();
+  block_signals(kSignals);
   auto control = io::EventLoop::make();
   if (!control) {
     fmt::print(stderr, "fireline-relay: cannot make the event loop: {}\n", control.error().message());

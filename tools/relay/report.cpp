@@ -46,6 +46,9 @@ std::string metrics_text(const RelayReport& report) {
   single(out, "data_relayed_userspace_bytes", "counter", "Payload relayed in user space, both directions.",
          report.userspace_bytes);
   single(out, "data_relayed_ebpf_bytes", "counter", "Payload relayed by XDP, both directions.", report.fast_path_bytes);
+  if (report.portal) {
+    single(out, "fireline_portal_joined", "gauge", "1 while the portal hands out this relay.", report.portal->joined);
+  }
   append_metric_head(out, "fireline_relay_size", "gauge", "Sizes of tables and queues, by name.");
   for (const auto& entry : report.gauges) {
     fmt::format_to(append, "fireline_relay_size{{name=\"{}\"}} {}\n", entry.name, entry.value);
@@ -68,6 +71,13 @@ std::string status_text(const RelayReport& report) {
                                 {"fast_path", report.fast_path},
                                 {"userspace_bytes", report.userspace_bytes},
                                 {"fast_path_bytes", report.fast_path_bytes}};
+  if (report.portal) {
+    status["portal"] = {{"url", report.portal->url},
+                        {"state", report.portal->state},
+                        {"joined", report.portal->joined},
+                        {"seconds", report.portal->seconds},
+                        {"last_error", report.portal->last_error}};
+  }
   auto& gauges = status["gauges"] = nlohmann::ordered_json::object();
   for (const auto& entry : report.gauges) gauges[entry.name] = entry.value;
   auto& counters = status["counters"] = nlohmann::ordered_json::object();
@@ -76,7 +86,8 @@ std::string status_text(const RelayReport& report) {
   for (const auto& response : report.responses) {
     responses.push_back({{"method", response.method}, {"code", response.code}, {"count", response.value}});
   }
-  return status.dump(2) + "\n";
+  // The last error may quote what a server sent.
+  return status.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
 }
 
 }  // namespace fireline::relay

@@ -4,6 +4,7 @@
 // Values; any thread.
 #pragma once
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -22,6 +23,14 @@ struct ResponseNumber {
   std::uint64_t value = 0;
 };
 
+struct PortalReport {
+  std::string url;    // without token
+  std::string state;  // "joined", "waiting", …
+  bool joined = false;
+  std::uint64_t seconds = 0;  // for which it is joined, or is not
+  std::string last_error;     // empty: none so far
+};
+
 struct RelayReport {
   std::string version;
   std::string auth;
@@ -32,6 +41,7 @@ struct RelayReport {
   std::string fast_path;  // "off", "xdp driver eth0"
   std::uint64_t userspace_bytes = 0;
   std::uint64_t fast_path_bytes = 0;
+  std::optional<PortalReport> portal{};
   std::vector<NamedNumber> gauges;    // "allocations", "channels.bound", "sockets", …
   std::vector<NamedNumber> counters;  // "udp.receive.datagrams", "drop.client.short", …
   std::vector<ResponseNumber> responses;

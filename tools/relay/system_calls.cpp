@@ -4,6 +4,9 @@
 #include <sys/socket.h>
 
 #include <array>
+#include <span>
+
+#include "tools/common/system_calls.h"
 
 namespace fireline::relay {
 namespace {
@@ -18,8 +21,6 @@ constexpr AllowedCall with_first(const char* name, std::uint64_t value) {
   return {.name = name, .argument = 0, .mask = 0xFFFF'FFFF, .value = value};
 }
 
-// The BPF commands stand last, so that the list without a fast path is the front of it.
-constexpr std::size_t kBpfCommands = 3;
 constexpr std::array kCalls{
     // sockets of allocations; netlink for routes and addresses; AF_UNIX is how libraries ask for interface names
     with_first("socket", AF_INET),
@@ -41,16 +42,17 @@ constexpr std::array kCalls{
     any("sendmsg"),
     any("sendmmsg"),
     any("sendto"),
-    with_first("bpf", BPF_MAP_LOOKUP_ELEM),
-    with_first("bpf", BPF_MAP_UPDATE_ELEM),
-    with_first("bpf", BPF_MAP_DELETE_ELEM),
 };
+
+constexpr std::array kMaps{with_first("bpf", BPF_MAP_LOOKUP_ELEM), with_first("bpf", BPF_MAP_UPDATE_ELEM),
+                           with_first("bpf", BPF_MAP_DELETE_ELEM)};
 
 }  // namespace
 
-std::span<const AllowedCall> relay_calls(bool fast_path) noexcept {
-  const std::span<const AllowedCall> all(kCalls);
-  return fast_path ? all : all.first(all.size() - kBpfCommands);
+std::vector<AllowedCall> relay_calls(bool fast_path, bool portal) {
+  using List = std::span<const AllowedCall>;
+  return join_calls({kCalls, fast_path ? List(kMaps) : List(), portal ? connection_calls() : List(),
+                     portal ? thread_calls() : List()});
 }
 
 }  // namespace fireline::relay

@@ -1,35 +1,13 @@
 #include "tools/relay/options.h"
 
 #include <gmock/gmock.h>
-#include <gtest/gtest.h>
 
-#include <cstdlib>
-#include <vector>
+#include "tests/unit/tools/relay/option_fixture.h"
 
 namespace fireline::relay {
 namespace {
 
 using ::testing::HasSubstr;
-
-constexpr const char* kVariables[] = {
-    "FIREZONE_TOKEN",     "FIREZONE_NAME",     "FIREZONE_API_URL",   "PUBLIC_IP4_ADDR", "PUBLIC_IP6_ADDR",
-    "LISTEN_PORT",        "LOWEST_PORT",       "HIGHEST_PORT",       "RNG_SEED",        "LOG_FORMAT",
-    "OTLP_GRPC_ENDPOINT", "EBPF_OFFLOADING",   "EBPF_ATTACH_MODE",   "EBPF_INT4_ADDR",  "EBPF_INT6_ADDR",
-    "HEALTH_CHECK_ADDR",  "CONTROL_ENDPOINT",  "FIREZONE_TELEMETRY", "RUST_LOG",        "BIND_IP4_ADDR",
-    "BIND_IP6_ADDR",      "NUM_WORKER_THREADS"};
-
-class RelayOptionsTest : public ::testing::Test {
- protected:
-  void SetUp() override { clear(); }
-  void TearDown() override { clear(); }
-  static void clear() {
-    for (const char* name : kVariables) unsetenv(name);
-  }
-  static Result<RelayOptions, EarlyExit> parse(std::vector<const char*> arguments) {
-    arguments.insert(arguments.begin(), "fireline-relay");
-    return parse_relay_options(static_cast<int>(arguments.size()), arguments.data());
-  }
-};
 
 TEST_F(RelayOptionsTest, Defaults) {
   const auto options = parse({"--public-ip4-addr", "203.0.113.10"});
@@ -117,8 +95,6 @@ TEST_F(RelayOptionsTest, WhatIsWrongGetsASentence) {
       {{ip, "--ebpf-int4-addr", "10.0.0.1"}, "need --ebpf-offloading"},
       {{ip, "--ebpf-offloading", "eth0", "--ebpf-int4-addr", "::1"}, "use an IPv4 address"},
       {{ip, "--otlp-grpc-endpoint", "127.0.0.1:4317"}, "scrape /metrics"},
-      {{ip, "--api-url", "wss://api"}, "no portal connection yet"},
-      {{ip, "a-token"}, "no portal connection yet"},
       {{ip, "--no-such-flag"}, "see fireline-relay --help"},
   };
   for (const Row& row : rows) {
@@ -129,14 +105,6 @@ TEST_F(RelayOptionsTest, WhatIsWrongGetsASentence) {
     EXPECT_THAT(options.error().text, HasSubstr(row.sentence));
     EXPECT_EQ(options.error().text.find('\n'), std::string::npos) << "one sentence";
   }
-}
-
-TEST_F(RelayOptionsTest, ATokenInTheEnvironmentIsNotInTheSentence) {
-  setenv("FIREZONE_TOKEN", "very-secret", 1);
-  const auto options = parse({"--public-ip4-addr", "203.0.113.10"});
-  ASSERT_FALSE(options);
-  EXPECT_THAT(options.error().text, HasSubstr("FIREZONE_TOKEN asks for a portal"));
-  EXPECT_EQ(options.error().text.find("very-secret"), std::string::npos);
 }
 
 TEST_F(RelayOptionsTest, PrefixesRepeatAndLimitsMove) {

@@ -6,6 +6,8 @@
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <linux/bpf.h>
+#include <netdb.h>
+#include <pthread.h>
 #include <sys/epoll.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
@@ -19,6 +21,7 @@
 #include <cerrno>
 #include <cstring>
 #include <functional>
+#include <system_error>
 #include <thread>
 #include <vector>
 
@@ -37,9 +40,9 @@ int in_child(const std::function<int()>& body) {
 
 constexpr int kNoFilter = 250;
 
-int confined(bool fast_path, const std::function<int()>& body) {
+int confined(bool fast_path, bool portal, const std::function<int()>& body) {
   return in_child([&] {
-    if (platform::allow_only(platform::common_calls(), relay_calls(fast_path)).has_value()) return kNoFilter;
+    if (platform::allow_only(platform::common_calls(), relay_calls(fast_path, portal)).has_value()) return kNoFilter;
     return body();
   });
 }
@@ -57,11 +60,12 @@ const std::vector<Row>& intrusions() {
   static const std::vector<Row> rows{
       {"start a program", [] { return error_of(::syscall(SYS_execve, "/nowhere", nullptr, nullptr)); }},
       {"make a process", [] { return error_of(::syscall(SYS_clone, CLONE_FS | CLONE_NEWNS, 0, 0, 0, 0)); }},
+      {"make a thread elsewhere",
+       [] { return error_of(::syscall(SYS_clone, CLONE_THREAD | CLONE_NEWUSER, 0, 0, 0, 0)); }},
       {"write a file", [] { return error_of(::open("/nowhere/file", O_WRONLY | O_CLOEXEC)); }},
       {"make a file", [] { return error_of(::open("/nowhere/file", O_RDONLY | O_CREAT | O_CLOEXEC, 0600)); }},
       {"remove a file", [] { return error_of(::unlink("/nowhere/file")); }},
       {"see every frame", [] { return error_of(::socket(AF_PACKET, SOCK_RAW, 0x7000)); }},
-      {"connect somewhere", [] { return error_of(::connect(-1, nullptr, 0)); }},
       {"listen", [] { return error_of(::listen(-1, 1)); }},
       {"end another process", [] { return error_of(::kill(::getpid(), 0)); }},
       {"trace a process", [] { return error_of(::ptrace(PTRACE_ATTACH, -1, nullptr, nullptr)); }},
@@ -91,11 +95,37 @@ TEST(RelaySystemCalls, WhatAnIntruderWouldDoIsRefused) {
   const bool privileged = ::geteuid() == 0;
   for (const Row& row : intrusions()) {
     SCOPED_TRACE(row.rule);
-    EXPECT_EQ(confined(true, row.attempt), EPERM);
+    EXPECT_EQ(confined(true, true, row.attempt), EPERM);
     if (privileged) {
       EXPECT_NE(in_child(row.attempt), EPERM) << "it proves nothing: without the filter the answer is the same";
     }
   }
+}
+
+TEST(RelaySystemCalls, ConnectionsAreForThePortalAlone) {
+  const auto attempt = [] { return error_of(::connect(-1, nullptr, 0)); };
+  EXPECT_EQ(confined(true, false, attempt), EPERM);
+  EXPECT_EQ(confined(true, true, attempt), EBADF);
+}
+
+// What the portal's name is looked up with: getaddrinfo on a thread that starts behind the filter.
+TEST(RelaySystemCalls, AThreadLooksTheNameUp) {
+  const auto look_up = [] {
+    int answer = kNoFilter;
+    try {
+      std::thread([&answer] {
+        ::pthread_setname_np(::pthread_self(), "resolver");
+        addrinfo* found = nullptr;
+        answer = ::getaddrinfo("localhost", nullptr, nullptr, &found);
+        if (answer == 0) ::freeaddrinfo(found);
+      }).join();
+    } catch (const std::system_error& error) {
+      return error.code().value();
+    }
+    return answer;
+  };
+  EXPECT_EQ(confined(false, true, look_up), 0);
+  EXPECT_EQ(confined(false, false, look_up), EPERM) << "no thread starts";
 }
 
 TEST(RelaySystemCalls, TheMapsAreTheFastPathsAlone) {
@@ -105,8 +135,8 @@ TEST(RelaySystemCalls, TheMapsAreTheFastPathsAlone) {
       attributes.map_fd = 1'000'000;
       return error_of(::syscall(SYS_bpf, command, &attributes, sizeof(attributes)));
     };
-    EXPECT_EQ(confined(true, attempt), EBADF) << command;
-    EXPECT_EQ(confined(false, attempt), EPERM) << command;
+    EXPECT_EQ(confined(true, false, attempt), EBADF) << command;
+    EXPECT_EQ(confined(false, true, attempt), EPERM) << command;
   }
 }
 
@@ -133,8 +163,8 @@ TEST(RelaySystemCalls, WhatTheRelayDoesGoesOn) {
     const std::vector<char> memory(std::size_t{64} << 20, 'x');  // more than malloc keeps: from mmap
     return memory.back() == 'x' ? 0 : 8;
   };
-  EXPECT_EQ(confined(false, relays), 0);
-  EXPECT_EQ(confined(true, relays), 0);
+  EXPECT_EQ(confined(false, false, relays), 0);
+  EXPECT_EQ(confined(true, true, relays), 0);
 }
 
 TEST(RelaySystemCalls, BindThreadsThatAreThereAlready) {
@@ -146,7 +176,7 @@ TEST(RelaySystemCalls, BindThreadsThatAreThereAlready) {
       char byte = 0;
       if (::read(ends[0], &byte, 1) == 1) answer = error_of(::unlink("/nowhere/file"));
     });
-    const bool filtered = !platform::allow_only(platform::common_calls(), relay_calls(false)).has_value();
+    const bool filtered = !platform::allow_only(platform::common_calls(), relay_calls(false, false)).has_value();
     static_cast<void>(!::write(ends[1], "x", 1));
     other.join();
     return filtered ? answer : kNoFilter;

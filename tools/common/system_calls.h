@@ -1,0 +1,22 @@
+// System calls by what they serve, for the lists of programs (platform/linux/seccomp.h), beside
+// platform::common_calls(). docs/privileges.md. Values; any thread.
+#pragma once
+#include <initializer_list>
+#include <span>
+#include <vector>
+
+#include "platform/linux/seccomp.h"
+
+namespace fireline {
+
+// Connections of Asio and OpenSSL, of HTTP listeners and status sockets, and those that io::Resolver asks through.
+[[nodiscard]] std::span<const platform::AllowedCall> connection_calls() noexcept;
+
+// A thread that starts behind the filter, as io::Resolver's does for getaddrinfo: a thread of this process, in the
+// namespaces of this process, and no other process.
+[[nodiscard]] std::span<const platform::AllowedCall> thread_calls() noexcept;
+
+[[nodiscard]] std::vector<platform::AllowedCall> join_calls(
+    std::initializer_list<std::span<const platform::AllowedCall>> lists);
+
+}  // namespace fireline
