@@ -218,9 +218,9 @@ class System:
 
     def download(self, address, client="client", seconds=lab.COMMAND_SECONDS):
         """ZEROS bytes and their hash; the seconds that it took."""
-        file = self.lab.folder / f"download-{client}"
-        took = float(self.curl(address, "/zeros", "-o", file, "-w", "%{time_total}", client=client,
+        took = float(self.curl(address, "/zeros", "-o", "/var/lib/download", "-w", "%{time_total}", client=client,
                                seconds=seconds).stdout)
+        file = self.world[client].files / "lib/download"
         lab.require(hashlib.sha256(file.read_bytes()).hexdigest() == ZEROS_SHA256, "the download has the right hash")
         return took
 

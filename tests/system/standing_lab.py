@@ -97,6 +97,24 @@ def up(name, scenario, relays, wires):
     kinds, families = {}, {}
     for host, word in zip(("client", "gateway"), ends):
         kinds[host], families[host] = end_of(word)
+
+    def make(made):
+        world = internet.Internet(made, kinds, families, resources=True,
+                                  wires=internet.REFERENCE_WIRES if wires else None)
+        if relays:
+            secret = made.folder / "relay-secret"
+            relay_lab.write_secret(secret)
+            for host in ("relay-1", "relay-2"):
+                relay_lab.start_stamped(world[host], internet.SITES[host].public, secret)
+        return world
+
+    made = build(name, scenario, make)
+    print(f"lab {made.name}: client {ends[0]}, gateway {ends[1]}; {' '.join(made.read()['hosts'])}")
+    return 0
+
+
+def build(name, scenario, make):
+    """A lab that stands: `make` builds in it and returns its internet.Internet. What fails leaves nothing."""
     name = name or str(os.getpid())
     lab.require(re.fullmatch(r"[A-Za-z0-9]{1,20}", name), f"a lab's name is 1 to 20 letters and digits, not \"{name}\"")
     made = StandingLab(name)
@@ -110,21 +128,15 @@ def up(name, scenario, relays, wires):
     state = {"state": "building", "pid": os.getpid(), "scenario": scenario}
     made.write(state)
     try:
-        world = internet.Internet(made, kinds, families, resources=True,
-                                  wires=internet.REFERENCE_WIRES if wires else None)
-        if relays:
-            secret = made.folder / "relay-secret"
-            relay_lab.write_secret(secret)
-            for host in ("relay-1", "relay-2"):
-                relay_lab.start_stamped(world[host], internet.SITES[host].public, secret)
-        made.write({**state, "state": "up", "kinds": world.kinds, "families": families, "hosts": list(world.hosts)})
+        world = make(made)
+        made.write({**state, "state": "up", "kinds": world.kinds, "families": world.families,
+                    "hosts": list(world.hosts)})
     except BaseException:
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             signal.signal(number, signal.SIG_IGN)
         made.remove()
         raise
-    print(f"lab {name}: client {ends[0]}, gateway {ends[1]}; {' '.join(world.hosts)}")
-    return 0
+    return made
 
 
 def status(name):

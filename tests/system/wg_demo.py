@@ -1,8 +1,8 @@
 #!/usr/bin/python3
-"""What tools/demo shows: one tunnel from fireline-wg to wireguard-go, then one from fireline-wg to fireline-wg, each with
+"""What tools/demo wg shows: one tunnel from fireline-wg to wireguard-go, then one from fireline-wg to fireline-wg, each with
 ping, curl and iperf3 both ways, and a table of what came out. Topology: tunnel.py.
 
-usage: demo.py [--keep] [--seconds N]
+usage: wg_demo.py [--keep] [--seconds N]
 """
 import argparse
 import hashlib
