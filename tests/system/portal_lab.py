@@ -14,6 +14,7 @@ import ipaddress
 import json
 import os
 import re
+import shutil
 import signal
 import socket
 import sys
@@ -81,6 +82,7 @@ class System:
         for host in ("portal", *relays, "gateway", *clients):
             self.world[host].own_files()
         self.url = f"ws://{internet.SITES['portal'].public[0]}:{internet.PORTAL_PORT}"
+        self.portal_options, self.environment = ["--insecure-plaintext"], {}  # of the portal, of all programs
         self.write_policy(document)
 
     def start(self):
@@ -108,10 +110,22 @@ class System:
     def token(self, kind, owner=None):
         return self.portal_command("token", "create", kind, *([owner] if owner else [])).stdout.strip()
 
+    def use_tls(self):
+        """Before the start: the portal has a certificate of its own, which the others are told to trust."""
+        folder, address = self.world["portal"].files / "lib", internet.SITES["portal"].public[0]
+        self.lab.run("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-noenc",
+                     "-subj", "/CN=portal", "-addext", f"subjectAltName=IP:{address}", "-days", 2,
+                     "-keyout", folder / "portal.key", "-out", folder / "portal.cert")
+        self.portal_options = ["--tls-cert", "/var/lib/portal.cert", "--tls-key", "/var/lib/portal.key"]
+        for host in self.relays + ("gateway",) + self.clients:
+            shutil.copy(folder / "portal.cert", self.world[host].files / "lib")
+        self.environment["FIRELINE_CA_FILE"] = "/var/lib/portal.cert"
+        self.url = f"wss://{address}:{internet.PORTAL_PORT}"
+
     def start_portal(self):
         listen = [word for address in ("0.0.0.0", "[::]")
                   for word in ("--listen", f"{address}:{internet.PORTAL_PORT}")]
-        self._start("portal", lab.built("fireline-portal"), "--policy", POLICY, *listen, "--insecure-plaintext")
+        self._start("portal", lab.built("fireline-portal"), "--policy", POLICY, *listen, *self.portal_options)
         self._wait("portal", lambda: self.status("portal") is not None, "the portal listens")
 
     # The others.
@@ -280,7 +294,8 @@ class System:
         if token and host not in self.tokens:
             self.tokens[host] = self.token(*token)
         settings = {"FIREZONE_NAME": host, "FIREZONE_ID": hashlib.sha256(host.encode()).hexdigest(),
-                    "RUST_LOG": os.environ.get("FIRELINE_SYSTEM_LOG", "info"), **(environment or {})}
+                    "RUST_LOG": os.environ.get("FIRELINE_SYSTEM_LOG", "info"), **self.environment,
+                    **(environment or {})}
         settings |= {"FIREZONE_TOKEN": self.tokens[host]} if token else {}
         settings |= {"FIREZONE_API_URL": self.url} if api_url else {}
         self.programs[host] = Program(self.programs.get(host),

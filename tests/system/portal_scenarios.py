@@ -1,19 +1,25 @@
 #!/usr/bin/python3
 """Scenarios of platform spec 8.3 about portal, grants and token, in the whole system of portal_lab.py.
 
-usage: portal_scenarios.py portal-down|portal-restart|gateway-restart|flow-from-icmp-error|double-symmetric|token-path
+usage: portal_scenarios.py portal-down|portal-restart|gateway-restart|flow-from-icmp-error|double-symmetric|token-path|
+                           token-revoked|late-relays|families|tls
   portal-down           the portal is gone: tunnels go on
   portal-restart        and everybody is back on it when it is; a flow that was not there before is made
   gateway-restart       the gateway says goodbye and comes back: curl works within its 10 s
   flow-from-icmp-error  the gateway lost a grant: the next curl fails, the one after has a new flow
   double-symmetric      both NATs are symmetric, one relay: a download with the right hash
   token-path            where the client takes its token from
+  token-revoked         the client's token is revoked: its program ends, its grants are gone, another token lets it in
+  late-relays           the relays come when everybody waits for them
+  families              the gateway has IPv4 alone, the client IPv6 alone
+  tls                   the portal has a certificate; who does not trust it does not log in
 """
 import json
 import subprocess
 import sys
 import time
 
+import internet
 import lab
 from portal_lab import LAB, LAB_6, System, policy
 
@@ -158,9 +164,68 @@ def token_path(laboratory):
     check(True, "a file at the default path is")
 
 
+def token_revoked(laboratory):
+    system = started(laboratory)
+    system.check_curl(*HOSTS)
+    listed = system.portal_command("token", "list").stdout.splitlines()
+    token = next(line.split()[0] for line in listed if line.split()[1] == "client")
+    system.portal_command("token", "revoke", token)
+    lab.check(system.programs["client"].wait(20) == 1, "the client ends with code 1")
+    lab.wait_until(lambda: not system.grants(), 20, "the gateway has lost its grants")
+    system.tokens.clear()
+    system.start_client()
+    system.check_curl(*HOSTS)
+    system.finish(allowed=[r"^\S+ +ERROR fireline: ending: ", r"^\S+ +WARN portal: login from .* refused: 401 "])
+
+
+def late_relays(laboratory):
+    system = System(laboratory, policy(LAB, LAB_6))
+    system.serve()
+    system.start_portal()
+    system.start_gateway()
+    system.start_client()
+    early = system.world["client"].start("curl", "-sS", "--fail", "--connect-timeout", 60, f"http://{HOSTS[0]}/get",
+                                         name="curl")
+    lab.wait_until(lambda: system.counter("client", "client.tun.held") > 0, 10, "a packet waits for its gateway")
+    for relay in system.relays:
+        system.start_relay(relay)
+    lab.check(early.wait(60) == 0, "what waited arrives")
+    system.check_curl(*HOSTS)
+    system.finish()
+
+
+def families(laboratory):
+    system = System(laboratory, policy(LAB, LAB_6), families={"gateway": (4,), "client": (6,)})
+    system.serve()
+    system.start_portal()
+    for relay in system.relays:
+        system.start_relay(relay)
+    system.start_gateway()
+    system.url = f"ws://[{internet.SITES['portal'].public[1]}]:{internet.PORTAL_PORT}"
+    system.start_client()
+    system.check_curl(*HOSTS)
+    lab.check(system.kind() == "relayed", "a relay joins the families")
+    system.finish()
+
+
+def tls(laboratory):
+    system = System(laboratory, policy(LAB, LAB_6))
+    system.serve()
+    system.use_tls()
+    system.start()
+    system.check_curl(*HOSTS)
+    stranger = system.world["client"].run(lab.built("fireline-client"), "--tun-name", "stranger", "--status-socket",
+                                          "/run/stranger.sock", must=False, seconds=30, environment={
+                                              "FIREZONE_TOKEN": "a-token", "FIREZONE_API_URL": system.url})
+    lab.check(stranger.returncode == 1 and "certificate" in stranger.stdout, "who does not trust the portal ends: "
+              f"{stranger.stdout.splitlines()[-1]}")
+    system.finish()
+
+
 SCENARIOS = {"portal-down": portal_down, "portal-restart": portal_restart, "gateway-restart": gateway_restart,
              "flow-from-icmp-error": flow_from_icmp_error, "double-symmetric": double_symmetric,
-             "token-path": token_path}
+             "token-path": token_path, "token-revoked": token_revoked, "late-relays": late_relays,
+             "families": families, "tls": tls}
 
 if __name__ == "__main__":
     if len(sys.argv) != 2 or sys.argv[1] not in SCENARIOS:
