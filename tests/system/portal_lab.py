@@ -85,13 +85,13 @@ class System:
         self.portal_options, self.environment = ["--insecure-plaintext"], {}  # of the portal, of all programs
         self.write_policy(document)
 
-    def start(self):
-        """Everything, as far as it goes without a packet: logged in, addresses and routes set."""
+    def start(self, clients=None):
+        """Everything, or not all of the clients, as far as it goes without a packet: logged in, routes set."""
         self.start_portal()
         for relay in self.relays:
             self.start_relay(relay)
         self.start_gateway()
-        for client in self.clients:
+        for client in self.clients if clients is None else clients:
             self.start_client(client)
 
     # Portal.
@@ -293,7 +293,7 @@ class System:
     def _start(self, host, *command, token=None, api_url=False, environment=None):
         if token and host not in self.tokens:
             self.tokens[host] = self.token(*token)
-        settings = {"FIREZONE_NAME": host, "FIREZONE_ID": hashlib.sha256(host.encode()).hexdigest(),
+        settings = {"FIREZONE_NAME": host, "FIREZONE_ID": device_id(host),
                     "RUST_LOG": os.environ.get("FIRELINE_SYSTEM_LOG", "info"), **self.environment,
                     **(environment or {})}
         settings |= {"FIREZONE_TOKEN": self.tokens[host]} if token else {}
@@ -329,6 +329,10 @@ class Program:
 
     def history(self):
         return [*self.earlier, *self.process.text().splitlines()]
+
+
+def device_id(host):
+    return hashlib.sha256(host.encode()).hexdigest()
 
 
 def cpu_seconds(pid):

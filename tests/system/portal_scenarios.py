@@ -2,7 +2,7 @@
 """Scenarios of platform spec 8.3 about portal, grants and token, in the whole system of portal_lab.py.
 
 usage: portal_scenarios.py portal-down|portal-restart|gateway-restart|flow-from-icmp-error|double-symmetric|token-path|
-                           token-revoked|late-relays|families|tls
+                           token-revoked|duplicate-login|late-relays|families|tls
   portal-down           the portal is gone: tunnels go on
   portal-restart        and everybody is back on it when it is; a flow that was not there before is made
   gateway-restart       the gateway says goodbye and comes back: curl works within its 10 s
@@ -10,6 +10,7 @@ usage: portal_scenarios.py portal-down|portal-restart|gateway-restart|flow-from-
   double-symmetric      both NATs are symmetric, one relay: a download with the right hash
   token-path            where the client takes its token from
   token-revoked         the client's token is revoked: its program ends, its grants are gone, another token lets it in
+  duplicate-login       the same device on two hosts: the later one works, and they do not throw each other out
   late-relays           the relays come when everybody waits for them
   families              the gateway has IPv4 alone, the client IPv6 alone
   tls                   the portal has a certificate; who does not trust it does not log in
@@ -21,7 +22,7 @@ import time
 
 import internet
 import lab
-from portal_lab import LAB, LAB_6, System, policy
+from portal_lab import LAB, LAB_6, System, device_id, policy
 
 HOSTS = ("172.21.0.100", "172:21::100")
 WEB = {"name": "Web", "type": "ip", "address": "172.20.0.100"}
@@ -178,6 +179,25 @@ def token_revoked(laboratory):
     system.finish(allowed=[r"^\S+ +ERROR fireline: ending: ", r"^\S+ +WARN portal: login from .* refused: 401 "])
 
 
+def duplicate_login(laboratory):
+    """portal spec 6.12."""
+    system = System(laboratory, policy(LAB, LAB_6), clients=("client", "client-2"))
+    system.serve()
+    system.start(clients=["client"])
+    system.check_curl(*HOSTS)
+    system.tokens["client-2"] = system.tokens["client"]
+    system.start_client("client-2", environment={"FIREZONE_ID": device_id("client")})
+    system.check_curl(*HOSTS, client="client-2")
+    time.sleep(3)  # time to throw each other out, which each does at once
+    status = system.status("portal")
+    lab.check(len(status["clients"]) == 1 and status["counters"]["device.superseded"] == 1,
+              "the portal has one of them, once")
+    lab.check(all(system.counter(client, "portal.joins") == 1 for client in ("client", "client-2")),
+              "neither has logged in again")
+    system.check_curl(*HOSTS, client="client-2")
+    system.finish()
+
+
 def late_relays(laboratory):
     system = System(laboratory, policy(LAB, LAB_6))
     system.serve()
@@ -224,7 +244,8 @@ def tls(laboratory):
 
 SCENARIOS = {"portal-down": portal_down, "portal-restart": portal_restart, "gateway-restart": gateway_restart,
              "flow-from-icmp-error": flow_from_icmp_error, "double-symmetric": double_symmetric,
-             "token-path": token_path, "token-revoked": token_revoked, "late-relays": late_relays,
+             "token-path": token_path, "token-revoked": token_revoked,
+             "duplicate-login": duplicate_login, "late-relays": late_relays,
              "families": families, "tls": tls}
 
 if __name__ == "__main__":
