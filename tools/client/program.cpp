@@ -21,6 +21,7 @@
 #include "tools/common/block_signals.h"
 #include "tools/common/line_server.h"
 #include "tools/tunnel/login.h"
+#include "tools/tunnel/portal_link.h"
 #include "tools/tunnel/tunnel.h"
 
 namespace fireline::client {
@@ -181,7 +182,7 @@ void Program::on_signal(int signal) {
 
 std::string Program::answer(std::string_view line) {
   if (!tunnel_ || !portal_) return "starting\n";
-  return answer_status(line, *tunnel_, portal_->channel());
+  return answer_status(line, *tunnel_, portal_->session());
 }
 
 int Program::run() {

@@ -1,6 +1,6 @@
 // One run of fireline-client.
 //
-//   portal ── PortalLink ──┐                            ┌── LineServer  status socket
+//   portal ─ PortalSession ┐                            ┌── LineServer  status socket
 //   signals, network ──────┤  EventLoop (control)  ─────┤
 //                          └── Reactions ── Tunnel<Client>, HostNetwork, service manager
 //

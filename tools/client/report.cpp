@@ -12,12 +12,12 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-tunnel::CounterMap counters_of(tunnel::Tunnel<tunnel::Client>& tunnel, const portal::Channel& channel) {
+tunnel::CounterMap counters_of(tunnel::Tunnel<tunnel::Client>& tunnel, const PortalSession& portal) {
   tunnel::CounterMap counters;
   tunnel::add_counter_set(tunnel.core().counters(), counters);
   tunnel::add_counters(tunnel.core().node(), counters);
   tunnel::add_counters(tunnel.path(), tunnel.devices(), counters);
-  tunnel::add_counter_set(channel.counters(), counters);
+  tunnel::add_counter_set(portal.counters(), counters);
   return counters;
 }
 
@@ -55,8 +55,8 @@ Json gateways_json(const tunnel::ClientStatus& status, const std::vector<node::C
 }  // namespace
 
 std::string answer_status(std::string_view line, tunnel::Tunnel<tunnel::Client>& tunnel,
-                          const portal::Channel& channel) {
-  if (line == "metrics") return tunnel::metrics_text("client", counters_of(tunnel, channel));
+                          const PortalSession& portal) {
+  if (line == "metrics") return tunnel::metrics_text("client", counters_of(tunnel, portal));
   if (line != "status" && line != "status text") return "ask for status, status text or metrics\n";
   tunnel::ClientStatus status;
   std::vector<node::ConnectionStatus> connections;
@@ -66,11 +66,11 @@ std::string answer_status(std::string_view line, tunnel::Tunnel<tunnel::Client>&
   });
   Json document{{"version", FIRELINE_VERSION},
                 {"interface", tunnel.devices().tun->name()},
-                {"portal", portal::name_of(channel.state())},
+                {"portal", portal.status().state},
                 {"configured", status.configured},
                 {"resources", resources_json(status.resources)},
                 {"gateways", gateways_json(status, connections)},
-                {"counters", counters_of(tunnel, channel)}};
+                {"counters", counters_of(tunnel, portal)}};
   if (status.configured) {
     document["ipv4"] = status.ipv4.to_string();
     document["ipv6"] = status.ipv6.to_string();

@@ -4,13 +4,13 @@
 #include <string>
 #include <string_view>
 
-#include "core/portal/channel.h"
 #include "core/tunnel/client.h"
+#include "tools/common/portal_session.h"
 #include "tools/tunnel/tunnel.h"
 
 namespace fireline::client {
 
 [[nodiscard]] std::string answer_status(std::string_view line, tunnel::Tunnel<tunnel::Client>& tunnel,
-                                        const portal::Channel& channel);
+                                        const PortalSession& portal);
 
 }  // namespace fireline::client

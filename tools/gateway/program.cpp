@@ -22,6 +22,7 @@
 #include "tools/gateway/reactions.h"
 #include "tools/gateway/report.h"
 #include "tools/tunnel/login.h"
+#include "tools/tunnel/portal_link.h"
 #include "tools/tunnel/tunnel.h"
 
 namespace fireline::gateway {
@@ -160,7 +161,7 @@ void Program::listen() {
 
 std::string Program::answer(std::string_view line) {
   if (!tunnel_ || !portal_) return "starting\n";
-  return answer_status(line, *tunnel_, portal_->channel());
+  return answer_status(line, *tunnel_, portal_->session());
 }
 
 int Program::run() {

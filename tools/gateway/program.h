@@ -1,6 +1,6 @@
 // One run of fireline-gateway.
 //
-//   portal ── PortalLink ──┐                            ┌── LineServer  status socket
+//   portal ─ PortalSession ┐                            ┌── LineServer  status socket
 //   signals, addresses ────┤  EventLoop (control)  ─────┼── HttpServer  /healthz, /readyz
 //                          └── Reactions ── Tunnel<Gateway>, HostNetwork
 //

@@ -12,12 +12,12 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-tunnel::CounterMap counters_of(tunnel::Tunnel<tunnel::Gateway>& tunnel, const portal::Channel& channel) {
+tunnel::CounterMap counters_of(tunnel::Tunnel<tunnel::Gateway>& tunnel, const PortalSession& portal) {
   tunnel::CounterMap counters;
   tunnel::add_counter_set(tunnel.core().counters(), counters);
   tunnel::add_counters(tunnel.core().node(), counters);
   tunnel::add_counters(tunnel.path(), tunnel.devices(), counters);
-  tunnel::add_counter_set(channel.counters(), counters);
+  tunnel::add_counter_set(portal.counters(), counters);
   return counters;
 }
 
@@ -42,16 +42,16 @@ Json to_json(const tunnel::GatewayStatus& status) {
 }  // namespace
 
 std::string answer_status(std::string_view line, tunnel::Tunnel<tunnel::Gateway>& tunnel,
-                          const portal::Channel& channel) {
-  if (line == "metrics") return tunnel::metrics_text("gateway", counters_of(tunnel, channel));
+                          const PortalSession& portal) {
+  if (line == "metrics") return tunnel::metrics_text("gateway", counters_of(tunnel, portal));
   if (line != "status" && line != "status text") return "ask for status, status text or metrics\n";
   tunnel::GatewayStatus status;
   tunnel.run([&](tunnel::Gateway& gateway, Now, packet::Output&) { status = gateway.status(); });
   Json document{{"version", FIRELINE_VERSION},
                 {"interface", tunnel.devices().tun->name()},
-                {"portal", portal::name_of(channel.state())},
+                {"portal", portal.status().state},
                 {"clients", to_json(status)},
-                {"counters", counters_of(tunnel, channel)}};
+                {"counters", counters_of(tunnel, portal)}};
   if (line == "status text") document.erase("counters");
   return document.dump(2) + "\n";
 }

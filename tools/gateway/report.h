@@ -4,13 +4,13 @@
 #include <string>
 #include <string_view>
 
-#include "core/portal/channel.h"
 #include "core/tunnel/gateway.h"
+#include "tools/common/portal_session.h"
 #include "tools/tunnel/tunnel.h"
 
 namespace fireline::gateway {
 
 [[nodiscard]] std::string answer_status(std::string_view line, tunnel::Tunnel<tunnel::Gateway>& tunnel,
-                                        const portal::Channel& channel);
+                                        const PortalSession& portal);
 
 }  // namespace fireline::gateway

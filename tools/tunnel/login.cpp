@@ -21,8 +21,8 @@ Result<std::string, std::string> configured_or_device_id(portal::Role role, cons
 
 }  // namespace
 
-Result<PortalLinkOptions, std::string> make_login(portal::Role role, const ProgramOptions& options,
-                                                  const crypto::SecretText& token, const crypto::PublicKey& key) {
+Result<PortalSessionOptions, std::string> make_login(portal::Role role, const ProgramOptions& options,
+                                                     const crypto::SecretText& token, const crypto::PublicKey& key) {
   const auto id = configured_or_device_id(role, options.id);
   if (!id) return err(id.error());
   const auto host = platform::device_info();
@@ -40,14 +40,15 @@ Result<PortalLinkOptions, std::string> make_login(portal::Role role, const Progr
     identity.device_uuid = host.uuid.value_or("");
   }
   if (identity.name.empty()) identity.name = *id;
-  return PortalLinkOptions{
+  return PortalSessionOptions{
       .url = *options.portal,
       .identity = identity,
       .user_agent = portal::user_agent(
           {.os = host.os_name, .os_version = host.os_version, .arch = host.architecture, .kernel = host.kernel}, role),
-      .ca_file = options.ca_file,
+      .give_up_after = {},
       .mark = kTunnelMark,
-      .give_up_after = {}};
+      .ca_file = options.ca_file,
+      .dns_servers = {}};
 }
 
 }  // namespace fireline::tunnel

@@ -6,14 +6,14 @@
 #include "core/base/result.h"
 #include "core/crypto/secret_text.h"
 #include "core/portal/login_url.h"
-#include "tools/tunnel/portal_link.h"
+#include "tools/common/portal_session.h"
 #include "tools/tunnel/program_options.h"
 
 namespace fireline::tunnel {
 
 // For clients and gateways. The error is one sentence. Warnings go to the log.
-[[nodiscard]] Result<PortalLinkOptions, std::string> make_login(portal::Role role, const ProgramOptions& options,
-                                                                const crypto::SecretText& token,
-                                                                const crypto::PublicKey& key);
+[[nodiscard]] Result<PortalSessionOptions, std::string> make_login(portal::Role role, const ProgramOptions& options,
+                                                                   const crypto::SecretText& token,
+                                                                   const crypto::PublicKey& key);
 
 }  // namespace fireline::tunnel

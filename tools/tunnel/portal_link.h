@@ -1,30 +1,17 @@
-// The portal's channel on a WebSocket, for a program's control thread: what portal::Channel decides, it does.
+// A program's PortalSession as its reactions see it, with a line in the log for each login and each loss.
 //
-// The host is resolved once, when the channel asks for the first time and no tunnel takes names over, and pinned: later
-// connections use the same addresses. Lifetime: loop and random outlive it. Threads: the loop's. No token in any line.
+// Lifetime: loop and random outlive it; handlers may call everything here and may not destroy it. Threads: the loop's.
+// No token in any line.
 #pragma once
 #include <functional>
 #include <memory>
-#include <optional>
 #include <string>
 #include <string_view>
-#include <vector>
 
-#include "core/portal/channel.h"
-#include "io/event_loop.h"
-#include "io/websocket_client.h"
+#include "tools/common/portal_session.h"
 #include "tools/tunnel/portal_port.h"
 
 namespace fireline::tunnel {
-
-struct PortalLinkOptions {
-  portal::PortalUrl url;
-  portal::LoginIdentity identity;
-  std::string user_agent;
-  std::string ca_file;
-  std::uint32_t mark = 0;
-  std::optional<Duration> give_up_after;  // empty: never
-};
 
 class PortalLink final : public PortalPort {
  public:
@@ -35,45 +22,23 @@ class PortalLink final : public PortalPort {
   // The error is one sentence.
   [[nodiscard]] static Result<std::unique_ptr<PortalLink>, std::string> open(io::EventLoop& loop,
                                                                              crypto::Random& random,
-                                                                             PortalLinkOptions options,
+                                                                             PortalSessionOptions options,
                                                                              Handlers handlers);
-  ~PortalLink() override;
-  PortalLink(const PortalLink&) = delete;
-  PortalLink& operator=(const PortalLink&) = delete;
 
-  void start();
+  void start() { session_->start(); }
   // With a close frame, if there is a connection.
-  void stop();
+  void stop() { session_->close(); }
 
-  void send(const portal::MessageText& message) override;
-  void ask_for_relays() override;
-  void log_in(const crypto::PublicKey& key) override;
+  void send(const portal::MessageText& message) override { session_->send(message.event, message.payload); }
+  void ask_for_relays() override { session_->reconnect(); }
+  void log_in(const crypto::PublicKey& key) override { session_->reconnect(key); }
 
-  [[nodiscard]] const portal::Channel& channel() const noexcept { return channel_; }
+  [[nodiscard]] const PortalSession& session() const noexcept { return *session_; }
 
  private:
-  PortalLink(io::EventLoop& loop, crypto::Random& random, PortalLinkOptions options, Handlers handlers);
-  void drain();
-  void act(portal::Resolve& action);
-  void act(portal::Connect& action);
-  void act(portal::SendText& action);
-  void act(portal::Drop& action);
-  void act(portal::CloseGracefully& action);
-  void act(portal::Joined& action);
-  void act(portal::Lost& action);
-  void act(portal::Message& action);
-  void act(portal::Fatal& action);
-  void on_closed(const io::WebSocketClosed& closed);
-  [[nodiscard]] portal::LoginUrl login_url() const { return {options_.url, options_.identity}; }
+  PortalLink() = default;
 
-  io::EventLoop& loop_;
-  PortalLinkOptions options_;
-  Handlers handlers_;
-  portal::Channel channel_;
-  std::unique_ptr<io::WebSocketClient> socket_;
-  std::vector<IpAddress> addresses_;
-  io::EventLoop::Id timer_ = io::EventLoop::Id::none;
-  bool draining_ = false;
+  std::unique_ptr<PortalSession> session_;
 };
 
 }  // namespace fireline::tunnel
