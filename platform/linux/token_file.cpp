@@ -12,6 +12,9 @@
 #include <simdjson.h>
 
 namespace fireline::platform {
+
+using crypto::SecretText;
+
 namespace {
 
 constexpr mode_t kForbidden = 0177;  // leaves 0400, 0600 and 0200
@@ -48,30 +51,11 @@ Result<SecretText, HostError> read_token(int fd, const std::string& path) {
 
 }  // namespace
 
-SecretText::SecretText(std::string_view text) {
-  // Never in the object itself (small strings are), where moving would leave it behind.
-  text_.reserve(64 + text.size());
-  text_ = text;
-}
-
-SecretText::SecretText(SecretText&& other) noexcept : text_(std::move(other.text_)) {
-  other.text_.clear();
-}
-
-SecretText& SecretText::operator=(SecretText&& other) noexcept {
-  text_.swap(other.text_);  // the other one erases what was here
-  return *this;
-}
-
-SecretText::~SecretText() {
-  ::explicit_bzero(text_.data(), text_.size());
-}
-
 std::optional<SecretText> take_environment_token(const char* variable) {
   char* value = std::getenv(variable);
   if (value == nullptr) return std::nullopt;
-  SecretText token{std::string_view(value)};
-  ::explicit_bzero(value, token.reveal().size());  // /proc/PID/environ shows this very memory
+  SecretText token(value);
+  ::explicit_bzero(value, token.view().size());  // /proc/PID/environ shows this very memory
   ::unsetenv(variable);
   if (token.empty()) return std::nullopt;
   return token;
@@ -97,7 +81,7 @@ Result<std::optional<SecretText>, HostError> read_token_file(const std::string& 
   auto token = read_token(fd, path);
   close();
   if (!token) return err(std::move(token.error()));
-  return std::optional<SecretText>(std::move(*token));
+  return std::optional<SecretText>(*token);
 }
 
 Result<SecretText, HostError> read_credential(const std::string& name) {

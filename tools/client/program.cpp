@@ -222,13 +222,13 @@ int ask_status(const Options& options) {
 
 // Environment, then the file.
 Result<crypto::SecretText, std::string> find_token(const Options& options,
-                                                   const std::optional<platform::SecretText>& environment) {
-  if (environment) return crypto::SecretText(environment->reveal());
+                                                   const std::optional<crypto::SecretText>& environment) {
+  if (environment) return *environment;
   const std::string path = options.token_path.empty() ? platform::kClientTokenPath : options.token_path;
   const auto token = platform::read_token_file(path);
   if (!token) return err(token.error().sentence);
   if (!*token) return err(fmt::format("Can't find the Firezone token in $FIREZONE_TOKEN or in `{}`", path));
-  return crypto::SecretText((*token)->reveal());
+  return **token;
 }
 
 // As far as it goes without the portal.

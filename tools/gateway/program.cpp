@@ -211,12 +211,12 @@ int ask_status(const Options& options) {
 
 // Command line, environment, systemd's credential: the first of them.
 Result<crypto::SecretText, std::string> find_token(const Options& options,
-                                                   const std::optional<platform::SecretText>& environment) {
+                                                   const std::optional<crypto::SecretText>& environment) {
   if (!options.token.empty()) return options.token;
-  if (environment) return crypto::SecretText(environment->reveal());
+  if (environment) return *environment;
   const auto credential = platform::read_credential();
   if (!credential) return err("there is no token: set FIREZONE_TOKEN; " + credential.error().sentence);
-  return crypto::SecretText(credential->reveal());
+  return *credential;
 }
 
 int run_gateway(const Options& options, const crypto::SecretText& token) {

@@ -23,8 +23,6 @@ namespace fireline::tunnel {
 
 // "FIRE" on a telephone's keys, above the ephemeral ports' first (platform specification 4.1).
 inline constexpr std::uint16_t kPreferredPort = 52625;
-// Sockets of ours carry it, so that routes into the tunnel do not apply to them (platform specification, constants).
-inline constexpr std::uint32_t kTunnelMark = 0xfd002021;
 
 struct TunnelOptions {
   std::string tun = "tun-firezone";

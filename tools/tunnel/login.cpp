@@ -6,6 +6,7 @@
 #include "core/portal/user_agent.h"
 #include "platform/linux/device_id.h"
 #include "platform/linux/device_info.h"
+#include "platform/linux/routing.h"
 
 namespace fireline::tunnel {
 namespace {
@@ -46,7 +47,7 @@ Result<PortalSessionOptions, std::string> make_login(portal::Role role, const Pr
       .user_agent = portal::user_agent(
           {.os = host.os_name, .os_version = host.os_version, .arch = host.architecture, .kernel = host.kernel}, role),
       .give_up_after = {},
-      .mark = kTunnelMark,
+      .mark = platform::kSocketMark,
       .ca_file = options.ca_file,
       .dns_servers = {}};
 }

@@ -8,6 +8,7 @@
 #include <cstdlib>
 
 #include "io/tun_open.h"
+#include "platform/linux/routing.h"
 #include "tools/common/choice.h"
 #include "tools/common/log_filter.h"
 
@@ -59,7 +60,7 @@ std::optional<std::string> check_tun_name(const std::string& name) {
 
 TunnelOptions ProgramOptions::tunnel() const {
   return {.tun = tun,
-          .mark = kTunnelMark,
+          .mark = platform::kSocketMark,
           .threads = threads,
           .receive_buffer_bytes = receive_buffer_bytes,
           .send_buffer_bytes = send_buffer_bytes};
