@@ -16,8 +16,10 @@ struct LogOptions {
   std::string name{};  // the target of its lines
   LogLevel level = LogLevel::info;
   LogFormat format = LogFormat::text;
-  std::string file{};  // empty: standard output
-  bool quiet = false;  // without a file: nowhere
+  std::string file{};     // empty: standard output
+  std::string folder{};   // of log files in addition, as text (tools/common/log_folder.h); empty: none
+  std::string program{};  // the base of their names
+  bool quiet = false;     // without a file: nowhere
 };
 
 class Logging {
