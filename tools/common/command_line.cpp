@@ -4,16 +4,30 @@
 #include <cstdio>
 
 namespace fireline {
+namespace {
 
-std::optional<EarlyExit> parse_command_line(CLI::App& app, int argc, const char* const* argv) {
+// Flags by their names alone: any other word, and a flag's value, may be a secret in the wrong place.
+std::string unknown_words(const CLI::App& app) {
+  std::string names;
+  for (const std::string& word : app.remaining(true)) {
+    if (word.starts_with('-')) names += " " + word.substr(0, word.find('='));
+  }
+  return names.empty() ? "there are more words than this command takes" : "unknown here:" + names;
+}
+
+}  // namespace
+
+std::optional<EarlyExit> parse_command_line(CLI::App& app, int argc, const char* const* argv, int mistake_code) {
   try {
     app.parse(argc, argv);
   } catch (const CLI::CallForHelp&) {
     return EarlyExit{0, app.help()};
   } catch (const CLI::CallForVersion& version) {
     return EarlyExit{0, std::string(version.what()) + "\n"};
+  } catch (const CLI::ExtrasError&) {
+    return EarlyExit{mistake_code, unknown_words(app) + ": see " + app.get_name() + " --help"};
   } catch (const CLI::ParseError& error) {
-    return EarlyExit{1, std::string(error.what()) + ": see " + app.get_name() + " --help"};
+    return EarlyExit{mistake_code, std::string(error.what()) + ": see " + app.get_name() + " --help"};
   }
   return std::nullopt;
 }

@@ -16,8 +16,9 @@ struct EarlyExit {
   std::string text;  // for standard output when the code is 0 (--help, --version), else one sentence for standard error
 };
 
-// Fills the variables that the options name. Empty: run.
-[[nodiscard]] std::optional<EarlyExit> parse_command_line(CLI::App& app, int argc, const char* const* argv);
+// Fills the variables that the options name. Empty: run. `mistake_code`: of the exit behind a mistake.
+[[nodiscard]] std::optional<EarlyExit> parse_command_line(CLI::App& app, int argc, const char* const* argv,
+                                                          int mistake_code = 1);
 
 // Prints it; the error gets the program's name in front. The exit code.
 [[nodiscard]] int leave(const EarlyExit& exit, const char* program);
