@@ -1,21 +1,17 @@
 #include "tools/client/options.h"
 
-#include <fmt/format.h>
-
 #include <CLI/CLI.hpp>
 #include <array>
 #include <cstdlib>
 #include <utility>
 
 #include "tools/common/choice.h"
-#include "tools/common/human_duration.h"
 
 namespace fireline::client {
 namespace {
 
 struct Words {
   tunnel::ProgramWords program;
-  std::string max_partition_time;
   std::string dns_control = "systemd-resolved";
   bool json = false;
 };
@@ -27,19 +23,15 @@ constexpr std::array kDnsControls{Choice{std::string_view("systemd-resolved"), D
 
 void add_flags(CLI::App& app, Words& words, Options& options) {
   app.set_version_flag("-V,--version", "fireline-client " FIRELINE_VERSION);
-  tunnel::add_program_flags(app, words.program, options.program);
-  app.add_option("--log-format", words.program.log_format, "human (default) or json, one object per line")
-      ->envname("FIREZONE_LOG_FORMAT");
+  tunnel::add_program_flags(app, words.program, options.program, "MAX_PARTITION_TIME");
   app.add_option("--token-path", options.token_path,
                  "File of the token, root's alone, unless $FIREZONE_TOKEN holds it (/etc/dev.firezone.client/token)")
       ->envname("FIREZONE_TOKEN_PATH");
-  app.add_option("-m,--max-partition-time", words.max_partition_time,
-                 "How long to go on without the portal: 30s, 5m, 1h, 30d (default: for ever)")
-      ->envname("MAX_PARTITION_TIME");
   app.add_flag("--activate-internet-resource", options.internet_enabled,
                "Route all other traffic through the Internet resource where it is granted")
       ->envname("FIREZONE_ACTIVATE_INTERNET_RESOURCE");
-  app.add_option("-l,--log-dir", options.log_dir, "Write the log to a file in this folder as well")->envname("LOG_DIR");
+  app.add_option("-l,--log-dir", options.program.log.folder, "Write the log to a file in this folder as well")
+      ->envname("LOG_DIR");
   app.add_option("--dns-control", words.dns_control)->envname("FIREZONE_DNS_CONTROL")->group("");
   app.add_flag("--check", options.check, "Validate the set-up and leave before the portal is contacted");
   app.add_flag("--exit", options.exit, "Leave once the tunnel is up");
@@ -58,13 +50,11 @@ std::optional<std::string> read_words(const Words& words, Options& options) {
   if (options.program.status_socket.empty()) options.program.status_socket = kStatusSocket;
   DnsControl dns{};
   if (auto wrong = choose(kDnsControls, "--dns-control", words.dns_control, dns)) return wrong;
-  if (!words.max_partition_time.empty()) {
-    options.max_partition_time = parse_human_duration(words.max_partition_time);
-    if (!options.max_partition_time) {
-      return fmt::format("--max-partition-time cannot be \"{}\": use numbers with units, for example 5m, 1h 30m, 30d",
-                         words.max_partition_time);
-    }
+  // The default of Firezone's, and what its container images set: no mistake of the person's.
+  if (dns != DnsControl::disabled) {
+    options.program.notes.push_back("DNS resources are not served: this host's resolver stays as it is");
   }
+  options.program.log.program = kProgramName;
   return tunnel::read_program_words(words.program, options.command == Options::Command::run, options.program);
 }
 
@@ -80,10 +70,7 @@ Result<Options, EarlyExit> parse_options(int argc, const char* const* argv) {
   status->add_option("--status-socket", options.program.status_socket)->group("");
   app.add_subcommand("standalone")->group("")->fallthrough();  // what it always is; Firezone's scripts say so
   add_flags(app, words, options);
-  if (auto exit = parse_command_line(app, argc, argv)) {
-    if (exit->code != 0) exit->code = tunnel::kUsageExitCode;
-    return err(std::move(*exit));
-  }
+  if (auto exit = parse_command_line(app, argc, argv, tunnel::kUsageExitCode)) return err(std::move(*exit));
   if (status->parsed()) options.command = Options::Command::status;
   if (auto wrong = read_words(words, options)) return err(EarlyExit{tunnel::kUsageExitCode, std::move(*wrong)});
   return options;

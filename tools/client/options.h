@@ -3,16 +3,15 @@
 // Threads: parse before any is started (CLI11 reads the environment).
 #pragma once
 #include <cstdint>
-#include <optional>
 #include <string>
 
 #include "core/base/result.h"
-#include "core/base/time.h"
 #include "tools/common/command_line.h"
 #include "tools/tunnel/program_options.h"
 
 namespace fireline::client {
 
+inline constexpr const char* kProgramName = "fireline-client";
 inline constexpr const char* kStatusSocket = "/run/dev.firezone.client/status.sock";
 
 struct Options {
@@ -20,14 +19,12 @@ struct Options {
   Command command = Command::run;
   bool json = false;  // of status
   tunnel::ProgramOptions program;
-  std::string token_path;                        // empty: the default one
-  std::optional<Duration> max_partition_time{};  // empty: for ever
-  bool check = false;                            // validate the set-up and leave
-  bool exit = false;                             // leave once the tunnel is up
+  std::string token_path;  // empty: the default one
+  bool check = false;      // validate the set-up and leave
+  bool exit = false;       // leave once the tunnel is up
   bool internet_enabled = false;
   bool ask_when_prohibited = false;
   bool raise_buffers = false;
-  std::string log_dir;
 };
 
 [[nodiscard]] Result<Options, EarlyExit> parse_options(int argc, const char* const* argv);

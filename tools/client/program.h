@@ -1,8 +1,5 @@
-// One run of fireline-client.
-//
-//   portal ─ PortalSession ┐                            ┌── LineServer  status socket
-//   signals, network ──────┤  EventLoop (control)  ─────┤
-//                          └── Reactions ── Tunnel<Client>, HostNetwork, service manager
+// One run of fireline-client: tools/tunnel/program_base.h with the client's engine and reactions. Beside signals it
+// watches the network under it (a roam), the LAN's routes, and tells the service manager.
 //
 // Threads: everything on the calling thread, the control thread; the tunnel and the WebSocket start others.
 #pragma once

@@ -1,25 +1,13 @@
 #include "tools/client/report.h"
 
-#include <fmt/format.h>
-
 #include <nlohmann/json.hpp>
 
-#include "tools/tunnel/counters.h"
 #include "tools/tunnel/report_parts.h"
 
 namespace fireline::client {
 namespace {
 
 using Json = nlohmann::ordered_json;
-
-tunnel::CounterMap counters_of(tunnel::Tunnel<tunnel::Client>& tunnel, const PortalSession& portal) {
-  tunnel::CounterMap counters;
-  tunnel::add_counter_set(tunnel.core().counters(), counters);
-  tunnel::add_counters(tunnel.core().node(), counters);
-  tunnel::add_counters(tunnel.path(), tunnel.devices(), counters);
-  tunnel::add_counter_set(portal.counters(), counters);
-  return counters;
-}
 
 Json resources_json(const tunnel::ResourceList& resources) {
   Json list = Json::array();
@@ -54,29 +42,30 @@ Json gateways_json(const tunnel::ClientStatus& status, const std::vector<node::C
 
 }  // namespace
 
-std::string answer_status(std::string_view line, tunnel::Tunnel<tunnel::Client>& tunnel,
-                          const PortalSession& portal) {
-  if (line == "metrics") return tunnel::metrics_text("client", counters_of(tunnel, portal));
-  if (line != "status" && line != "status text") return "ask for status, status text or metrics\n";
-  tunnel::ClientStatus status;
-  std::vector<node::ConnectionStatus> connections;
-  tunnel.run([&](tunnel::Client& client, Now, packet::Output&) {
-    status = client.status();
-    connections = client.node().status();
-  });
-  Json document{{"version", FIRELINE_VERSION},
-                {"interface", tunnel.devices().tun->name()},
-                {"portal", portal.status().state},
-                {"configured", status.configured},
-                {"resources", resources_json(status.resources)},
-                {"gateways", gateways_json(status, connections)},
-                {"counters", counters_of(tunnel, portal)}};
-  if (status.configured) {
-    document["ipv4"] = status.ipv4.to_string();
-    document["ipv6"] = status.ipv6.to_string();
-  }
-  if (line == "status text") document.erase("counters");
-  return document.dump(2) + "\n";
+std::string answer_status(std::string_view line, tunnel::Tunnel<tunnel::Client>& tunnel, const PortalSession& portal) {
+  const auto add_status = [&](Json& document) {
+    tunnel::ClientStatus status;
+    std::vector<node::ConnectionStatus> connections;
+    tunnel.run([&](tunnel::Client& client, Now, packet::Output&) {
+      status = client.status();
+      connections = client.node().status();
+    });
+    document["configured"] = status.configured;
+    if (status.configured) {
+      document["ipv4"] = status.ipv4.to_string();
+      document["ipv6"] = status.ipv6.to_string();
+    }
+    document["resources"] = resources_json(status.resources);
+    document["gateways"] = gateways_json(status, connections);
+  };
+  return tunnel::answer_status(
+      line, {.program = "client",
+             .node = tunnel.core().node(),
+             .path = tunnel.path(),
+             .devices = tunnel.devices(),
+             .portal = portal,
+             .add_status = add_status,
+             .add_counters = [&](auto& counters) { add_counter_set(tunnel.core().counters(), counters); }});
 }
 
 }  // namespace fireline::client

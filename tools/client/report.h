@@ -1,5 +1,4 @@
-// What a client answers on its status socket: "status" as JSON, "status text" for a person, "metrics" as Prometheus
-// text. Without secrets. Threads: the control thread's.
+// A client's answer on its status socket: tools/tunnel/report_parts.h with its own part. Threads: the control thread's.
 #pragma once
 #include <string>
 #include <string_view>

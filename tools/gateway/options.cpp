@@ -15,7 +15,7 @@ struct Words {
   bool no_check = false;
   bool no_inc_buf = false;
   bool json = false;
-  bool validate_checksums = false;  // every checksum of a packet that was decrypted is right: it was authenticated
+  bool validate_checksums = false;
   bool flow_logs = false;
 };
 
@@ -41,14 +41,12 @@ Commands add_commands(CLI::App& app, Words& words, Options& options) {
 
 void add_flags(CLI::App& app, Words& words, Options& options) {
   app.set_version_flag("-V,--version", "fireline-gateway " FIRELINE_VERSION);
-  tunnel::add_program_flags(app, words.program, options.program);
+  tunnel::add_program_flags(app, words.program, options.program, "FIREZONE_MAX_PARTITION_TIME");
   app.add_option("TOKEN", words.token,
                  "Token of this gateway; better $FIREZONE_TOKEN or the systemd credential FIREZONE_TOKEN");
   app.add_flag("--no-check", words.no_check, "Start without looking for the rights that are needed");
   app.add_option("--health-check-addr", words.health, "Public endpoint of /healthz and /readyz (0.0.0.0:8080)")
       ->envname("HEALTH_CHECK_ADDR");
-  app.add_option("--log-format", words.program.log_format, "human (default) or json, one object per line")
-      ->envname("FIREZONE_LOG_FORMAT");
   app.add_flag("--no-inc-buf", words.no_inc_buf, "Do not raise net.core.rmem_max and wmem_max")
       ->envname("FIREZONE_NO_INC_BUF");
   app.add_flag("--validate-checksums", words.validate_checksums)->envname("FIREZONE_VALIDATE_CHECKSUMS")->group("");
@@ -68,6 +66,14 @@ std::optional<std::string> read_words(const Words& words, Options& options) {
   options.check_privileges = !words.no_check;
   options.raise_buffers = !words.no_inc_buf;
   if (options.program.status_socket.empty()) options.program.status_socket = kStatusSocket;
+  if (words.validate_checksums) {
+    return "--validate-checksums is not there: capture on the tunnel's interface with tcpdump -vv instead, and leave "
+           "it out or set FIREZONE_VALIDATE_CHECKSUMS=false";
+  }
+  if (words.flow_logs) {
+    return "--flow-logs is not there: this gateway keeps no record of flows; leave it out or set "
+           "FIREZONE_FLOW_LOGS=false";
+  }
   const auto health = Endpoint::parse(words.health);
   if (!health) {
     return fmt::format("--health-check-addr cannot be \"{}\": use ADDRESS:PORT, for example 0.0.0.0:8080",
@@ -82,13 +88,11 @@ std::optional<std::string> read_words(const Words& words, Options& options) {
 Result<Options, EarlyExit> parse_options(int argc, const char* const* argv) {
   Words words;
   Options options;
+  options.program.max_partition_time = kMaxPartitionTime;
   CLI::App app("Gives clients of a Firezone or fireline portal access to the networks next to it.", "fireline-gateway");
   const auto commands = add_commands(app, words, options);
   add_flags(app, words, options);
-  if (auto exit = parse_command_line(app, argc, argv)) {
-    if (exit->code != 0) exit->code = tunnel::kUsageExitCode;
-    return err(std::move(*exit));
-  }
+  if (auto exit = parse_command_line(app, argc, argv, tunnel::kUsageExitCode)) return err(std::move(*exit));
   options.command = command_of(commands);
   if (auto wrong = read_words(words, options)) return err(EarlyExit{tunnel::kUsageExitCode, std::move(*wrong)});
   return options;

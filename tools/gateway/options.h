@@ -12,6 +12,8 @@
 
 namespace fireline::gateway {
 
+// Tunnels need no portal: an outage of hours must not end them (platform specification 6.1, lesson 53).
+inline constexpr Duration kMaxPartitionTime = std::chrono::hours(24);
 inline constexpr const char* kStatusSocket = "/run/fireline-gateway/status.sock";
 
 struct Options {

@@ -1,8 +1,5 @@
-// One run of fireline-gateway.
-//
-//   portal ─ PortalSession ┐                            ┌── LineServer  status socket
-//   signals, addresses ────┤  EventLoop (control)  ─────┼── HttpServer  /healthz, /readyz
-//                          └── Reactions ── Tunnel<Gateway>, HostNetwork
+// One run of fireline-gateway: tools/tunnel/program_base.h with the gateway's engine and reactions. Beside signals it
+// watches the host's addresses, and answers health checks over HTTP.
 //
 // Threads: everything on the calling thread, the control thread; the tunnel and the WebSocket start others.
 #pragma once

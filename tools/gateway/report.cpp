@@ -1,25 +1,13 @@
 #include "tools/gateway/report.h"
 
-#include <fmt/format.h>
-
 #include <nlohmann/json.hpp>
 
-#include "tools/tunnel/counters.h"
 #include "tools/tunnel/report_parts.h"
 
 namespace fireline::gateway {
 namespace {
 
 using Json = nlohmann::ordered_json;
-
-tunnel::CounterMap counters_of(tunnel::Tunnel<tunnel::Gateway>& tunnel, const PortalSession& portal) {
-  tunnel::CounterMap counters;
-  tunnel::add_counter_set(tunnel.core().counters(), counters);
-  tunnel::add_counters(tunnel.core().node(), counters);
-  tunnel::add_counters(tunnel.path(), tunnel.devices(), counters);
-  tunnel::add_counter_set(portal.counters(), counters);
-  return counters;
-}
 
 Json to_json(const tunnel::GatewayStatus& status) {
   Json clients = Json::array();
@@ -41,19 +29,20 @@ Json to_json(const tunnel::GatewayStatus& status) {
 
 }  // namespace
 
-std::string answer_status(std::string_view line, tunnel::Tunnel<tunnel::Gateway>& tunnel,
-                          const PortalSession& portal) {
-  if (line == "metrics") return tunnel::metrics_text("gateway", counters_of(tunnel, portal));
-  if (line != "status" && line != "status text") return "ask for status, status text or metrics\n";
-  tunnel::GatewayStatus status;
-  tunnel.run([&](tunnel::Gateway& gateway, Now, packet::Output&) { status = gateway.status(); });
-  Json document{{"version", FIRELINE_VERSION},
-                {"interface", tunnel.devices().tun->name()},
-                {"portal", portal.status().state},
-                {"clients", to_json(status)},
-                {"counters", counters_of(tunnel, portal)}};
-  if (line == "status text") document.erase("counters");
-  return document.dump(2) + "\n";
+std::string answer_status(std::string_view line, tunnel::Tunnel<tunnel::Gateway>& tunnel, const PortalSession& portal) {
+  const auto add_status = [&](Json& document) {
+    tunnel::GatewayStatus status;
+    tunnel.run([&](tunnel::Gateway& gateway, Now, packet::Output&) { status = gateway.status(); });
+    document["clients"] = to_json(status);
+  };
+  return tunnel::answer_status(
+      line, {.program = "gateway",
+             .node = tunnel.core().node(),
+             .path = tunnel.path(),
+             .devices = tunnel.devices(),
+             .portal = portal,
+             .add_status = add_status,
+             .add_counters = [&](auto& counters) { add_counter_set(tunnel.core().counters(), counters); }});
 }
 
 }  // namespace fireline::gateway

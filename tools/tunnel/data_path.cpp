@@ -3,6 +3,7 @@
 #include <spdlog/spdlog.h>
 #include <sys/epoll.h>
 
+#include <algorithm>
 #include <chrono>
 #include <utility>
 
@@ -74,6 +75,17 @@ void DataPath::start() {
 void DataPath::stop() {
   loop_.cancel(fit_timer_);
   plane_.stop();
+}
+
+bool DataPath::sent_all() {
+  bool handed_on = false;
+  plane_.run([&](packet::Engine&, Now, packet::Output& output) {
+    handed_on = output.udp4.trains.empty() && output.udp6.trains.empty();
+  });
+  const auto is_sent = [](const io::QueueDepth& queue) {
+    return queue.depth == 0 || !queue.item.starts_with("udp") || !queue.item.ends_with("_out");
+  };
+  return handed_on && std::ranges::all_of(plane_.queue_depths(), is_sent);
 }
 
 void DataPath::fit_super_packets() {

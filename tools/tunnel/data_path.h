@@ -45,6 +45,8 @@ class DataPath {
   [[nodiscard]] std::string bind();
   void start();
   void stop();
+  // Nothing waits for the sockets. While the threads run.
+  [[nodiscard]] bool sent_all();
 
   [[nodiscard]] PortPair ports() const noexcept { return ports_; }
   [[nodiscard]] bool hears_icmp() const noexcept { return icmp_ != nullptr; }

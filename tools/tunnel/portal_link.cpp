@@ -17,7 +17,7 @@ Result<std::unique_ptr<PortalLink>, std::string> PortalLink::open(io::EventLoop&
           [url](bool joined) {
             if (joined) spdlog::info("logged in to {}", url);
           },
-      .closed = {},
+      .closed = std::move(handlers.closed),
       .lost =
           [](const std::string& sentence, Duration retry_in) {
             spdlog::info("the portal is away: {}; next attempt in {} ms", sentence,

@@ -18,6 +18,7 @@ class PortalLink final : public PortalPort {
   struct Handlers {
     std::move_only_function<void(std::string_view event, std::string_view payload)> message;
     std::move_only_function<void(std::string)> fatal;  // a sentence
+    std::move_only_function<void()> closed;            // after stop(): the connection that there was has ended
   };
   // The error is one sentence.
   [[nodiscard]] static Result<std::unique_ptr<PortalLink>, std::string> open(io::EventLoop& loop,

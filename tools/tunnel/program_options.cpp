@@ -10,7 +10,7 @@
 #include "io/tun_open.h"
 #include "platform/linux/routing.h"
 #include "tools/common/choice.h"
-#include "tools/common/log_filter.h"
+#include "tools/common/human_duration.h"
 
 namespace fireline::tunnel {
 namespace {
@@ -20,24 +20,6 @@ constexpr std::array kThreadModes{Choice{std::string_view("split"), ThreadChoice
                                   Choice{std::string_view("direct"), ThreadChoice(io::ThreadMode::direct)},
                                   Choice{std::string_view("fused"), ThreadChoice(io::ThreadMode::fused)},
                                   Choice{std::string_view("auto"), ThreadChoice()}};
-constexpr std::array kLogFormats{Choice{std::string_view("human"), LogFormat::text},
-                                 Choice{std::string_view("json"), LogFormat::json}};
-
-LogLevel log_level(spdlog::level::level_enum level) noexcept {
-  switch (level) {
-    case spdlog::level::trace:
-    case spdlog::level::debug:
-      return LogLevel::debug;
-    case spdlog::level::info:
-      return LogLevel::info;
-    case spdlog::level::warn:
-      return LogLevel::warning;
-    case spdlog::level::off:
-      return LogLevel::silent;
-    default:
-      return LogLevel::error;
-  }
-}
 
 // As Firezone's: what is no number changes nothing.
 void read_bytes(const char* variable, std::size_t& out) {
@@ -66,13 +48,16 @@ TunnelOptions ProgramOptions::tunnel() const {
           .send_buffer_bytes = send_buffer_bytes};
 }
 
-void add_program_flags(CLI::App& app, ProgramWords& words, ProgramOptions& options) {
+void add_program_flags(CLI::App& app, ProgramWords& words, ProgramOptions& options, const char* partition_variable) {
   app.add_option("-u,--api-url", options.api_url, "The portal (default wss://api.firezone.dev/)")
       ->envname("FIREZONE_API_URL");
   app.add_option("-n,--firezone-name", options.name, "Name that the portal shows (default: the host's)")
       ->envname("FIREZONE_NAME");
   app.add_option("-i,--firezone-id", options.id, "Id of this device (default: kept or derived)")
       ->envname("FIREZONE_ID");
+  app.add_option("-m,--max-partition-time", words.max_partition_time,
+                 "How long to go on without the portal: 30s, 5m, 1h, 30d")
+      ->envname(partition_variable);
   app.add_option("--ca-file", options.ca_file, "PEM file of certificates trusted beside the system's")
       ->envname("FIRELINE_CA_FILE");
   app.add_option("--tun-name", options.tun, "Network interface to create (default tun-firezone)")
@@ -80,8 +65,7 @@ void add_program_flags(CLI::App& app, ProgramWords& words, ProgramOptions& optio
   app.add_option("--status-socket", options.status_socket, "Unix socket of status and metrics")
       ->envname("FIRELINE_STATUS_SOCKET");
   app.add_option("--threads", words.threads, "split, direct, fused or auto (default)")->envname("FIRELINE_THREADS");
-  app.add_option("--log-level", words.log_directives, "Log directives: level or target=level, comma-separated (info)")
-      ->envname("RUST_LOG");
+  add_log_flags(app, words.log, {.level = "RUST_LOG", .format = "FIREZONE_LOG_FORMAT"});
   app.add_flag("--no-seccomp", words.no_seccomp, "Do without the filter of system calls: for debugging tools alone")
       ->envname("FIRELINE_NO_SECCOMP");
   // Understood so that Firezone's units and containers work as they are.
@@ -99,10 +83,14 @@ std::optional<std::string> read_program_words(const ProgramWords& words, bool lo
   options.seccomp = !words.no_seccomp;
   if (auto wrong = check_tun_name(options.tun)) return wrong;
   if (auto wrong = choose(kThreadModes, "--threads", words.threads, options.threads)) return wrong;
-  if (auto wrong = choose(kLogFormats, "--log-format", words.log_format, options.log_format)) return wrong;
-  const auto filter = LogFilter::parse(words.log_directives);
-  if (!filter) return filter.error();
-  options.log_level = log_level(filter->level_of("fireline"));
+  if (auto wrong = read_log_words(words.log, options.log)) return wrong;
+  if (!words.max_partition_time.empty()) {
+    options.max_partition_time = parse_human_duration(words.max_partition_time);
+    if (!options.max_partition_time) {
+      return fmt::format("--max-partition-time cannot be \"{}\": use numbers with units, for example 5m, 1h 30m, 30d",
+                         words.max_partition_time);
+    }
+  }
   if (!logs_in) return std::nullopt;
   auto portal = portal::PortalUrl::parse(options.api_url);
   if (!portal) return portal.error();

@@ -5,11 +5,13 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "core/base/result.h"
+#include "core/base/time.h"
 #include "core/portal/login_url.h"
 #include "io/thread_mode.h"
-#include "tools/common/logging.h"
+#include "tools/common/log_flags.h"
 #include "tools/tunnel/devices.h"
 
 namespace CLI {
@@ -32,9 +34,10 @@ struct ProgramOptions {
   std::optional<io::ThreadMode> threads{};
   std::size_t receive_buffer_bytes = io::kUdpReceiveBufferBytes;
   std::size_t send_buffer_bytes = io::kUdpSendBufferBytes;
+  std::optional<Duration> max_partition_time{};  // without the portal; empty: for ever
   bool seccomp = true;
-  LogLevel log_level = LogLevel::info;
-  LogFormat log_format = LogFormat::text;
+  LogOptions log{.name = "fireline"};
+  std::vector<std::string> notes{};  // sentences for the log: what was asked for and is not done
 
   [[nodiscard]] TunnelOptions tunnel() const;
 };
@@ -42,15 +45,16 @@ struct ProgramOptions {
 // As the person wrote it.
 struct ProgramWords {
   std::string threads = "auto";
-  std::string log_directives;
-  std::string log_format = "human";
+  std::string max_partition_time;  // empty: as it is in ProgramOptions
+  LogWords log;
   bool no_seccomp = false;
   bool no_telemetry = false;  // there is none
   std::string metrics;        // metrics are on the status socket
   std::string otlp;
 };
 
-void add_program_flags(CLI::App& app, ProgramWords& words, ProgramOptions& options);
+// `partition_variable`: of the environment, for --max-partition-time, which the programs name differently.
+void add_program_flags(CLI::App& app, ProgramWords& words, ProgramOptions& options, const char* partition_variable);
 // The first thing that is wrong, as a sentence. The URL is read for commands that log in.
 [[nodiscard]] std::optional<std::string> read_program_words(const ProgramWords& words, bool logs_in,
                                                             ProgramOptions& options);

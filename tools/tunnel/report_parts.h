@@ -1,16 +1,28 @@
-// Parts of what gateway and client tell about themselves. Threads: any.
+// What gateway and client tell about themselves alike on the status socket: "status" as JSON, "status text" for a
+// person, "metrics" as Prometheus text. Without secrets. Threads: the control thread's.
 #pragma once
+#include <functional>
 #include <nlohmann/json_fwd.hpp>
 #include <string>
 #include <string_view>
 
 #include "core/node/node_event.h"
+#include "tools/common/portal_session.h"
 #include "tools/tunnel/counters.h"
 
 namespace fireline::tunnel {
 
+struct StatusParts {
+  std::string_view program;  // "gateway", as metrics name it
+  const node::Node& node;
+  DataPath& path;
+  const Devices& devices;
+  const PortalSession& portal;
+  std::function<void(nlohmann::ordered_json&)> add_status;  // what the program's own status is
+  std::function<void(CounterMap&)> add_counters;            // those of its engine
+};
+[[nodiscard]] std::string answer_status(std::string_view line, const StatusParts& parts);
+
 [[nodiscard]] nlohmann::ordered_json path_json(const node::PathState& path);
-// One family with the counter's name as label; names are the program's own, so that their number is bounded.
-[[nodiscard]] std::string metrics_text(std::string_view program, const CounterMap& counters);
 
 }  // namespace fireline::tunnel

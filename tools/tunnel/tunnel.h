@@ -3,8 +3,8 @@
 //   control thread ── run() ──▶ packet thread: EventEngine ─ Core ⇄ TUN, UDP sockets (io/data_plane.h)
 //                  ◀─ event ──
 //
-// `Core` is a packet::Engine with poll_event(), set_ports() and handle_unreachable() as node::Node has them.
-// Lifetime: options and loop outlive it; handlers are called from the loop and may not destroy it.
+// `Core` is a packet::Engine with poll_event(), set_ports(), handle_unreachable(), resume() and close_all() as
+// node::Node has them. Lifetime: options and loop outlive it; handlers are called from the loop and may not destroy it.
 // Threads: the control thread's.
 #pragma once
 #include <sys/epoll.h>
@@ -17,11 +17,12 @@
 #include "tools/tunnel/data_path.h"
 #include "tools/tunnel/engine_port.h"
 #include "tools/tunnel/event_engine.h"
+#include "tools/tunnel/tunnel_life.h"
 
 namespace fireline::tunnel {
 
 template <class Core>
-class Tunnel final : public EnginePort<Core> {
+class Tunnel final : public EnginePort<Core>, public TunnelLife {
  public:
   using Command = typename EnginePort<Core>::Command;
   using Event = typename EventEngine<Core>::Event;
@@ -49,7 +50,14 @@ class Tunnel final : public EnginePort<Core> {
   Tunnel(const Tunnel&) = delete;
   Tunnel& operator=(const Tunnel&) = delete;
 
-  void start() { path_.start(); }
+  void start() override { path_.start(); }
+  void resume() override {
+    run([](Core& core, Now now, packet::Output& output) { core.resume(now, output); });
+  }
+  void close_all() override {
+    run([](Core& core, Now now, packet::Output& output) { core.close_all(now, output); });
+  }
+  [[nodiscard]] bool sent_all() override { return path_.sent_all(); }
 
   void run(const Command& command) override {
     path_.plane().run([&](packet::Engine&, Now now, packet::Output& output) {
