@@ -1,0 +1,105 @@
+#include "tools/gateway/options.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <vector>
+
+#include "tests/unit/tools/common/scoped_environment.h"
+
+namespace fireline::gateway {
+namespace {
+
+using testing::HasSubstr;
+
+Result<Options, EarlyExit> parse(std::vector<const char*> words, const test::Variables& variables = {}) {
+  const test::ScopedEnvironment environment(variables);
+  words.insert(words.begin(), "fireline-gateway");
+  return parse_options(static_cast<int>(words.size()), words.data());
+}
+
+struct Row {
+  const char* sentence;
+  std::vector<const char*> words;
+  test::Variables variables;
+  bool (*holds)(const Options&);
+};
+
+TEST(GatewayOptions, FlagsAndVariables) {
+  const Row rows[]{
+      {"nothing said",
+       {},
+       {},
+       [](const Options& o) {
+         return o.command == Options::Command::run && o.check_privileges && o.raise_buffers && o.token.empty() &&
+                o.health.to_string() == "0.0.0.0:8080" && o.program.status_socket == kStatusSocket;
+       }},
+      {"the token as Firezone has it", {"t0k"}, {}, [](const Options& o) { return o.token.view() == "t0k"; }},
+      {"where health is told",
+       {},
+       {{"HEALTH_CHECK_ADDR", "127.0.0.1:1"}},
+       [](const Options& o) { return o.health.to_string() == "127.0.0.1:1"; }},
+      {"without the check", {"--no-check"}, {}, [](const Options& o) { return !o.check_privileges; }},
+      {"buffers stay", {}, {{"FIREZONE_NO_INC_BUF", "true"}}, [](const Options& o) { return !o.raise_buffers; }},
+      {"a portal may be away for a day",
+       {},
+       {},
+       [](const Options& o) { return o.program.max_partition_time == std::chrono::hours(24); }},
+      {"or for less",
+       {},
+       {{"FIREZONE_MAX_PARTITION_TIME", "15m"}},
+       [](const Options& o) { return o.program.max_partition_time == std::chrono::minutes(15); }},
+      {"an empty id is none", {}, {{"FIREZONE_ID", ""}}, [](const Options& o) { return o.program.id.empty(); }},
+      {"what is not there may be switched off",
+       {},
+       {{"FIREZONE_VALIDATE_CHECKSUMS", "false"}, {"FIREZONE_FLOW_LOGS", "false"}},
+       [](const Options&) { return true; }},
+      {"prepare the host",
+       {"setup-network", "--tun-name", "t0"},
+       {},
+       [](const Options& o) { return o.command == Options::Command::set_up_network && o.program.tun == "t0"; }},
+      {"undo it",
+       {"teardown-network"},
+       {},
+       [](const Options& o) { return o.command == Options::Command::tear_down_network; }},
+      {"ask",
+       {"status", "--status-socket", "/run/x"},
+       {},
+       [](const Options& o) {
+         return o.command == Options::Command::status && !o.json && o.program.status_socket == "/run/x";
+       }},
+  };
+  for (const Row& row : rows) {
+    const auto options = parse(row.words, row.variables);
+    ASSERT_TRUE(options) << row.sentence << ": " << options.error().text;
+    EXPECT_TRUE(row.holds(*options)) << row.sentence;
+  }
+}
+
+struct WrongRow {
+  std::vector<const char*> words;
+  test::Variables variables;
+  const char* part;
+};
+
+TEST(GatewayOptions, WhatIsWrongIsOneSentenceAndCode2) {
+  const WrongRow rows[]{
+      {{"--validate-checksums"}, {}, "--validate-checksums is not there"},
+      {{}, {{"FIREZONE_VALIDATE_CHECKSUMS", "true"}}, "set FIREZONE_VALIDATE_CHECKSUMS=false"},
+      {{"--flow-logs"}, {}, "--flow-logs is not there"},
+      {{"--health-check-addr", "8080"}, {}, "use ADDRESS:PORT"},
+      {{"-u", "nonsense"}, {}, "must start with wss://"},
+      {{"one", "two"}, {}, "there are more words than this command takes"},
+      {{}, {{"FIREZONE_NO_INC_BUF", "perhaps"}}, "perhaps"},
+  };
+  for (const WrongRow& row : rows) {
+    const auto options = parse(row.words, row.variables);
+    ASSERT_FALSE(options) << row.part;
+    EXPECT_EQ(options.error().code, 2) << row.part;
+    EXPECT_THAT(options.error().text, HasSubstr(row.part));
+  }
+  EXPECT_THAT(parse({"--version"}).error().text, HasSubstr("fireline-gateway "));
+}
+
+}  // namespace
+}  // namespace fireline::gateway
