@@ -49,13 +49,13 @@ Result<SecretText, std::string> find_token(const PortalWords& words) {
   if (!words.token_file.empty()) return read_token(words.token_file, FileAccess::owner_alone);
   if (words.url.empty() || std::getenv("CREDENTIALS_DIRECTORY") == nullptr) return SecretText();
   const auto credential = platform::read_credential();
-  return credential ? SecretText(credential->reveal()) : SecretText();
+  return credential ? *credential : SecretText();
 }
 
 }  // namespace
 
 void add_portal_flags(CLI::App& app, PortalWords& words) {
-  if (const auto token = platform::take_environment_token()) words.environment_token = SecretText(token->reveal());
+  if (const auto token = platform::take_environment_token()) words.environment_token = *token;
   app.add_option("TOKEN", words.token,
                  "Portal token, or a file of it; better FIREZONE_TOKEN: every user sees arguments");
   app.add_option("NAME", words.name, "Name that the portal shows")->envname("FIREZONE_NAME");

@@ -118,7 +118,7 @@ TEST_F(OptionsTest, RefusesWithOneSentence) {
   };
   const Row rows[] = {
       {"no interface", {}, "the name of the interface is missing: use fireline-wg [-f] INTERFACE"},
-      {"two interfaces", {"wg0", "wg1"}, "wg1"},
+      {"two interfaces", {"wg0", "wg1"}, "more words than this command takes"},
       {"an unknown flag", {"--nonsense", "wg0"}, "--nonsense"},
       {"a flag without its value", {"wg0", "--mtu"}, "--mtu"},
       {"an MTU below the least", {"--mtu", "575", "wg0"}, "--mtu cannot be \"575\": use a number from 576 to 9000"},
