@@ -13,6 +13,7 @@
 #include "platform/linux/socket_buffer_limits.h"
 #include "tools/common/block_signals.h"
 #include "tools/tunnel/login.h"
+#include "tools/tunnel/system_calls.h"
 
 namespace fireline::tunnel {
 namespace {
@@ -46,7 +47,9 @@ Result<void, std::string> ProgramBase::set_up(const crypto::SecretText& token) {
   if (auto started = start_logging(); !started) return started;
   if (refused) spdlog::warn("{}", *refused);
   if (auto opened = open_portal(std::move(*login)); !opened) return opened;
-  return open_rest();
+  if (auto opened = open_rest(); !opened) return opened;
+  confine();
+  return {};
 }
 
 Result<void, std::string> ProgramBase::open_privileged(const crypto::Key& key) {
@@ -83,6 +86,13 @@ Result<void, std::string> ProgramBase::open_portal(PortalSessionOptions login) {
   if (!link) return err(std::move(link.error()));
   portal_ = std::move(*link);
   return {};
+}
+
+void ProgramBase::confine() {
+  if (!options_.seccomp) return spdlog::warn("--no-seccomp: every system call is allowed");
+  if (const auto refused = allow_program_calls(!options_.log.folder.empty())) {
+    spdlog::warn("{}: it runs without", *refused);
+  }
 }
 
 int ProgramBase::run() {

@@ -7,8 +7,8 @@
 //   program watches ──────┤  EventLoop (control)  ─────┤
 //                         └── Reactions ── Tunnel<Core>, HostNetwork
 //
-// Privileges: everything that needs them is opened before drop_privileges() and before the first other thread.
-// Lifetime: options and loop outlive it. Threads: the control thread's.
+// Privileges: everything that needs them is opened before drop_privileges() and before the first other thread; the
+// filter of system calls is the last step. Lifetime: options and loop outlive it. Threads: the control thread's.
 #pragma once
 #include <functional>
 #include <initializer_list>
@@ -79,6 +79,7 @@ class ProgramBase {
   [[nodiscard]] Result<void, std::string> open_privileged(const crypto::Key& key);
   [[nodiscard]] Result<void, std::string> start_logging();
   [[nodiscard]] Result<void, std::string> open_portal(PortalSessionOptions login);
+  void confine();
   void look_for_sleep();
   void end_when_sent(Instant deadline);
 

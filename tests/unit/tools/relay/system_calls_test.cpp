@@ -3,18 +3,12 @@
 #include "tools/relay/system_calls.h"
 
 #include <arpa/inet.h>
-#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <linux/bpf.h>
 #include <netdb.h>
 #include <pthread.h>
-#include <sys/epoll.h>
-#include <sys/mman.h>
-#include <sys/mount.h>
-#include <sys/ptrace.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <array>
@@ -25,81 +19,26 @@
 #include <thread>
 #include <vector>
 
+#include "tests/unit/tools/common/confined.h"
+
 namespace fireline::relay {
 namespace {
 
-// Runs in a child; the errno that it reports, 0 for none.
-int in_child(const std::function<int()>& body) {
-  const pid_t child = ::fork();
-  if (child == 0) ::_exit(body());
-  int status = 0;
-  EXPECT_EQ(::waitpid(child, &status, 0), child);
-  EXPECT_TRUE(WIFEXITED(status)) << "ended by signal " << WTERMSIG(status);
-  return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
-}
+using test::error_of;
 
-constexpr int kNoFilter = 250;
+std::function<bool()> install(bool fast_path, bool portal) {
+  return [=] { return !platform::allow_only(platform::common_calls(), relay_calls(fast_path, portal)); };
+}
 
 int confined(bool fast_path, bool portal, const std::function<int()>& body) {
-  return in_child([&] {
-    if (platform::allow_only(platform::common_calls(), relay_calls(fast_path, portal)).has_value()) return kNoFilter;
-    return body();
-  });
-}
-
-int error_of(long result) {
-  return result < 0 ? errno : 0;
-}
-
-struct Row {
-  const char* rule;
-  std::function<int()> attempt;
-};
-
-const std::vector<Row>& intrusions() {
-  static const std::vector<Row> rows{
-      {"start a program", [] { return error_of(::syscall(SYS_execve, "/nowhere", nullptr, nullptr)); }},
-      {"make a process", [] { return error_of(::syscall(SYS_clone, CLONE_FS | CLONE_NEWNS, 0, 0, 0, 0)); }},
-      {"make a thread elsewhere",
-       [] { return error_of(::syscall(SYS_clone, CLONE_THREAD | CLONE_NEWUSER, 0, 0, 0, 0)); }},
-      {"write a file", [] { return error_of(::open("/nowhere/file", O_WRONLY | O_CLOEXEC)); }},
-      {"make a file", [] { return error_of(::open("/nowhere/file", O_RDONLY | O_CREAT | O_CLOEXEC, 0600)); }},
-      {"remove a file", [] { return error_of(::unlink("/nowhere/file")); }},
-      {"see every frame", [] { return error_of(::socket(AF_PACKET, SOCK_RAW, 0x7000)); }},
-      {"listen", [] { return error_of(::listen(-1, 1)); }},
-      {"end another process", [] { return error_of(::kill(::getpid(), 0)); }},
-      {"trace a process", [] { return error_of(::ptrace(PTRACE_ATTACH, -1, nullptr, nullptr)); }},
-      {"read another process", [] { return error_of(::syscall(SYS_process_vm_readv, -1, 0, 0, 0, 0, 0)); }},
-      {"load a BPF program", [] { return error_of(::syscall(SYS_bpf, BPF_PROG_LOAD, nullptr, 0)); }},
-      {"become somebody", [] { return error_of(::setuid(::getuid())); }},
-      {"mount", [] { return error_of(::mount(nullptr, nullptr, nullptr, 0, nullptr)); }},
-      {"enter a namespace", [] { return error_of(::syscall(SYS_setns, -1, 0)); }},
-      {"make an io_uring", [] { return error_of(::syscall(SYS_io_uring_setup, 0, nullptr)); }},
-      {"use the key store", [] { return error_of(::syscall(SYS_keyctl, -1, 0, 0, 0, 0)); }},
-      {"measure the kernel", [] { return error_of(::syscall(SYS_perf_event_open, nullptr, 0, -1, -1, 0)); }},
-      {"map memory that is executable",
-       [] {
-         void* const page = ::mmap(nullptr, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-         return page == MAP_FAILED ? errno : 0;
-       }},
-      {"make memory executable",
-       [] {
-         void* const page = ::mmap(nullptr, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-         return page == MAP_FAILED ? 0 : error_of(::mprotect(page, 4096, PROT_READ | PROT_EXEC));
-       }},
-  };
-  return rows;
+  return test::confined(install(fast_path, portal), body);
 }
 
 TEST(RelaySystemCalls, WhatAnIntruderWouldDoIsRefused) {
-  const bool privileged = ::geteuid() == 0;
-  for (const Row& row : intrusions()) {
-    SCOPED_TRACE(row.rule);
-    EXPECT_EQ(confined(true, true, row.attempt), EPERM);
-    if (privileged) {
-      EXPECT_NE(in_child(row.attempt), EPERM) << "it proves nothing: without the filter the answer is the same";
-    }
-  }
+  test::expect_refused(install(true, true), test::intrusions());
+  test::expect_refused(install(true, true),
+                       {{"remove a file", [] { return error_of(::unlink("/nowhere/file")); }},
+                        {"make an io_uring", [] { return error_of(::syscall(SYS_io_uring_setup, 0, nullptr)); }}});
 }
 
 TEST(RelaySystemCalls, ConnectionsAreForThePortalAlone) {
@@ -111,7 +50,7 @@ TEST(RelaySystemCalls, ConnectionsAreForThePortalAlone) {
 // What the portal's name is looked up with: getaddrinfo on a thread that starts behind the filter.
 TEST(RelaySystemCalls, AThreadLooksTheNameUp) {
   const auto look_up = [] {
-    int answer = kNoFilter;
+    int answer = test::kNoFilter;
     try {
       std::thread([&answer] {
         ::pthread_setname_np(::pthread_self(), "resolver");
@@ -168,20 +107,7 @@ TEST(RelaySystemCalls, WhatTheRelayDoesGoesOn) {
 }
 
 TEST(RelaySystemCalls, BindThreadsThatAreThereAlready) {
-  const int error = in_child([] {
-    std::array<int, 2> ends{};
-    if (::pipe(ends.data()) != 0) return 1;
-    int answer = 0;
-    std::thread other([&] {
-      char byte = 0;
-      if (::read(ends[0], &byte, 1) == 1) answer = error_of(::unlink("/nowhere/file"));
-    });
-    const bool filtered = !platform::allow_only(platform::common_calls(), relay_calls(false, false)).has_value();
-    static_cast<void>(!::write(ends[1], "x", 1));
-    other.join();
-    return filtered ? answer : kNoFilter;
-  });
-  EXPECT_EQ(error, EPERM);
+  test::expect_threads_bound(install(false, false));
 }
 
 }  // namespace
