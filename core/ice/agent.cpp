@@ -109,7 +109,7 @@ bool Agent::invalidate_remote(Instant now, const Candidate& candidate) {
 bool Agent::accepts(const stun::MessageView& message) const noexcept {
   const auto addressee = addressed_to(message);
   if (const auto* const response = std::get_if<ToTag>(&addressee)) {
-    return response->tag == settings_.tag && list_.has_request(request_of(message.transaction_id()));
+    return response->tag == settings_.tag && list_.find_by_request(request_of(message.transaction_id())) != nullptr;
   }
   const auto* const request = std::get_if<ToFragments>(&addressee);
   if (request == nullptr) return false;
@@ -126,7 +126,7 @@ bool Agent::handle_binding(Instant now, const Endpoint& source, const Endpoint& 
   } else if (message.message_class() == MessageClass::request) {
     used = handle_request(now, source, destination, message);
   } else if (message.message_class() == MessageClass::success) {
-    used = handle_success(now, message);
+    used = handle_success(now, source, destination, message);
   } else {
     used = drop(message.message_class() == MessageClass::error ? AgentCounter::drop_error_response
                                                                : AgentCounter::drop_indication);
@@ -234,16 +234,17 @@ bool Agent::handle_request(Instant now, const Endpoint& source, const Endpoint& 
   return true;
 }
 
-bool Agent::handle_success(Instant now, const stun::MessageView& message) {
+bool Agent::handle_success(Instant now, const Endpoint& source, const Endpoint& destination,
+                           const stun::MessageView& message) {
   const RequestId id = request_of(message.transaction_id());
-  if (tag_of(message.transaction_id()) != settings_.tag || !list_.has_request(id)) {
-    return drop(AgentCounter::drop_unknown_transaction);
-  }
+  const Pair* const pair = tag_of(message.transaction_id()) == settings_.tag ? list_.find_by_request(id) : nullptr;
+  if (pair == nullptr) return drop(AgentCounter::drop_unknown_transaction);
   const auto mapped = message.find_xor_address(Attribute::xor_mapped_address);
   if (!mapped) return drop(AgentCounter::drop_no_mapped_address);
   const auto check = stun::check_integrity(message, stun::short_term_key(settings_.remote.password()));
   if (check == stun::Check::absent) return drop(AgentCounter::drop_no_integrity);
   if (check == stun::Check::wrong) return drop(AgentCounter::drop_wrong_integrity);
+  if (source != pair->destination || destination != pair->source) return drop(AgentCounter::drop_asymmetric);
   list_.record_answer(now, id, *mapped);
   counters_.add(AgentCounter::responses_received);
   return true;

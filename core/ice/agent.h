@@ -165,7 +165,8 @@ class Agent {
 
   bool handle_request(Instant now, const Endpoint& source, const Endpoint& destination,
                       const stun::MessageView& message);
-  bool handle_success(Instant now, const stun::MessageView& message);
+  bool handle_success(Instant now, const Endpoint& source, const Endpoint& destination,
+                      const stun::MessageView& message);
   bool drop(AgentCounter reason) noexcept;
   void use_candidate(Instant now, Pair& pair) noexcept;
   void pair_local(Instant now, const LocalCandidate& local);

@@ -32,6 +32,7 @@ enum class AgentCounter : std::uint8_t {
   drop_responses_full,       // the caller did not drain the answers
   drop_unknown_transaction,
   drop_no_mapped_address,
+  drop_asymmetric,  // an answer on another way than the request
   count_
 };
 
@@ -83,6 +84,8 @@ enum class AgentCounter : std::uint8_t {
       return "ice.drop.unknown_transaction";
     case AgentCounter::drop_no_mapped_address:
       return "ice.drop.no_mapped_address";
+    case AgentCounter::drop_asymmetric:
+      return "ice.drop.asymmetric";
     case AgentCounter::count_:
       break;
   }

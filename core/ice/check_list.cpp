@@ -145,8 +145,9 @@ const Pair* CheckList::find(PairId id) const noexcept {
   return found == pairs_.end() ? nullptr : &*found;
 }
 
-bool CheckList::has_request(RequestId id) const noexcept {
-  return std::ranges::any_of(pairs_, [id](const Pair& pair) { return pair.requests.has(id); });
+const Pair* CheckList::find_by_request(RequestId id) const noexcept {
+  const auto found = std::ranges::find_if(pairs_, [id](const Pair& pair) { return pair.requests.has(id); });
+  return found == pairs_.end() ? nullptr : &*found;
 }
 
 bool CheckList::has_remote(CandidateId id) const noexcept {

@@ -89,7 +89,8 @@ class CheckList {
   [[nodiscard]] Pair* find(const Endpoint& source, const Endpoint& destination) noexcept;
   [[nodiscard]] Pair* find(PairId id) noexcept;
   [[nodiscard]] const Pair* find(PairId id) const noexcept;
-  [[nodiscard]] bool has_request(RequestId id) const noexcept;
+  // The one that sent such a request.
+  [[nodiscard]] const Pair* find_by_request(RequestId id) const noexcept;
   [[nodiscard]] bool has_remote(CandidateId id) const noexcept;
   // By descending priority.
   [[nodiscard]] std::span<const Pair> pairs() const noexcept { return pairs_; }

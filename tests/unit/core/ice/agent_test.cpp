@@ -245,15 +245,15 @@ struct Client : testing::Test {
     side.agent.add_remote(kNow, announced(host("198.51.100.7:52625")));
     request = side.drain(kNow).front();
   }
-  bool answer(std::string_view password, const char* source = "198.51.100.7:52625") {
-    Side gateway(gateway_settings(), 2);
+  bool answer(std::string_view password, const char* source = "198.51.100.7:52625",
+              const char* destination = "192.0.2.10:52625") {
     std::array<std::byte, kTransmitBytesMax> out;
     stun::MessageWriter writer(out, stun::MessageClass::success, stun::Method::binding,
                                request.view().transaction_id());
     writer.add_xor_address(stun::Attribute::xor_mapped_address, at("192.0.2.10:52625"));
     if (!password.empty()) writer.add_integrity(stun::short_term_key(password));
     const std::vector<std::byte> bytes(writer.message().begin(), writer.message().end());
-    return side.agent.handle_binding(kNow, at(source), at("192.0.2.10:52625"), *stun::MessageView::parse(bytes));
+    return side.agent.handle_binding(kNow, at(source), at(destination), *stun::MessageView::parse(bytes));
   }
   Side side{client_settings(), 1};
   Sent request{};
@@ -269,8 +269,24 @@ TEST_F(Client, AnAnswerMustBeSigned) {
   EXPECT_TRUE(side.agent.path().has_value());
 }
 
-TEST_F(Client, TheSourceOfAnAnswerIsNotCompared) {
-  EXPECT_TRUE(answer("yiuijlligg2km2kweghata", "203.0.113.77:9"));
+TEST_F(Client, AnAnswerThatTookAnotherWayProvesNothing) {
+  struct Row {
+    const char* source;
+    const char* destination;
+    const char* rule;
+  };
+  constexpr Row kRows[] = {
+      {"203.0.113.77:9", "192.0.2.10:52625", "it comes from another address than the request went to"},
+      {"198.51.100.7:12476", "192.0.2.10:52625", "it comes from another port"},
+      {"198.51.100.7:52625", "192.0.2.11:52625", "it arrives at another address than the request came from"},
+  };
+  std::uint64_t dropped = 0;
+  for (const Row& row : kRows) {
+    EXPECT_FALSE(answer("yiuijlligg2km2kweghata", row.source, row.destination)) << row.rule;
+    EXPECT_EQ(side.count(AgentCounter::drop_asymmetric), ++dropped) << row.rule;
+    EXPECT_FALSE(side.agent.path().has_value()) << row.rule;
+  }
+  EXPECT_TRUE(answer("yiuijlligg2km2kweghata"));
   EXPECT_TRUE(side.uses("192.0.2.10:52625", "198.51.100.7:52625"));
 }
 

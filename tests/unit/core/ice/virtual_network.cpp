@@ -163,8 +163,8 @@ void VirtualNetwork::settle(Side& side) {
   for (auto& one : side.drain(now_)) {
     if (loses(one)) continue;
     Side& other = &side == &client ? gateway : client;
-    flights_.push_back(
-        {now_ + delay, &other, outside(one.transmit.source), one.transmit.destination, std::move(one.bytes)});
+    const Endpoint source = strays(one).value_or(outside(one.transmit.source));
+    flights_.push_back({now_ + delay, &other, source, one.transmit.destination, std::move(one.bytes)});
   }
 }
 
@@ -189,6 +189,7 @@ Endpoint VirtualNetwork::outside(const Endpoint& inside) const {
 }
 
 Endpoint VirtualNetwork::inside(const Endpoint& outside) const {
+  if (const auto only = inward.find(outside); only != inward.end()) return only->second;
   const auto found = std::ranges::find(nat, outside, &std::pair<const Endpoint, Endpoint>::second);
   return found == nat.end() ? outside : found->first;
 }

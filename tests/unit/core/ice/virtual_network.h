@@ -108,6 +108,9 @@ class VirtualNetwork {
   std::function<bool(const Sent&)> loses = [](const Sent&) { return false; };
   // Address inside → address outside, both ways, no filtering.
   std::map<Endpoint, Endpoint> nat;
+  // What a NAT does besides: the source with which it sends this datagram alone, and addresses that lead inside only.
+  std::function<std::optional<Endpoint>(const Sent&)> strays = [](const Sent&) { return std::optional<Endpoint>(); };
+  std::map<Endpoint, Endpoint> inward;
   Duration delay = std::chrono::milliseconds(10);
   Side client;
   Side gateway;
