@@ -39,6 +39,8 @@ START_SECONDS, CONNECT_SECONDS = 20, 30
 PATIENCE = float(os.environ.get("FIRELINE_PATIENCE", 1))
 ASLEEP_SECONDS, ASLEEP_SHARE = 2, 0.1  # of one core; a loop that spins takes all of it
 ROLES = ("client", "gateway")
+LOG_LEVEL = os.environ.get("FIRELINE_SYSTEM_LOG", "info")
+MEMORY_MIB = {"client": 48, "gateway": 64, "portal": 64}  # with a handful of clients
 KINDS = ("host", "reflexive", "relayed")  # of paths, from good to bad
 ZEROS = 10_000_000
 ZEROS_SHA256 = "f5e02aa71e67f41d79023a128ca35bad86cf7b6656967bfe0884b3a3c4325eaf"  # platform spec 8.1
@@ -166,7 +168,7 @@ class System:
 
     def status(self, host, line="status"):
         """Of the program on that host, or None while it does not answer."""
-        path = self.world[host].files / "run" / STATUS[host.rstrip("-0123456789")]
+        path = self.world[host].files / "run" / STATUS[kind_of(host)]
         try:
             with socket.socket(socket.AF_UNIX) as connection:
                 connection.settimeout(5)
@@ -249,6 +251,7 @@ class System:
         """Checks what must hold after every scenario, and ends the programs; `allowed`: regular expressions of lines
         that may be warnings."""
         self._check_asleep()
+        self._check_memory()
         self._check_network_counters()
         for host in reversed([host for host, program in self.programs.items() if program.alive()]):
             self.stop(host)
@@ -262,6 +265,11 @@ class System:
         busy = {host: (cpu_seconds(program.pid) - before[host]) / ASLEEP_SECONDS for host, program in running.items()}
         lab.check(max(busy.values()) < ASLEEP_SHARE * PATIENCE,
                   "all programs sleep: " + ", ".join(f"{host} {share:.1%}" for host, share in busy.items()))
+
+    def _check_memory(self):
+        used = {host: resident_mib(program.pid) for host, program in self.programs.items() if program.alive()}
+        above = [host for host, mib in used.items() if mib > MEMORY_MIB.get(kind_of(host), mib) * PATIENCE]
+        lab.check(not above, "memory resident: " + ", ".join(f"{host} {mib:.0f} MiB" for host, mib in used.items()))
 
     def _check_network_counters(self):
         """No bad checksum anywhere, and no socket of client and gateway without room."""
@@ -277,6 +285,9 @@ class System:
         lines = [f"{host}: {line}" for host, program in self.programs.items() for line in program.history()
                  if re.search(r"^\S+Z +(WARN|ERROR) ", line) and not any(re.search(one, line) for one in allowed)]
         lab.check(not lines, "\n".join(["no warning in any log", *lines]))
+        told = [host for host, program in self.programs.items() for line in program.history()
+                if "token=" in line or any(token in line for token in self.tokens.values())]
+        lab.require(not told, f"no token is in a log: {told}")
 
     def _check_leftovers(self):
         for host in self.programs:
@@ -294,7 +305,7 @@ class System:
         if token and host not in self.tokens:
             self.tokens[host] = self.token(*token)
         settings = {"FIREZONE_NAME": host, "FIREZONE_ID": device_id(host),
-                    "RUST_LOG": os.environ.get("FIRELINE_SYSTEM_LOG", "info"), **self.environment,
+                    "RUST_LOG": LOG_LEVEL, "FIRELINE_PORTAL_LOG_LEVEL": LOG_LEVEL, **self.environment,
                     **(environment or {})}
         settings |= {"FIREZONE_TOKEN": self.tokens[host]} if token else {}
         settings |= {"FIREZONE_API_URL": self.url} if api_url else {}
@@ -329,6 +340,16 @@ class Program:
 
     def history(self):
         return [*self.earlier, *self.process.text().splitlines()]
+
+
+def kind_of(host):
+    """client of client-2."""
+    return host.rstrip("-0123456789")
+
+
+def resident_mib(pid):
+    pages = int(open(f"/proc/{pid}/statm").read().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE") / (1 << 20)
 
 
 def device_id(host):
