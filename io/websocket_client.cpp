@@ -88,10 +88,11 @@ void WebSocketClient::Impl::connect(WebSocketRequest request) {
 }
 
 bool WebSocketClient::Impl::send(std::string_view message) {
-  if (!is_open() || !pipe_->reserve(message.size())) return false;
-  boost::asio::post(thread_.context(), [pipe = pipe_, copy = SecretBuffer(message.begin(), message.end())]() mutable {
-    pipe->queue(std::move(copy));
-  });
+  if (!is_open()) return false;
+  OutgoingText text(SecretBuffer(message.begin(), message.end()));
+  if (!pipe_->reserve(text)) return false;
+  boost::asio::post(thread_.context(),
+                    [pipe = pipe_, text = std::move(text)]() mutable { pipe->queue(std::move(text)); });
   return true;
 }
 

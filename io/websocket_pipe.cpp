@@ -33,9 +33,14 @@ WebSocketPipe::WebSocketPipe(WebSocketTransport::Socket socket, Limits limits)
     : stream_(std::move(socket)),
       limits_(limits),
       idle_timer_(stream_.get_executor()),
-      close_timer_(stream_.get_executor()) {
+      close_timer_(stream_.get_executor()),
+      stall_timer_(stream_.get_executor()) {
   stream_.auto_fragment(false);  // portal specification 1.13: one frame for a message
   stream_.text(true);
+}
+
+WebSocketPipe::~WebSocketPipe() {
+  if (limits_.unsent != nullptr) limits_.unsent->fetch_sub(cost_.load());
 }
 
 void WebSocketPipe::start(Events events, Duration idle) {
@@ -50,22 +55,28 @@ void WebSocketPipe::start(Events events, Duration idle) {
   read();
 }
 
-bool WebSocketPipe::reserve(std::size_t bytes) noexcept {
-  if (queued_bytes_.fetch_add(bytes) + bytes <= limits_.queue_bytes) return true;
-  queued_bytes_.fetch_sub(bytes);
-  return false;
+bool WebSocketPipe::reserve(const OutgoingText& message) noexcept {
+  const std::size_t bytes = message.view().size();
+  if (queued_bytes_.fetch_add(bytes) + bytes > limits_.queue_bytes) {
+    queued_bytes_.fetch_sub(bytes);
+    return false;
+  }
+  if (limits_.unsent != nullptr) {
+    cost_.fetch_add(message.cost());
+    limits_.unsent->fetch_add(message.cost());
+  }
+  return true;
 }
 
-void WebSocketPipe::queue(SecretBuffer message) {
+void WebSocketPipe::queue(OutgoingText message) {
   if (over_ || closing_) return;
   outgoing_.push_back(std::move(message));
   if (!writing_) write();
 }
 
 void WebSocketPipe::delivered(std::size_t bytes) noexcept {
-  // Whoever of the two comes second sees what the other did: reading goes on exactly once.
-  if (undelivered_bytes_.fetch_sub(bytes) - bytes >= kUndeliveredMax || !paused_.exchange(false)) return;
-  asio::post(stream_.get_executor(), [self = shared_from_this()] { self->read(); });
+  undelivered_bytes_.fetch_sub(bytes);
+  if (paused_.load()) asio::post(stream_.get_executor(), [self = shared_from_this()] { self->resume(); });
 }
 
 void WebSocketPipe::close() {
@@ -86,6 +97,7 @@ void WebSocketPipe::abort() {
   over_ = true;
   idle_timer_.cancel();
   close_timer_.cancel();
+  stall_timer_.cancel();
   stream_.control_callback();
   transport().close();
   // Not here: this may be one of its functions that runs, and their captures may hold this object.
@@ -123,16 +135,26 @@ void WebSocketPipe::hand_over() {
   undelivered_bytes_.fetch_add(message.size());
   events_.message(std::move(message));
   if (over_) return;
-  if (undelivered_bytes_.load() < kUndeliveredMax) return read();
+  if (may_read()) return read();
+  // Whoever of delivered() and this comes second sees what the other did.
   paused_.store(true);
-  if (undelivered_bytes_.load() < kUndeliveredMax && paused_.exchange(false)) read();
+  resume();
+}
+
+bool WebSocketPipe::may_read() const noexcept {
+  return undelivered_bytes_.load() < limits_.undelivered_bytes && queued_bytes_.load() < limits_.unsent_pause;
+}
+
+void WebSocketPipe::resume() {
+  if (may_read() && paused_.exchange(false)) read();
 }
 
 // ---- writing ----
 
 void WebSocketPipe::write() {
   writing_ = true;
-  const SecretBuffer& message = outgoing_.front();
+  watch_writing();
+  const std::string_view message = outgoing_.front().view();
   stream_.async_write(asio::buffer(message.data(), message.size()),
                       [self = shared_from_this()](Error error, std::size_t) { self->on_written(error); });
 }
@@ -141,11 +163,30 @@ void WebSocketPipe::on_written(Error error) {
   writing_ = false;
   if (over_) return;
   if (error) return end_by(error);
-  queued_bytes_.fetch_sub(outgoing_.front().size());
+  queued_bytes_.fetch_sub(outgoing_.front().view().size());
+  if (limits_.unsent != nullptr) {
+    cost_.fetch_sub(outgoing_.front().cost());
+    limits_.unsent->fetch_sub(outgoing_.front().cost());
+  }
   outgoing_.pop_front();
+  if (paused_.load()) resume();
   if (events_.sent) events_.sent();
   if (!outgoing_.empty()) return write();
   if (closing_) send_close();
+}
+
+// Bytes count, not messages: one message may take a slow line longer than that.
+void WebSocketPipe::watch_writing() {
+  if (watching_ || limits_.stall == Duration::zero()) return;
+  watching_ = true;
+  written_before_ = transport().written_bytes();
+  stall_timer_.expires_after(limits_.stall);
+  stall_timer_.async_wait([self = shared_from_this()](Error error) {
+    self->watching_ = false;
+    if (error || self->over_ || !self->writing_) return;
+    if (self->transport().written_bytes() == self->written_before_) return self->give_up_slow();
+    self->watch_writing();
+  });
 }
 
 // ---- the end ----

@@ -4,19 +4,21 @@
 // Lifetime: make_shared; operations in flight keep it alive. Of `message` and `ended` the latter is the last and comes
 // exactly once after start(), unless abort() was called; what they capture lives until then.
 // Threads: the WebSocketThread's; reserve() and delivered() from any. Limits: Limits; messages that nobody has taken
-// yet stop the reading at kUndeliveredMax. Included by io/websocket*.cpp and their private headers alone.
+// yet stop the reading. Included by io/websocket*.cpp and their private headers alone.
 #pragma once
 #include <utility>  // Boost 1.74's Asio needs it first in C++23
 
 #include <atomic>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/beast/websocket/stream.hpp>
+#include <cstdint>
 #include <deque>
 #include <functional>
 #include <memory>
 #include <string>
 
 #include "core/base/time.h"
+#include "io/outgoing_text.h"
 #include "io/secret_buffer.h"
 #include "io/websocket_transport.h"
 
@@ -32,11 +34,21 @@ enum class PipeEnd : std::uint8_t {
 
 class WebSocketPipe : public std::enable_shared_from_this<WebSocketPipe> {
  public:
+  // Messages of either side stay below 10 KiB in practice; a few may wait for a busy loop, one may be of any size.
+  static constexpr std::size_t kUndeliveredMax = std::size_t{256} << 10;
+
   using Stream = boost::beast::websocket::stream<WebSocketTransport, false>;
   struct Limits {
     std::size_t frame_bytes;
     std::size_t message_bytes;
-    std::size_t queue_bytes;
+    std::size_t queue_bytes;  // unsent
+    std::size_t undelivered_bytes = kUndeliveredMax;
+    // While it has that much unsent it is not read: it would ask for more. One side of a connection alone may have it.
+    std::size_t unsent_pause = SIZE_MAX;
+    // `slow` when the socket takes nothing for that long; zero: never.
+    Duration stall = Duration::zero();
+    // What all pipes together hold unsent; outlives them. Null: nobody counts.
+    std::atomic<std::size_t>* unsent = nullptr;
   };
   struct Events {
     std::move_only_function<void(SecretBuffer message)> message;
@@ -44,10 +56,10 @@ class WebSocketPipe : public std::enable_shared_from_this<WebSocketPipe> {
     std::move_only_function<void()> sent{};                                 // a whole message; may be empty
   };
 
-  // Messages of either side stay below 10 KiB in practice; a few may wait for a busy loop, one may be of any size.
-  static constexpr std::size_t kUndeliveredMax = std::size_t{256} << 10;
-
   WebSocketPipe(WebSocketTransport::Socket socket, Limits limits);
+  ~WebSocketPipe();
+  WebSocketPipe(const WebSocketPipe&) = delete;
+  WebSocketPipe& operator=(const WebSocketPipe&) = delete;
 
   // For the handshakes.
   [[nodiscard]] Stream& stream() noexcept { return stream_; }
@@ -57,9 +69,9 @@ class WebSocketPipe : public std::enable_shared_from_this<WebSocketPipe> {
   void start(Events events, Duration idle = Duration::zero());
 
   // Any thread, before queue(): false when the message does not fit.
-  [[nodiscard]] bool reserve(std::size_t bytes) noexcept;
+  [[nodiscard]] bool reserve(const OutgoingText& message) noexcept;
   // A message for which reserve() was called.
-  void queue(SecretBuffer message);
+  void queue(OutgoingText message);
   // Any thread: the message is done with.
   void delivered(std::size_t bytes) noexcept;
 
@@ -76,7 +88,10 @@ class WebSocketPipe : public std::enable_shared_from_this<WebSocketPipe> {
   void read();
   void on_read(Error error, std::size_t bytes);
   void hand_over();
+  [[nodiscard]] bool may_read() const noexcept;
+  void resume();
   void write();
+  void watch_writing();
   void on_written(Error error);
   void send_close();
   void wait_idle();
@@ -88,17 +103,21 @@ class WebSocketPipe : public std::enable_shared_from_this<WebSocketPipe> {
   Events events_;
   SecretBuffer incoming_;
   std::size_t incoming_bytes_ = 0;  // of it, what has arrived
-  std::deque<SecretBuffer> outgoing_;
+  std::deque<OutgoingText> outgoing_;
   bool started_ = false;
   bool writing_ = false;
   bool closing_ = false;     // close() was called
   bool close_sent_ = false;  // at most once: Beast insists
   bool over_ = false;
   std::atomic<std::size_t> queued_bytes_{0};
+  std::atomic<std::size_t> cost_{0};  // its part of Limits::unsent
   std::atomic<std::size_t> undelivered_bytes_{0};
   std::atomic<bool> paused_{false};
   boost::asio::steady_timer idle_timer_;
   boost::asio::steady_timer close_timer_;
+  boost::asio::steady_timer stall_timer_;
+  bool watching_ = false;  // the stall timer runs
+  std::uint64_t written_before_ = 0;
   std::chrono::steady_clock::time_point last_arrival_;
   Duration idle_{0};
 };

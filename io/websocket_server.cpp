@@ -1,5 +1,7 @@
 #include "io/websocket_server.h"
 
+#include <atomic>
+#include <deque>
 #include <unordered_map>
 
 #include "io/loop_mailbox.h"
@@ -9,12 +11,20 @@
 #include "io/websocket_tls.h"
 
 namespace fireline::io {
+namespace {
+
+// While messages wait for room: so many are tried, so often.
+constexpr Duration kReleaseEvery = std::chrono::milliseconds(5);
+constexpr std::size_t kReleasedAtOnce = 16;
+
+}  // namespace
 
 class WebSocketServer::Impl {
  public:
-  Impl(std::unique_ptr<LoopMailbox> mailbox, std::optional<WebSocketTls> tls, const WebSocketServerLimits& limits,
-       WebSocketServerCallbacks callbacks)
-      : limits_(limits),
+  Impl(EventLoop& loop, std::unique_ptr<LoopMailbox> mailbox, std::optional<WebSocketTls> tls,
+       const WebSocketServerLimits& limits, WebSocketServerCallbacks callbacks)
+      : loop_(loop),
+        limits_(limits),
         tls_(std::move(tls)),
         thread_("websockets"),
         mailbox_(std::move(mailbox)),
@@ -23,16 +33,21 @@ class WebSocketServer::Impl {
             thread_.context(), limits_, counters_,
             [this](WebSocketTransport::Socket socket, const Endpoint& source) { take_in(std::move(socket), source); }) {
   }
-  ~Impl() { thread_.stop(); }
+  ~Impl() {
+    loop_.cancel(release_);
+    thread_.stop();
+  }
   Impl(const Impl&) = delete;
   Impl& operator=(const Impl&) = delete;
 
   [[nodiscard]] Result<void, std::string> listen(const std::vector<Endpoint>& endpoints);
-  void send(WebSocketId id, std::string message);
+  void answer(WebSocketId id, const WebSocketAnswer& answer);
+  void send(WebSocketId id, OutgoingText message);
   void close(WebSocketId id);
 
   [[nodiscard]] const std::vector<Endpoint>& endpoints() const noexcept { return endpoints_; }
   [[nodiscard]] std::size_t connections() const noexcept { return listener_.connections(); }
+  [[nodiscard]] std::size_t unsent_bytes() const noexcept { return unsent_bytes_.load(std::memory_order_relaxed); }
   [[nodiscard]] const Counters<WebSocketServerCounter>& counters() const noexcept { return counters_; }
 
  private:
@@ -40,11 +55,16 @@ class WebSocketServer::Impl {
 
   void take_in(WebSocketTransport::Socket socket, const Endpoint& source);
   void decide(WebSocketId id, const Connection& connection, const Endpoint& source, const UpgradeText& text);
-  void deliver(WebSocketId id, const SecretBuffer& message);
+  void deliver(WebSocketId id, SecretBuffer message);
+  void hand_over(WebSocketId id, const SecretBuffer& message);
+  void release_later();
+  [[nodiscard]] bool is_full() const noexcept { return unsent_bytes_.load() >= limits_.unsent_bytes; }
 
+  EventLoop& loop_;
   const WebSocketServerLimits limits_;
   Counters<WebSocketServerCounter> counters_;  // the WebSocketThread's
   std::uint64_t last_id_ = 0;                  // the WebSocketThread's
+  std::atomic<std::size_t> unsent_bytes_{0};
   // Destroyed from the last to the first: letters that nobody read hold connections, which need the thread's context.
   std::optional<WebSocketTls> tls_;
   WebSocketThread thread_;
@@ -52,7 +72,11 @@ class WebSocketServer::Impl {
   WebSocketServerCallbacks callbacks_;
   WebSocketListener listener_;
   std::vector<Endpoint> endpoints_;
+  std::unordered_map<WebSocketId, Connection> asked_;     // the loop's: answer() is awaited
   std::unordered_map<WebSocketId, Connection> accepted_;  // the loop's
+  // The loop's: messages that wait for room; one of each connection.
+  std::deque<std::pair<WebSocketId, SecretBuffer>> waiting_;
+  EventLoop::Id release_ = EventLoop::Id::none;
 };
 
 Result<void, std::string> WebSocketServer::Impl::listen(const std::vector<Endpoint>& endpoints) {
@@ -69,44 +93,70 @@ Result<void, std::string> WebSocketServer::Impl::listen(const std::vector<Endpoi
 // On the WebSocketThread.
 void WebSocketServer::Impl::take_in(WebSocketTransport::Socket socket, const Endpoint& source) {
   const WebSocketId id{++last_id_};
-  const auto connection = std::make_shared<ServerConnection>(std::move(socket), limits_, counters_);
+  const auto connection = std::make_shared<ServerConnection>(std::move(socket), limits_, counters_, unsent_bytes_);
   const std::weak_ptr<ServerConnection> weak = connection;  // its own hooks must not keep it
-  connection->start(tls_ ? &*tls_ : nullptr,
-                    {.upgrade =
-                         [this, id, weak, source](UpgradeText text) {
-                           mailbox_->post([this, id, connection = weak.lock(), source, text = std::move(text)] {
-                             decide(id, connection, source, text);
-                           });
-                         },
-                     .opened = [this, id] { mailbox_->post([this, id] { callbacks_.opened(id); }); },
-                     .message =
-                         [this, id](SecretBuffer message) {
-                           mailbox_->post([this, id, message = std::move(message)] { deliver(id, message); });
-                         },
-                     .closed =
-                         [this, id](const std::string& sentence) {
-                           mailbox_->post([this, id, sentence] {
-                             accepted_.erase(id);
-                             callbacks_.closed(id, sentence);
-                           });
-                         },
-                     .gone = [this, source] { listener_.leave(source); }});
+  connection->start(
+      tls_ ? &*tls_ : nullptr,
+      {.upgrade =
+           [this, id, weak, source](UpgradeText text) {
+             mailbox_->post([this, id, connection = weak.lock(), source, text = std::move(text)] {
+               decide(id, connection, source, text);
+             });
+           },
+       .opened = [this, id] { mailbox_->post([this, id] { callbacks_.opened(id); }); },
+       .message =
+           [this, id](SecretBuffer message) {
+             mailbox_->post([this, id, message = std::move(message)]() mutable { deliver(id, std::move(message)); });
+           },
+       .closed =
+           [this, id](const std::string& sentence) {
+             mailbox_->post([this, id, sentence] {
+               accepted_.erase(id);
+               callbacks_.closed(id, sentence);
+             });
+           },
+       .gone = [this, source] { listener_.leave(source); }});
 }
 
 void WebSocketServer::Impl::decide(WebSocketId id, const Connection& connection, const Endpoint& source,
                                    const UpgradeText& text) {
-  const WebSocketAnswer answer = callbacks_.upgrade({.id = id,
-                                                     .source = source,
-                                                     .path = text.path,
-                                                     .query = view(text.query),
-                                                     .user_agent = text.user_agent,
-                                                     .authorization = view(text.authorization),
-                                                     .tls = tls_.has_value()});
-  if (answer.status == 101) accepted_.emplace(id, connection);
-  connection->answer(answer);
+  asked_.emplace(id, connection);
+  const auto decision = callbacks_.upgrade({.id = id,
+                                            .source = source,
+                                            .path = text.path,
+                                            .query = view(text.query),
+                                            .user_agent = text.user_agent,
+                                            .authorization = view(text.authorization),
+                                            .tls = tls_.has_value()});
+  if (decision) answer(id, *decision);
 }
 
-void WebSocketServer::Impl::deliver(WebSocketId id, const SecretBuffer& message) {
+void WebSocketServer::Impl::answer(WebSocketId id, const WebSocketAnswer& answer) {
+  const auto asked = asked_.extract(id);
+  if (asked.empty()) return;
+  if (answer.status == 101) accepted_.emplace(id, asked.mapped());
+  asked.mapped()->answer(answer);
+}
+
+// What a message asks for may be thousands of times its size: while too much is unsent, nobody may ask.
+void WebSocketServer::Impl::deliver(WebSocketId id, SecretBuffer message) {
+  if (waiting_.empty() && !is_full()) return hand_over(id, message);
+  waiting_.emplace_back(id, std::move(message));
+  if (waiting_.size() == 1) release_later();
+}
+
+void WebSocketServer::Impl::release_later() {
+  release_ = loop_.after(kReleaseEvery, [this] {
+    for (std::size_t i = 0; i < kReleasedAtOnce && !waiting_.empty() && !is_full(); ++i) {
+      const auto [id, message] = std::move(waiting_.front());
+      waiting_.pop_front();
+      hand_over(id, message);
+    }
+    if (!waiting_.empty()) release_later();
+  });
+}
+
+void WebSocketServer::Impl::hand_over(WebSocketId id, const SecretBuffer& message) {
   const auto found = accepted_.find(id);
   if (found == accepted_.end()) return;
   const Connection connection = found->second;
@@ -114,7 +164,7 @@ void WebSocketServer::Impl::deliver(WebSocketId id, const SecretBuffer& message)
   connection->delivered(message.size());
 }
 
-void WebSocketServer::Impl::send(WebSocketId id, std::string message) {
+void WebSocketServer::Impl::send(WebSocketId id, OutgoingText message) {
   const auto found = accepted_.find(id);
   if (found != accepted_.end()) found->second->send(std::move(message));
 }
@@ -171,7 +221,7 @@ Result<std::unique_ptr<WebSocketServer>, std::string> WebSocketServer::listen(Ev
     if (!made) return err(std::move(made.error()));
     tls = std::move(*made);
   }
-  auto impl = std::make_unique<Impl>(std::move(*mailbox), std::move(tls), options.limits, std::move(callbacks));
+  auto impl = std::make_unique<Impl>(loop, std::move(*mailbox), std::move(tls), options.limits, std::move(callbacks));
   if (auto listening = impl->listen(options.endpoints); !listening) return err(std::move(listening.error()));
   return std::unique_ptr<WebSocketServer>(new WebSocketServer(std::move(impl)));
 }
@@ -180,8 +230,16 @@ WebSocketServer::WebSocketServer(std::unique_ptr<Impl> impl) noexcept : impl_(st
 
 WebSocketServer::~WebSocketServer() = default;
 
+void WebSocketServer::answer(WebSocketId id, const WebSocketAnswer& answer) {
+  impl_->answer(id, answer);
+}
+
 void WebSocketServer::send(WebSocketId id, std::string message) {
-  impl_->send(id, std::move(message));
+  impl_->send(id, OutgoingText(SecretBuffer(message.begin(), message.end())));
+}
+
+void WebSocketServer::send(WebSocketId id, std::shared_ptr<const std::string> message) {
+  impl_->send(id, OutgoingText(std::move(message)));
 }
 
 void WebSocketServer::close(WebSocketId id) {
@@ -194,6 +252,10 @@ const std::vector<Endpoint>& WebSocketServer::endpoints() const noexcept {
 
 std::size_t WebSocketServer::connections() const noexcept {
   return impl_->connections();
+}
+
+std::size_t WebSocketServer::unsent_bytes() const noexcept {
+  return impl_->unsent_bytes();
 }
 
 const Counters<WebSocketServerCounter>& WebSocketServer::counters() const noexcept {

@@ -1,13 +1,13 @@
 // WebSocket (RFC 6455) listeners for a control plane with a few thousand connections, over TCP or TLS. Boost.Beast
 // behind it, on a thread of its own; decisions and messages on the loop's thread.
 //
-// An upgrade request is handed to `upgrade`, which accepts or refuses it. `opened` comes when the 101 is on its way;
-// then `text` for each message, in order; then one `closed`. No subprotocol, no extension, no ping frames (portal
-// specification 1.3, 1.11). GET /healthz is answered 200 as long as the thread lives; anything else that is no upgrade
-// 404. Lifetime: loop and callbacks outlive the server. A callback may call everything here, but must not destroy the
-// server. Threads: everything on the loop's thread; the counters may be read from any. Limits: WebSocketServerLimits. A
-// connection whose messages the loop does not take in time is not read further.
-// Secrets: queries are wiped where they are ours; no sentence holds one.
+// An upgrade request is handed to `upgrade`, which accepts or refuses it, or leaves that to answer(). `opened` comes
+// when the 101 is on its way; then `text` for each message, in order; then one `closed`. No subprotocol, no extension,
+// no ping frames (portal specification 1.3, 1.11). GET /healthz is answered 200 as long as the thread lives; anything
+// else that is no upgrade 404. Lifetime: loop and callbacks outlive the server. A callback may call everything here,
+// but must not destroy the server. Threads: everything on the loop's thread; the counters may be read from any. Limits:
+// WebSocketServerLimits. A connection whose messages the loop does not take in time is not read further, nor is one
+// that does not read itself. Secrets: queries are wiped where they are ours; no sentence holds one.
 #pragma once
 #include <cstddef>
 #include <cstdint>
@@ -32,9 +32,12 @@ struct WebSocketServerLimits {
   std::size_t connections_max = 4096;              // with those that have not sent their request yet
   std::size_t connections_source_max = 1024;       // of one IPv4 address or IPv6 /64: a whole office behind one NAT
   std::size_t header_bytes = 16384;                // a token, a device id and a name of 255 characters, percent-encoded
-  std::size_t message_bytes = 1u << 20;            // a program's messages stay below 10 KiB
-  std::size_t queue_bytes = std::size_t{4} << 20;  // unsent output of one connection: several full `init`
-  Duration request = std::chrono::seconds(15);     // TLS handshake and request
+  std::size_t message_bytes = 1u << 18;            // a program's messages stay below 10 KiB
+  std::size_t queue_bytes = std::size_t{4} << 20;  // unsent output of one connection: an `init` with 10,000 resources
+  std::size_t unsent_pause = 1u << 16;             // a connection with that much unsent output is not read
+  std::size_t unsent_bytes = std::size_t{12} << 20;  // of all: above it no message is handed over, until it is less
+  Duration stall = std::chrono::seconds(10);         // a connection with unsent output that takes nothing of it
+  Duration request = std::chrono::seconds(15);       // TLS handshake and request
 };
 
 struct WebSocketServerOptions {
@@ -62,7 +65,8 @@ struct WebSocketAnswer {
 };
 
 struct WebSocketServerCallbacks {
-  std::move_only_function<WebSocketAnswer(const WebSocketUpgrade&)> upgrade;
+  // Empty: answer() follows, whatever happens to the connection meanwhile.
+  std::move_only_function<std::optional<WebSocketAnswer>(const WebSocketUpgrade&)> upgrade;
   std::move_only_function<void(WebSocketId)> opened;
   std::move_only_function<void(WebSocketId, std::string_view message)> text;
   // After an accepted `upgrade`, exactly once, also when `opened` never came. The sentence is for the log.
@@ -81,7 +85,7 @@ enum class WebSocketServerCounter : std::uint8_t {
   bad_request,       // not HTTP, too long, no upgrade
   closed_timed_out,  // no request in time
   closed_idle,       // nothing came for the time that `upgrade` gave
-  closed_slow,       // did not read: queue_bytes
+  closed_slow,       // did not read: queue_bytes, stall
   closed_protocol,   // frames against RFC 6455, or message_bytes
   closed_tls,        // TLS handshake failed
   count_
@@ -98,14 +102,19 @@ class WebSocketServer {
   WebSocketServer(const WebSocketServer&) = delete;
   WebSocketServer& operator=(const WebSocketServer&) = delete;
 
+  // Once for each `upgrade` that gave no answer.
+  void answer(WebSocketId id, const WebSocketAnswer& answer);
   // One text message; order is kept. Ignored when the connection is gone. A connection whose queue is full is closed.
   void send(WebSocketId id, std::string message);
+  // The same for a text that many are sent: it is kept once, and not wiped.
+  void send(WebSocketId id, std::shared_ptr<const std::string> message);
   // Sends what is queued, then a close frame with code 1000; gone after 1 s at most. `closed` follows.
   void close(WebSocketId id);
 
   // As bound, in the order of the options.
   [[nodiscard]] const std::vector<Endpoint>& endpoints() const noexcept;
   [[nodiscard]] std::size_t connections() const noexcept;
+  [[nodiscard]] std::size_t unsent_bytes() const noexcept;
   [[nodiscard]] const Counters<WebSocketServerCounter>& counters() const noexcept;
 
  private:

@@ -31,13 +31,17 @@ bool is_complete_upgrade(const http::request<http::empty_body>& request) {
 }  // namespace
 
 ServerConnection::ServerConnection(WebSocketTransport::Socket socket, const WebSocketServerLimits& limits,
-                                   Counters<WebSocketServerCounter>& counters)
+                                   Counters<WebSocketServerCounter>& counters, std::atomic<std::size_t>& unsent)
     : limits_(limits),
       counters_(counters),
       pipe_(std::make_shared<WebSocketPipe>(std::move(socket),
                                             WebSocketPipe::Limits{.frame_bytes = limits.message_bytes,
                                                                   .message_bytes = limits.message_bytes,
-                                                                  .queue_bytes = limits.queue_bytes})),
+                                                                  .queue_bytes = limits.queue_bytes,
+                                                                  .undelivered_bytes = 1,
+                                                                  .unsent_pause = limits.unsent_pause,
+                                                                  .stall = limits.stall,
+                                                                  .unsent = &unsent})),
       patience_(pipe_->stream().get_executor()) {}
 
 void ServerConnection::start(WebSocketTls* tls, Hooks hooks) {
@@ -70,12 +74,26 @@ void ServerConnection::answer(const WebSocketAnswer& answer) {
   });
 }
 
-void ServerConnection::send(std::string message) {
-  const bool fits = pipe_->reserve(message.size());
-  asio::post(pipe_->stream().get_executor(), [pipe = pipe_, fits, message = std::move(message)] {
-    if (!fits) return pipe->give_up_slow();
-    pipe->queue(secret(message));
-  });
+void ServerConnection::send(OutgoingText message) {
+  const bool fits = pipe_->reserve(message);
+  {
+    const std::lock_guard lock(mutex_);
+    const bool waiting = !letters_.empty() || too_much_;
+    if (fits) letters_.push_back(std::move(message));
+    too_much_ = too_much_ || !fits;
+    if (waiting) return;
+  }
+  asio::post(pipe_->stream().get_executor(), [self = shared_from_this()] { self->take_letters(); });
+}
+
+void ServerConnection::take_letters() {
+  std::vector<OutgoingText> letters;
+  {
+    const std::lock_guard lock(mutex_);
+    if (too_much_) return pipe_->give_up_slow();
+    letters.swap(letters_);
+  }
+  for (OutgoingText& letter : letters) pipe_->queue(std::move(letter));
 }
 
 void ServerConnection::close() {

@@ -14,8 +14,10 @@
 #include <boost/beast/http/string_body.hpp>
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "io/websocket_pipe.h"
 #include "io/websocket_server.h"
@@ -40,13 +42,14 @@ class ServerConnection : public std::enable_shared_from_this<ServerConnection> {
     std::move_only_function<void()> gone;
   };
 
+  // `unsent`: of all connections, outlives them.
   ServerConnection(WebSocketTransport::Socket socket, const WebSocketServerLimits& limits,
-                   Counters<WebSocketServerCounter>& counters);
+                   Counters<WebSocketServerCounter>& counters, std::atomic<std::size_t>& unsent);
 
   void start(WebSocketTls* tls, Hooks hooks);
 
   void answer(const WebSocketAnswer& answer);
-  void send(std::string message);
+  void send(OutgoingText message);
   void delivered(std::size_t bytes) noexcept { pipe_->delivered(bytes); }
   void close();
 
@@ -62,6 +65,7 @@ class ServerConnection : public std::enable_shared_from_this<ServerConnection> {
   void on_ended(PipeEnd why, const std::string& text);
   void respond(int status, const std::string& body, std::optional<std::chrono::seconds> retry_after = {});
   void finish(const std::string& sentence);
+  void take_letters();
 
   const WebSocketServerLimits& limits_;
   Counters<WebSocketServerCounter>& counters_;
@@ -71,6 +75,10 @@ class ServerConnection : public std::enable_shared_from_this<ServerConnection> {
   boost::beast::flat_buffer buffer_;
   std::optional<boost::beast::http::request_parser<boost::beast::http::empty_body>> parser_;
   std::unique_ptr<Response> response_;
+  // From send() to the thread that writes: one hand-over for all that come meanwhile.
+  std::mutex mutex_;
+  std::vector<OutgoingText> letters_;
+  bool too_much_ = false;
   bool accepted_ = false;
   bool over_ = false;
 };

@@ -57,8 +57,13 @@ void WebSocketTransport::read(std::vector<boost::asio::mutable_buffer> buffers, 
 }
 
 void WebSocketTransport::write(std::vector<boost::asio::const_buffer> buffers, Done done) {
-  if (tls_) return tls_->stream.async_write_some(buffers, std::move(done));
-  socket_.async_write_some(buffers, std::move(done));
+  // The handler keeps the owner of this object alive.
+  auto counted = [this, done = std::move(done)](Error error, std::size_t bytes) mutable {
+    written_bytes_ += bytes;
+    done(error, bytes);
+  };
+  if (tls_) return tls_->stream.async_write_some(buffers, std::move(counted));
+  socket_.async_write_some(buffers, std::move(counted));
 }
 
 }  // namespace fireline::io

@@ -10,6 +10,7 @@
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/beast/core/role.hpp>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
@@ -51,6 +52,9 @@ class WebSocketTransport {
           Done(std::forward<Handler>(handler)));
   }
 
+  // That the kernel, or TLS, has taken.
+  [[nodiscard]] std::uint64_t written_bytes() const noexcept { return written_bytes_; }
+
   // No more output; what was written is still delivered.
   void shut_down() noexcept;
   // Everything in flight fails with operation_aborted.
@@ -63,6 +67,7 @@ class WebSocketTransport {
 
   Socket socket_;
   std::unique_ptr<Tls> tls_;
+  std::uint64_t written_bytes_ = 0;
 };
 
 // How Beast ends a connection whose own time limits are over; it finds both functions by their argument.

@@ -36,6 +36,7 @@ class WebSocketServerTest : public ::testing::Test {
                queries_.emplace_back(upgrade.query);
                agents_.emplace_back(upgrade.user_agent);
                tls_ = upgrade.tls;
+               asked_.push_back(upgrade.id);
                return answer_;
              },
          .opened = [this](WebSocketId id) { opened_.push_back(id); },
@@ -68,6 +69,15 @@ class WebSocketServerTest : public ::testing::Test {
     });
     return text;
   }
+  // What is there, until nothing more is unsent.
+  void read_away(const FileDescriptor& socket) {
+    std::string chunk(65536, '\0');
+    EXPECT_TRUE(turn_until(*loop_, [&] {
+      while (::recv(socket.get(), chunk.data(), chunk.size(), MSG_DONTWAIT) > 0) {
+      }
+      return server_->unsent_bytes() == 0;
+    }));
+  }
   FileDescriptor dial_upgraded() {
     auto socket = dial();
     write(socket, kUpgrade);
@@ -89,7 +99,8 @@ class WebSocketServerTest : public ::testing::Test {
   }
 
   std::unique_ptr<EventLoop> loop_ = EventLoop::make().value();
-  WebSocketAnswer answer_;
+  std::optional<WebSocketAnswer> answer_ = WebSocketAnswer();
+  std::vector<WebSocketId> asked_;
   std::vector<std::string> paths_, queries_, agents_;
   std::vector<WebSocketId> opened_;
   std::map<WebSocketId, std::vector<std::string>> texts_;
@@ -108,6 +119,29 @@ TEST_F(WebSocketServerTest, AnUpgradeIsAskedForAndAnswered) {
   EXPECT_FALSE(tls_);
   EXPECT_EQ(opened_.size(), 1u);
   EXPECT_EQ(server_->connections(), 1u);
+}
+
+TEST_F(WebSocketServerTest, AnAnswerMayComeLaterAndToWhoHasGone) {
+  answer_ = std::nullopt;
+  listen();
+  auto socket = dial();
+  write(socket, kUpgrade);
+  ASSERT_TRUE(turn_until(*loop_, [&] { return asked_.size() == 1; }));
+  server_->send(asked_[0], "not yet");
+  EXPECT_EQ(server_->counters().get(Counter::upgraded), 0u);
+  server_->answer(asked_[0], {});
+  EXPECT_TRUE(read(socket, 13).starts_with("HTTP/1.1 101 "));
+  EXPECT_TRUE(counted(Counter::upgraded));
+  server_->answer(asked_[0], {.status = 503, .body = {}});
+  server_->answer(WebSocketId{4711}, {});
+  EXPECT_EQ(server_->counters().get(Counter::refused_request), 0u) << "it is answered once";
+
+  socket = dial();
+  write(socket, kUpgrade);
+  ASSERT_TRUE(turn_until(*loop_, [&] { return asked_.size() == 2; }));
+  socket = {};
+  server_->answer(asked_[1], {});
+  EXPECT_TRUE(has_closed(2)) << "it was accepted, so its end is told";
 }
 
 TEST_F(WebSocketServerTest, MessagesGoBothWaysInOrder) {
@@ -164,7 +198,7 @@ TEST_F(WebSocketServerTest, RequestsThatAreNotAcceptedAreAnswered) {
 
 TEST_F(WebSocketServerTest, ARefusalCarriesStatusBodyAndRetryAfter) {
   listen();
-  answer_ = {.status = 503, .body = "starting up", .retry_after = 7s};
+  answer_ = WebSocketAnswer{.status = 503, .body = "starting up", .retry_after = 7s};
   RecordingClient client(*loop_);
   client.connect(port_);
   ASSERT_TRUE(turn_until(*loop_, [&] { return !client.closed.empty(); }));
@@ -227,9 +261,59 @@ TEST_F(WebSocketServerTest, WhoDoesNotReadIsClosed) {
   EXPECT_EQ(closed_[0].second, "it does not read what it is sent");
 }
 
+// More than the kernel takes for a reader that sleeps.
+constexpr std::size_t kMuch = std::size_t{32} << 20;
+
+TEST_F(WebSocketServerTest, WhoTakesNothingForAWhileIsClosed) {
+  listen({.endpoints = {}, .limits = {.queue_bytes = 2 * kMuch, .stall = 1ms}});
+  const auto socket = dial_upgraded();
+  server_->send(opened_[0], std::string(kMuch, 'x'));
+  EXPECT_TRUE(counted(Counter::closed_slow));
+  EXPECT_TRUE(has_closed());
+}
+
+TEST_F(WebSocketServerTest, WhoDoesNotReadIsNotReadEither) {
+  listen({.endpoints = {}, .limits = {.queue_bytes = 2 * kMuch, .unsent_bytes = 2 * kMuch}});
+  const auto slow = dial_upgraded();
+  const auto good = dial_upgraded();
+  server_->send(opened_[0], std::string(kMuch, 'x'));
+  write(slow, frame(Opcode::text, "one", true, true));
+  write(slow, frame(Opcode::text, "two", true, true));
+  write(good, frame(Opcode::text, "hello", true, true));
+  ASSERT_TRUE(turn_until(*loop_, [&] { return texts_.contains(opened_.at(1)); }));
+  EXPECT_LT(texts_[opened_[0]].size(), 2u) << "the one that was being read";
+  read_away(slow);
+  EXPECT_TRUE(turn_until(*loop_, [&] { return texts_[opened_[0]].size() == 2; }));
+}
+
+TEST_F(WebSocketServerTest, WhileTooMuchIsUnsentNobodyMayAsk) {
+  listen({.endpoints = {}, .limits = {.queue_bytes = 2 * kMuch, .unsent_bytes = kMuch / 2}});
+  const auto slow = dial_upgraded();
+  const auto good = dial_upgraded();
+  server_->send(opened_[0], std::string(kMuch, 'x'));
+  write(good, frame(Opcode::text, "one", true, true) + frame(Opcode::text, "two", true, true));
+  ASSERT_TRUE(counted(Counter::messages_in));
+  EXPECT_TRUE(texts_.empty());
+  read_away(slow);
+  EXPECT_TRUE(turn_until(*loop_, [&] { return texts_[opened_[1]].size() == 2; }));
+  EXPECT_EQ(texts_[opened_[1]], (std::vector<std::string>{"one", "two"}));
+}
+
+TEST_F(WebSocketServerTest, ASharedTextIsSentToMany) {
+  listen();
+  const auto first = dial_upgraded();
+  const auto second = dial_upgraded();
+  const auto text = std::make_shared<const std::string>("for all");
+  for (const WebSocketId id : opened_) server_->send(id, text);
+  server_->send(opened_[0], "own");
+  EXPECT_EQ(read(first, 14), frame(Opcode::text, "for all") + frame(Opcode::text, "own"));
+  EXPECT_EQ(read(second, 9), frame(Opcode::text, "for all"));
+  EXPECT_TRUE(turn_until(*loop_, [&] { return server_->unsent_bytes() == 0 && text.use_count() == 1; }));
+}
+
 TEST_F(WebSocketServerTest, WhoSaysNothingIsClosed) {
   listen();
-  answer_.idle = 1ms;
+  answer_->idle = 1ms;
   const auto socket = dial_upgraded();
   EXPECT_TRUE(counted(Counter::closed_idle));
   EXPECT_TRUE(has_closed());
@@ -343,8 +427,8 @@ TEST_F(WebSocketTlsTest, LargeMessagesGoBothWays) {
   listen_with(certificate);
   RecordingClient client(*loop_, certificate.certificate_file());
   client.connect(port_, true, "portal.test");
-  ASSERT_TRUE(turn_until(*loop_, [&] { return client.opened == 1; }));
-  const std::string text(300'000, 't');
+  ASSERT_TRUE(turn_until(*loop_, [&] { return client.opened == 1 && opened_.size() == 1; }));
+  const std::string text(200'000, 't');
   ASSERT_TRUE(client.client->send(text));
   ASSERT_TRUE(turn_until(*loop_, [&] { return texts_[opened_.at(0)].size() == 1; }));
   server_->send(opened_[0], text + text);
