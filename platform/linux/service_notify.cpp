@@ -2,10 +2,12 @@
 
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <cstddef>
+#include <cstdint>
 #include <cstdlib>
 #include <cstring>
 
@@ -21,6 +23,14 @@ ServiceNotify ServiceNotify::take_environment() {
   std::string socket = value == nullptr ? "" : value;
   ::unsetenv(kVariable);
   return ServiceNotify(std::move(socket));
+}
+
+// The manager tells by the time which of several requests this one answers.
+std::optional<HostError> ServiceNotify::reloading() const {
+  timespec now{};
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  const auto microseconds = std::int64_t{now.tv_sec} * 1'000'000 + now.tv_nsec / 1000;
+  return send("RELOADING=1\nMONOTONIC_USEC=" + std::to_string(microseconds));
 }
 
 std::optional<HostError> ServiceNotify::status(std::string_view line) const {

@@ -19,6 +19,8 @@ class ServiceNotify {
   [[nodiscard]] bool active() const noexcept { return !socket_.empty(); }
   // When the tunnel is usable, not before.
   [[nodiscard]] std::optional<HostError> ready() const { return send("READY=1"); }
+  // The configuration is read again; ready() ends it.
+  [[nodiscard]] std::optional<HostError> reloading() const;
   [[nodiscard]] std::optional<HostError> stopping() const { return send("STOPPING=1"); }
   // One line for `systemctl status`.
   [[nodiscard]] std::optional<HostError> status(std::string_view line) const;

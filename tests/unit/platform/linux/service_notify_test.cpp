@@ -51,6 +51,8 @@ TEST(ServiceNotify, TellsStatesOneByOneOverAPathAndAnAbstractName) {
     EXPECT_EQ(manager.next(), "READY=1");
     EXPECT_FALSE(notify.status("3 resources\nREADY=1"));
     EXPECT_EQ(manager.next(), "STATUS=3 resources") << "one line";
+    EXPECT_FALSE(notify.reloading());
+    EXPECT_THAT(manager.next(), testing::MatchesRegex("RELOADING=1\nMONOTONIC_USEC=[0-9]+"));
     EXPECT_FALSE(notify.stopping());
     EXPECT_EQ(manager.next(), "STOPPING=1");
   }
