@@ -41,9 +41,12 @@ class Reader {
   explicit Reader(ErrorList& errors) : errors_(errors) {}
 
   Document read(const JsonValue& root) {
-    static constexpr std::array<std::string_view, 7> kKeys{"account", "dns",    "sites",   "resources",
-                                                           "groups",  "actors", "policies"};
+    static constexpr std::array<std::string_view, 8> kKeys{"$schema",   "account", "dns",    "sites",
+                                                           "resources", "groups",  "actors", "policies"};
     const ObjectReader object(errors_, root, "", kKeys);
+    // For editors.
+    const JsonValue* schema = object.find("$schema");
+    if (schema != nullptr && schema->kind != JsonKind::string) object.expected(*schema, "$schema", "a string");
     if (const JsonValue* value = object.need("account")) account(*value);
     if (const JsonValue* value = object.find("dns")) dns(*value);
     each(object, "sites", kSitesMax, [this](const JsonValue& v, std::string place) { site(v, std::move(place)); });
