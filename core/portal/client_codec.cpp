@@ -164,10 +164,9 @@ Json write_resource(const ClientResource& resource) {
 
 struct Writer {
   MessageText operator()(const ClientInit& init) const {
-    Json json{{"interface", write_interface(init.interface)}, {"resources", Json::array()}};
-    for (const ClientResource& resource : init.resources) json["resources"].push_back(write_resource(resource));
-    json["relays"] = write_relays(init.relays);
-    return {.event = kInitEvent, .payload = to_text(json)};
+    std::vector<std::string> texts;
+    for (const ClientResource& resource : init.resources) texts.push_back(to_text(write_resource(resource)));
+    return write_init(init.interface, std::vector<std::string_view>(texts.begin(), texts.end()), init.relays);
   }
   MessageText operator()(const ConfigChanged& changed) const {
     const Json json{{"interface", write_interface(changed.interface)}};
@@ -294,6 +293,18 @@ MessageText write(const ClientToPortal& message) {
 
 MessageText write(const PortalToClient& message) {
   return std::visit(Writer{}, message);
+}
+
+MessageText write_init(const Interface& interface, std::span<const std::string_view> resources,
+                       const RelayEntries& relays) {
+  std::string text = R"({"interface":)" + to_text(write_interface(interface)) + R"(,"resources":[)";
+  for (const std::string_view resource : resources) {
+    text += resource;
+    text += ',';
+  }
+  if (!resources.empty()) text.pop_back();
+  text += R"(],"relays":)" + to_text(write_relays(relays)) + '}';
+  return {.event = kInitEvent, .payload = std::move(text)};
 }
 
 }  // namespace fireline::portal

@@ -2,6 +2,7 @@
 // Source: portal specification 2 and 3. Unknown fields are ignored. Lifetime: values; nothing borrows. Threads: any.
 // Limits: codec_limits.h.
 #pragma once
+#include <span>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -23,5 +24,8 @@ using ClientRequest = std::variant<CreateFlow, CandidateBroadcast>;
 [[nodiscard]] Result<ClientRequest, MessageError> read_client_to_portal(std::string_view event,
                                                                         std::string_view payload);
 [[nodiscard]] MessageText write(const PortalToClient& message);
+// `init` of resources that are written already, each as the payload of its `resource_created_or_updated`.
+[[nodiscard]] MessageText write_init(const Interface& interface, std::span<const std::string_view> resources,
+                                     const RelayEntries& relays);
 
 }  // namespace fireline::portal

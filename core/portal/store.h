@@ -1,9 +1,9 @@
 // What a portal must not forget: devices with their ids, tunnel addresses and key bases, and tokens.
 // Source: portal specification 6.1 to 6.3. tools/portal/store.h keeps it in SQLite; tests keep it in a map.
 //
-// Promise: what a function returned is durable: a crash right after it loses nothing. Threads: the control thread.
-// Errors: `unavailable` is temporary (disk full, locked): answer 503, never 4xx. Lifetime: records are values; psk_base
-// wipes itself.
+// Promise: what was returned before commit() said yes is durable: a crash right after it loses nothing. Nothing that
+// follows from it may leave the portal earlier. Threads: the control thread. Errors: `unavailable` is temporary (disk
+// full, locked): answer 503, never 4xx. Lifetime: records are values; psk_base wipes itself.
 #pragma once
 #include <array>
 #include <cstddef>
@@ -99,6 +99,9 @@ class Store {
   [[nodiscard]] virtual Result<std::optional<Token>, StoreError> token(const Uuid& id) = 0;
   // Notes last_used.
   [[nodiscard]] virtual Result<void, StoreError> token_used(const Uuid& id, Timestamp now) = 0;
+
+  // False: nothing that was stored since the last call is there.
+  [[nodiscard]] virtual bool commit() = 0;
 
   // Whether somebody else (the token subcommands) wrote since the last call; cheap, ask every second. When it did, look
   // at the tokens of all connections again: they may be revoked.

@@ -65,13 +65,17 @@ void GrantFile::put(const portal::GrantKey& key, const portal::Grant& grant) {
   Statement row(database_, "INSERT OR REPLACE INTO access VALUES (?, ?, ?, ?, ?, ?, ?, ?)");
   row.bind(key.client).bind(key.resource).bind(key.gateway).bind(grant.actor).bind(grant.token);
   row.bind(std::string_view(source)).bind(grant.token_expires).bind(grant.expires_at);
-  if (!row.run()) ++failures_;
+  if (!writes_.begin() || !row.run()) ++failures_;
 }
 
 void GrantFile::remove(const portal::GrantKey& key) {
   Statement row(database_, "DELETE FROM access WHERE client = ? AND resource = ? AND gateway = ?");
   row.bind(key.client).bind(key.resource).bind(key.gateway);
-  if (!row.run()) ++failures_;
+  if (!writes_.begin() || !row.run()) ++failures_;
+}
+
+void GrantFile::commit() {
+  if (!writes_.commit()) ++failures_;
 }
 
 }  // namespace fireline::portal_tool

@@ -8,7 +8,6 @@
 #include <csignal>
 #include <cstdio>
 #include <filesystem>
-#include <iostream>
 #include <memory>
 #include <utility>
 
@@ -21,16 +20,16 @@
 #include "io/websocket_server.h"
 #include "platform/linux/privileges.h"
 #include "platform/linux/seccomp.h"
+#include "platform/linux/service_notify.h"
 #include "tools/common/block_signals.h"
 #include "tools/common/line_server.h"
+#include "tools/portal/commands.h"
 #include "tools/portal/grant_file.h"
 #include "tools/portal/options.h"
-#include "tools/portal/policy_command.h"
 #include "tools/portal/policy_file.h"
 #include "tools/portal/report.h"
 #include "tools/portal/store.h"
 #include "tools/portal/system_calls.h"
-#include "tools/portal/token_command.h"
 
 namespace fireline::portal_tool {
 namespace {
@@ -39,24 +38,31 @@ namespace {
 constexpr std::uint64_t kDescriptors = 4096 + 256;
 // A revoked token ends its connections this soon.
 constexpr Duration kStoreEvery = std::chrono::seconds(1);
+// A turn's output waits for the commit at its end, unless there is this much: one `init` with a thousand resources.
+constexpr std::size_t kTurnBytes = std::size_t{256} << 10;
 // Editors write a file in several steps.
 constexpr Duration kSettle = std::chrono::milliseconds(200);
 constexpr std::uint16_t kPrivilegedPorts = 1024;
 
 class Program {
  public:
-  Program(const Options& options, io::EventLoop& loop) noexcept : options_(options), loop_(loop) {}
+  Program(const Options& options, io::EventLoop& loop, platform::ServiceNotify notify) noexcept
+      : options_(options), loop_(loop), notify_(std::move(notify)) {}
   [[nodiscard]] Result<void, std::string> set_up();
   [[nodiscard]] int run();
 
  private:
   [[nodiscard]] Result<void, std::string> listen();
   [[nodiscard]] Result<void, std::string> confine();
-  [[nodiscard]] io::WebSocketAnswer upgrade(const io::WebSocketUpgrade& request);
+  void upgrade(const io::WebSocketUpgrade& request);
   void reload();
   void watch_policy();
   void look_at_store();
+  void settle_soon();
+  void settle();
+  void answer_logins(bool stored);
   void drain();
+  void on_signal(int signal);
   [[nodiscard]] std::string answer(std::string_view line) const;
   [[nodiscard]] Report report() const;
 
@@ -67,6 +73,14 @@ class Program {
   Instant started_;
   FileStamp stamp_;
   std::string policy_error_;
+  platform::ServiceNotify notify_;
+  struct Login {
+    io::WebSocketId id = io::WebSocketId::none;
+    Endpoint source;
+    Result<portal::Role, portal::Refusal> decision;
+  };
+  std::vector<Login> logins_;  // of this turn, unanswered
+  io::EventLoop::Id settling_ = io::EventLoop::Id::none;
   io::EventLoop::Id timer_ = io::EventLoop::Id::none;
   // Destroyed from the last to the first.
   std::unique_ptr<Logging> logging_;
@@ -87,8 +101,7 @@ io::WebSocketId web_socket(portal::ConnectionId id) noexcept {
 
 Result<void, std::string> Program::set_up() {
   started_ = loop_.now().boot;
-  if (!loop_.watch_signals({SIGTERM, SIGINT, SIGHUP},
-                           [this](int number) { number == SIGHUP ? reload() : loop_.stop(); })) {
+  if (!loop_.watch_signals({SIGTERM, SIGINT, SIGHUP}, [this](int number) { on_signal(number); })) {
     return err(std::string("cannot receive signals: too many descriptors"));
   }
   if (auto fewer = platform::raise_descriptor_limit(kDescriptors)) warnings_.push_back(std::move(*fewer));
@@ -135,16 +148,19 @@ Result<void, std::string> Program::confine() {
 
 Result<void, std::string> Program::listen() {
   io::WebSocketServerCallbacks callbacks;
-  callbacks.upgrade = [this](const io::WebSocketUpgrade& request) { return upgrade(request); };
+  callbacks.upgrade = [this](const io::WebSocketUpgrade& request) {
+    upgrade(request);
+    return std::nullopt;
+  };
   callbacks.opened = [](io::WebSocketId) {};
   callbacks.text = [this](io::WebSocketId id, std::string_view text) {
     plane_->text(connection(id), text, loop_.now());
-    drain();
+    settle_soon();
   };
   callbacks.closed = [this](io::WebSocketId id, const std::string& sentence) {
     spdlog::debug("connection {} ended: {}", std::to_underlying(id), sentence);
     plane_->closed(connection(id), loop_.now());
-    drain();
+    settle_soon();
   };
   auto server = io::WebSocketServer::listen(
       loop_,
@@ -155,21 +171,17 @@ Result<void, std::string> Program::listen() {
   return {};
 }
 
-io::WebSocketAnswer Program::upgrade(const io::WebSocketUpgrade& request) {
+void Program::upgrade(const io::WebSocketUpgrade& request) {
   // The target holds the token: it stays out of every line below.
   const std::string target = std::string(request.path) + '?' + std::string(request.query);
-  const auto role = plane_->admit(connection(request.id),
-                                  {.target = target,
-                                   .user_agent = request.user_agent,
-                                   .authorization = request.authorization,
-                                   .source = request.source.address},
-                                  loop_.now());
-  if (role) {
-    spdlog::info("{} from {} logged in", name_of(*role), request.source.to_string());
-    return {.status = 101, .body = {}, .idle = portal::idle_timeout(*role)};
-  }
-  spdlog::warn("login from {} refused: {} {}", request.source.to_string(), role.error().status, role.error().body);
-  return {.status = static_cast<int>(role.error().status), .body = role.error().body};
+  auto decision = plane_->admit(connection(request.id),
+                                {.target = target,
+                                 .user_agent = request.user_agent,
+                                 .authorization = request.authorization,
+                                 .source = request.source.address},
+                                loop_.now());
+  logins_.push_back({.id = request.id, .source = request.source, .decision = std::move(decision)});
+  settle_soon();
 }
 
 int Program::run() {
@@ -183,25 +195,36 @@ int Program::run() {
   }
   watch_policy();
   look_at_store();
-  drain();
+  settle();
+  if (const auto failed = notify_.ready()) spdlog::warn("{}", failed->sentence);
   loop_.run();
   spdlog::info("Goodbye!");
   return 0;
 }
 
-// All of it or nothing.
+void Program::on_signal(int signal) {
+  if (signal == SIGHUP) return reload();
+  static_cast<void>(notify_.stopping());
+  loop_.stop();
+}
+
+// All of it or nothing. A service manager that cannot be told changes neither.
 void Program::reload() {
+  static_cast<void>(notify_.reloading());
   stamp_ = stamp_of(options_.policy);
   auto document = read_policy_file(options_.policy);
-  if (!document) {
+  if (document) {
+    policy_error_.clear();
+    plane_->set_policy(std::move(*document), loop_.now());
+    settle();
+    spdlog::info("the policy file was read again");
+    static_cast<void>(notify_.status("the policy is that of the file"));
+  } else {
     policy_error_ = std::move(document.error());
-    spdlog::error("the policy in force stays, the file has mistakes: {}", policy_error_);
-    return;
+    spdlog::error("the policy in force stays, the file has mistakes:\n{}", policy_error_);
+    static_cast<void>(notify_.status("the policy in force stays, the file has mistakes: " + policy_error_));
   }
-  policy_error_.clear();
-  plane_->set_policy(std::move(*document), loop_.now());
-  drain();
-  spdlog::info("the policy file was read again");
+  static_cast<void>(notify_.ready());
 }
 
 void Program::watch_policy() {
@@ -223,15 +246,46 @@ void Program::watch_policy() {
 void Program::look_at_store() {
   if (store_->changed_elsewhere()) {
     plane_->tokens_changed(loop_.now());
-    drain();
+    settle_soon();
   }
   static_cast<void>(loop_.after(kStoreEvery, [this] { look_at_store(); }));
 }
 
+// What the inputs of a turn caused leaves together, behind one commit: a burst of logins waits for the disk once.
+void Program::settle_soon() {
+  if (plane_->pending_bytes() >= kTurnBytes) return settle();
+  if (settling_ != io::EventLoop::Id::none) return;
+  settling_ = loop_.at(loop_.now().boot, [this] { settle(); });
+}
+
+void Program::settle() {
+  loop_.cancel(std::exchange(settling_, io::EventLoop::Id::none));
+  answer_logins(plane_->commit());
+  drain();
+}
+
+void Program::answer_logins(bool stored) {
+  for (Login& login : std::exchange(logins_, {})) {
+    if (login.decision && !stored) {
+      plane_->closed(connection(login.id), loop_.now());
+      login.decision = err(portal::refusal::storage_failed());
+    }
+    if (login.decision) {
+      spdlog::info("{} from {} logged in", name_of(*login.decision), login.source.to_string());
+      server_->answer(login.id, {.status = 101, .body = {}, .idle = portal::idle_timeout(*login.decision)});
+      continue;
+    }
+    const portal::Refusal& refusal = login.decision.error();
+    spdlog::warn("login from {} refused: {} {}", login.source.to_string(), refusal.status, refusal.body);
+    server_->answer(login.id, {.status = static_cast<int>(refusal.status), .body = refusal.body});
+  }
+}
+
 void Program::drain() {
   while (auto action = plane_->poll_action()) {
-    if (auto* text = std::get_if<portal::SendText>(&*action)) {
-      server_->send(web_socket(text->to), std::move(text->text));
+    if (auto* frame = std::get_if<portal::SendFrame>(&*action)) {
+      frame->shared ? server_->send(web_socket(frame->to), std::move(frame->shared))
+                    : server_->send(web_socket(frame->to), std::move(frame->text));
     } else if (const auto* close = std::get_if<portal::CloseConnection>(&*action)) {
       server_->close(web_socket(close->id));
     } else if (const auto* line = std::get_if<portal::LogLine>(&*action)) {
@@ -241,7 +295,7 @@ void Program::drain() {
   loop_.cancel(timer_);
   timer_ = loop_.at(plane_->poll_timeout(), [this] {
     plane_->handle_timeout(loop_.now());
-    drain();
+    settle_soon();
   });
 }
 
@@ -271,47 +325,14 @@ Report Program::report() const {
   return report;
 }
 
-int ask_status(const Options& options) {
-  const auto answer = ask_line(options.status_socket, options.metrics ? "metrics"
-                                                      : options.json  ? "status"
-                                                                      : "status text");
-  if (answer) {
-    std::fputs(answer->c_str(), stdout);
-    return 0;
-  }
-  fmt::print(stderr, "fireline-portal: cannot ask {}: {}: does a portal run here, and may you use its socket?\n",
-             options.status_socket, answer.error().message());
-  return 1;
-}
-
-int manage_tokens(const Options& options) {
-  const auto fail = [](std::string_view why) {
-    fmt::print(stderr, "fireline-portal: {}\n", why);
-    return 1;
-  };
-  crypto::SystemRandom random;
-  const auto store = SqliteStore::open(options.state, random);
-  if (!store) return fail(store.error());
-  const auto now = std::chrono::floor<std::chrono::seconds>(io::read_clocks().wall).time_since_epoch().count();
-  if (options.command == Command::token_list) return list_tokens(**store, now, std::cout, std::cerr);
-  if (options.command == Command::token_revoke) {
-    return revoke_token(**store, options.token_id, now, std::cout, std::cerr);
-  }
-  const auto document = read_policy_file(options.policy);
-  if (!document) return fail(document.error());
-  TokenRequest request{.kind = options.token_kind, .owner = options.owner, .lasts = {}};
-  if (options.valid_days) request.lasts = *options.valid_days * 86'400;
-  return create_token(**store, **document, request, now, std::cout, std::cerr);
-}
-
-int serve(const Options& options) {
+int serve(const Options& options, platform::ServiceNotify notify) {
   block_signals({SIGTERM, SIGINT, SIGHUP});
   auto loop = io::EventLoop::make();
   if (!loop) {
     fmt::print(stderr, "fireline-portal: cannot make the event loop: {}\n", loop.error().message());
     return 1;
   }
-  Program program(options, **loop);
+  Program program(options, **loop, std::move(notify));
   if (const auto ready = program.set_up(); !ready) {
     fmt::print(stderr, "fireline-portal: {}\n", ready.error());
     return 1;
@@ -322,12 +343,10 @@ int serve(const Options& options) {
 }  // namespace
 
 int run_portal(int argc, const char* const* argv) {
+  auto notify = platform::ServiceNotify::take_environment();
   const auto options = parse_options(argc, argv);
   if (!options) return leave(options.error(), "fireline-portal");
-  if (options->command == Command::run) return serve(*options);
-  if (options->command == Command::status) return ask_status(*options);
-  if (options->command == Command::check) return check_policy(options->policy, std::cout, std::cerr);
-  return manage_tokens(*options);
+  return options->command == Command::run ? serve(*options, std::move(notify)) : run_subcommand(*options);
 }
 
 }  // namespace fireline::portal_tool

@@ -120,24 +120,22 @@ SqliteStore::~SqliteStore() {
 
 Result<Device, StoreError> SqliteStore::register_device(const portal::DeviceKey& key, std::string_view name,
                                                         Timestamp now) {
-  Transaction transaction(database_);
-  if (!transaction.open()) return err(StoreError::unavailable);
   bool failed = false;
   auto device = find_device(key, failed);
   if (failed) return err(StoreError::unavailable);
   if (!device) {
-    auto made = make_device(key, name, now);
-    if (made && !transaction.commit()) return err(StoreError::unavailable);
-    return made;
+    if (!writes_.begin()) return err(StoreError::unavailable);
+    return make_device(key, name, now);
   }
   const Timestamp hour = now - now % kHour;
   const bool renamed = key.kind == portal::DeviceKind::gateway && device->name != name;
   if (device->last_seen == hour && !renamed) return *device;  // nothing to wait for the disk for
   device->last_seen = hour;
   if (renamed) device->name = name;
+  if (!writes_.begin()) return err(StoreError::unavailable);
   Statement update(database_, "UPDATE device SET name = ?, last_seen = ? WHERE id = ?");
   update.bind(std::string_view(device->name)).bind(hour).bind(device->id);
-  if (!update.run() || !transaction.commit()) return err(StoreError::unavailable);
+  if (!update.run()) return err(StoreError::unavailable);
   return *device;
 }
 
@@ -211,6 +209,7 @@ Result<std::optional<Token>, StoreError> SqliteStore::token(const Uuid& id) {
 
 Result<void, StoreError> SqliteStore::token_used(const Uuid& id, Timestamp now) {
   const Timestamp minute = now - now % kMinute;
+  if (!writes_.begin()) return err(StoreError::unavailable);
   Statement update(database_, "UPDATE token SET last_used = ? WHERE id = ? AND last_used IS NOT ?");
   if (!update.bind(minute).bind(id).bind(minute).run()) return err(StoreError::unavailable);
   return {};

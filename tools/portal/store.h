@@ -1,5 +1,6 @@
-// The portal's memory on SQLite: one file, mode 0600, in WAL with synchronous=FULL: what a function returned is on the
-// disk. Token subcommands may have the same file open at the same time.
+// The portal's memory on SQLite: one file, mode 0600, in WAL with synchronous=FULL: what was committed is on the disk.
+// Devices and the use of tokens are committed together by commit(), tokens at once. Token subcommands may have the same
+// file open at the same time.
 // Lifetime: closes its file when dropped. Threads: the one that opened it. Errors: portal::StoreError for what is
 // temporary; open() says in a sentence why a file cannot be used. Limits: core/portal/store.h.
 #pragma once
@@ -13,6 +14,7 @@
 #include "core/base/result.h"
 #include "core/crypto/random.h"
 #include "core/portal/store.h"
+#include "tools/portal/group_commit.h"
 
 struct sqlite3;
 
@@ -37,6 +39,7 @@ class SqliteStore final : public portal::Store {
   Result<std::optional<portal::Token>, portal::StoreError> find_token(const portal::TokenHash& hash) override;
   Result<std::optional<portal::Token>, portal::StoreError> token(const Uuid& id) override;
   Result<void, portal::StoreError> token_used(const Uuid& id, portal::Timestamp now) override;
+  bool commit() override { return writes_.commit(); }
   bool changed_elsewhere() override;
 
   [[nodiscard]] Result<NewToken, portal::StoreError> create_token(portal::TokenKind kind, const Uuid& owner,
@@ -48,7 +51,7 @@ class SqliteStore final : public portal::Store {
   [[nodiscard]] Result<bool, portal::StoreError> revoke_token(const Uuid& id, portal::Timestamp now);
 
  private:
-  SqliteStore(sqlite3* database, crypto::Random& random) : database_(database), random_(random) {}
+  SqliteStore(sqlite3* database, crypto::Random& random) : database_(database), writes_(database), random_(random) {}
   [[nodiscard]] std::optional<portal::Device> find_device(const portal::DeviceKey& key, bool& failed);
   [[nodiscard]] Result<portal::Device, portal::StoreError> make_device(const portal::DeviceKey& key,
                                                                        std::string_view name, portal::Timestamp now);
@@ -56,6 +59,7 @@ class SqliteStore final : public portal::Store {
   [[nodiscard]] std::int64_t data_version();
 
   sqlite3* database_;
+  GroupCommit writes_;
   crypto::Random& random_;
   std::int64_t seen_version_ = 0;
 };

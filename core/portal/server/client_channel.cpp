@@ -47,10 +47,10 @@ void client_joined(ControlPlaneState& state, Session& client, Now now) {
   if (memory.key != client.key) memory = {.key = client.key, .gateways = {}};
   review_grants_of(state, client.device.id, now);
   client.sees = resources_of(*state.document, client, now);
-  ClientInit init{
-      .interface = interface_of(*state.document, client), .resources = {}, .relays = offer_relays(state, client)};
-  for (const std::size_t place : client.sees) init.resources.push_back(state.document->resources[place]);
-  push(state, client, init);
+  std::vector<std::string_view> resources;
+  for (const std::size_t place : client.sees) resources.push_back(state.resource_texts.at(*state.document, place));
+  const MessageText init = write_init(interface_of(*state.document, client), resources, offer_relays(state, client));
+  state.actions.send(client.id, write_push(name_of(Role::client), init.event, init.payload));
 }
 
 void client_asks(ControlPlaneState& state, Session& client, const ClientRequest& request, Now now) {

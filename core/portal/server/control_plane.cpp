@@ -116,6 +116,11 @@ void ControlPlane::tokens_changed(Now now) {
   review_tokens(*state_, now);
 }
 
+bool ControlPlane::commit() {
+  state_->grants.commit();
+  return state_->store.commit();
+}
+
 void ControlPlane::handle_timeout(Now now) {
   expire_relays(*state_, now);
   state_->flows.expire(now.boot);
@@ -131,6 +136,10 @@ Instant ControlPlane::poll_timeout() const noexcept {
 
 std::optional<Action> ControlPlane::poll_action() {
   return state_->actions.poll();
+}
+
+std::size_t ControlPlane::pending_bytes() const noexcept {
+  return state_->actions.bytes();
 }
 
 const Counters<PortalCounter>& ControlPlane::counters() const noexcept {

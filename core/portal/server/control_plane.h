@@ -1,6 +1,6 @@
 // A small control plane without I/O: logins, the three kinds of channels, one policy. Source: portal specification 6.
 //
-//   upgrade request → admit() → connection → text()… → closed();  after each input drain poll_action()
+//   upgrade request → admit() → connection → text()… → closed();  behind some inputs commit(), then drain poll_action()
 //
 // Lifetime: store, grant store and random outlive it. Threads: one. Time: each input carries it; handle_timeout() at
 // poll_timeout() or later. Idle connections are the transport's to close, after idle_timeout(). Limits: kConnectionsMax
@@ -54,7 +54,7 @@ class ControlPlane {
   ControlPlane(const ControlPlane&) = delete;
   ControlPlane& operator=(const ControlPlane&) = delete;
 
-  // On success the connection `id` exists, and closed() is owed. What identifies the device is stored by then.
+  // On success the connection `id` exists, and closed() is owed. Its answer waits for commit().
   [[nodiscard]] Result<Role, Refusal> admit(ConnectionId id, const LoginRequest& request, Now now);
   // Ignored for connections that are not known.
   void text(ConnectionId id, std::string_view frame, Now now);
@@ -64,9 +64,15 @@ class ControlPlane {
   // Somebody changed tokens in the store.
   void tokens_changed(Now now);
 
+  // Makes durable what the inputs since the last call stored. Answers to admit() and actions leave behind it. False:
+  // the devices that were admitted meanwhile are not stored: close their connections, and refuse them as temporary.
+  [[nodiscard]] bool commit();
+
   void handle_timeout(Now now);
   [[nodiscard]] Instant poll_timeout() const noexcept;
   [[nodiscard]] std::optional<Action> poll_action();
+  // Of the frames that poll_action() will give, without those that are shared.
+  [[nodiscard]] std::size_t pending_bytes() const noexcept;
 
   [[nodiscard]] ControlPlaneStatus status(Now now) const;
   [[nodiscard]] const Counters<PortalCounter>& counters() const noexcept;

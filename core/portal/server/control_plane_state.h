@@ -20,6 +20,7 @@
 #include "core/portal/server/login_limiter.h"
 #include "core/portal/server/presence.h"
 #include "core/portal/server/relay_roster.h"
+#include "core/portal/server/resource_texts.h"
 #include "core/portal/store.h"
 
 namespace fireline::portal {
@@ -86,6 +87,7 @@ struct ControlPlaneState {
       : document(std::move(first)), store(device_store), random(source), grants(grant_store) {}
 
   std::shared_ptr<const policy::Document> document;
+  ResourceTexts resource_texts;  // the document's
   Store& store;
   crypto::Random& random;
   Actions actions;

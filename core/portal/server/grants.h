@@ -39,13 +39,15 @@ struct Grant {
   Timestamp expires_at = kFarFuture;
 };
 
-// Durable when the call returned; a failure is a sentence for the log, and the grant holds in memory all the same.
+// Durable behind commit(). A failure is counted, and the grant holds in memory all the same: a portal that cannot write
+// must not cut tunnels.
 class GrantStore {
  public:
   virtual ~GrantStore() = default;
   [[nodiscard]] virtual std::vector<std::pair<GrantKey, Grant>> load() = 0;
   virtual void put(const GrantKey& key, const Grant& grant) = 0;
   virtual void remove(const GrantKey& key) = 0;
+  virtual void commit() = 0;
 };
 
 class GrantTable {
@@ -59,6 +61,7 @@ class GrantTable {
   // False at the limit.
   [[nodiscard]] bool put(const GrantKey& key, const Grant& grant);
   void remove(const GrantKey& key);
+  void commit() { store_.commit(); }
   // Of those that are over gateways were told the end already.
   void remove_expired(Timestamp now);
 

@@ -100,27 +100,29 @@ void close_strangers(ControlPlaneState& state) {
 // Frames that many clients get alike.
 class SharedFrames {
  public:
+  using Frame = std::shared_ptr<const std::string>;
+
   explicit SharedFrames(ControlPlaneState& state) noexcept : state_(state) {}
 
-  const std::string& upserted(std::size_t place) {
-    std::string& frame = upserted_[place];
-    if (frame.empty()) frame = make(ResourceCreatedOrUpdated{state_.document->resources[place]});
+  const Frame& upserted(std::size_t place) {
+    Frame& frame = upserted_[place];
+    if (!frame) frame = make(ResourceCreatedOrUpdated{state_.document->resources[place]});
     return frame;
   }
-  const std::string& deleted(const Uuid& resource) {
-    std::string& frame = deleted_[resource];
-    if (frame.empty()) frame = make(ResourceDeleted{resource});
+  const Frame& deleted(const Uuid& resource) {
+    Frame& frame = deleted_[resource];
+    if (!frame) frame = make(ResourceDeleted{resource});
     return frame;
   }
 
  private:
-  static std::string make(const PortalToClient& message) {
+  static Frame make(const PortalToClient& message) {
     const MessageText text = write(message);
-    return write_push(name_of(Role::client), text.event, text.payload);
+    return std::make_shared<const std::string>(write_push(name_of(Role::client), text.event, text.payload));
   }
   ControlPlaneState& state_;
-  std::unordered_map<std::size_t, std::string> upserted_;
-  std::unordered_map<Uuid, std::string> deleted_;
+  std::unordered_map<std::size_t, Frame> upserted_;
+  std::unordered_map<Uuid, Frame> deleted_;
 };
 
 void update_clients(ControlPlaneState& state, const policy::Document& before, const policy::Difference& difference,
@@ -145,6 +147,7 @@ void update_clients(ControlPlaneState& state, const policy::Document& before, co
 
 void change_policy(ControlPlaneState& state, std::shared_ptr<const policy::Document> document, Now now) {
   const auto before = std::exchange(state.document, std::move(document));
+  state.resource_texts.clear();
   const policy::Difference difference(*before, *state.document);
   review_grants(state, difference, now);
   update_filters(state, difference);

@@ -1,6 +1,7 @@
 #include "tools/portal/store.h"
 
 #include <gtest/gtest.h>
+#include <sqlite3.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -9,6 +10,7 @@
 #include <csignal>
 #include <fstream>
 #include <set>
+#include <utility>
 
 #include "core/portal/address_pool.h"
 #include "tests/unit/core/crypto/seeded_random.h"
@@ -48,13 +50,16 @@ class SqliteStoreTest : public testing::Test {
 };
 
 TEST_F(SqliteStoreTest, ADeviceComesBackAsTheSameOne) {
-  const auto first = open()->register_device(key_of("a"), "alice's", kNoon);
+  auto store = open();
+  const auto first = store->register_device(key_of("a"), "alice's", kNoon);
+  EXPECT_TRUE(store->commit());
   ASSERT_TRUE(first.has_value());
   EXPECT_TRUE(portal::pool_offset(first->ipv4).has_value());
   EXPECT_TRUE(portal::pool_offset(first->ipv6).has_value());
   EXPECT_FALSE(first->psk_base.is_zero());
 
-  const auto again = open()->register_device(key_of("a"), "renamed", kNoon + 7200);
+  store = open();
+  const auto again = store->register_device(key_of("a"), "renamed", kNoon + 7200);
   ASSERT_TRUE(again.has_value());
   EXPECT_EQ(again->id, first->id);
   EXPECT_EQ(again->ipv4, first->ipv4);
@@ -70,7 +75,32 @@ TEST_F(SqliteStoreTest, AGatewayTakesItsLatestName) {
   const DeviceKey key = key_of("g", DeviceKind::gateway);
   ASSERT_TRUE(store->register_device(key, "one", kNoon).has_value());
   EXPECT_EQ(store->register_device(key, "two", kNoon)->name, "two");
+  EXPECT_TRUE(store->commit());
   EXPECT_EQ(open()->register_device(key, "two", kNoon)->name, "two");
+}
+
+TEST_F(SqliteStoreTest, WithoutACommitNothingIsKept) {
+  auto store = open();
+  const auto kept = store->register_device(key_of("a"), "", kNoon);
+  EXPECT_TRUE(store->commit());
+  EXPECT_TRUE(store->commit()) << "there is nothing to commit";
+  const auto lost = store->register_device(key_of("b"), "", kNoon);
+  EXPECT_EQ(store->register_device(key_of("b"), "", kNoon)->id, lost->id) << "within the turn it is there";
+  store.reset();
+  store = open();
+  EXPECT_EQ(store->register_device(key_of("a"), "", kNoon)->id, kept->id);
+  EXPECT_NE(store->register_device(key_of("b"), "", kNoon)->id, lost->id);
+}
+
+TEST_F(SqliteStoreTest, AGroupThatWasRolledBackIsNotCommitted) {
+  sqlite3* database = nullptr;
+  ASSERT_EQ(sqlite3_open(path_.c_str(), &database), SQLITE_OK);
+  GroupCommit writes(database);
+  EXPECT_TRUE(writes.begin());
+  EXPECT_EQ(sqlite3_exec(database, "ROLLBACK", nullptr, nullptr, nullptr), SQLITE_OK) << "as a full disk does";
+  EXPECT_FALSE(writes.commit());
+  EXPECT_TRUE(writes.commit()) << "the next one begins anew";
+  sqlite3_close(database);
 }
 
 TEST_F(SqliteStoreTest, EachPartOfTheKeyMakesAnotherDevice) {
@@ -169,6 +199,7 @@ TEST_F(SqliteStoreTest, ItSeesThatSomebodyElseWrote) {
   EXPECT_TRUE(portal->changed_elsewhere());
   EXPECT_FALSE(portal->changed_elsewhere());
   ASSERT_TRUE(portal->token_used(made->token.id, kNoon).has_value());
+  EXPECT_TRUE(portal->commit());
   EXPECT_FALSE(portal->changed_elsewhere()) << "its own writing";
   EXPECT_EQ(command->revoke_token(made->token.id, kNoon), true);
   EXPECT_TRUE(portal->changed_elsewhere());
@@ -177,6 +208,7 @@ TEST_F(SqliteStoreTest, ItSeesThatSomebodyElseWrote) {
 TEST_F(SqliteStoreTest, NobodyElseMayReadTheFiles) {
   const auto store = open();
   ASSERT_TRUE(store->register_device(key_of("a"), "", kNoon).has_value());
+  EXPECT_TRUE(store->commit());
   for (const char* end : {"", "-wal", "-shm"}) {
     struct stat status{};
     ASSERT_EQ(::stat((path_ + end).c_str(), &status), 0) << end;
@@ -203,9 +235,17 @@ TEST_F(SqliteStoreTest, AKilledProcessLosesNothingThatItSaid) {
   if (child == 0) {
     crypto::SeededRandom random(2);
     auto store = SqliteStore::open(path_, random);
+    // Three in one commit, as logins of one turn are.
+    std::vector<Uuid> turn;
     for (int i = 0; store && i < 100'000; ++i) {
       const auto device = (*store)->register_device(key_of(std::to_string(i)), "", kNoon);
-      if (!device || ::write(pipe[1], device->id.bytes.data(), 16) != 16) break;
+      if (!device) break;
+      turn.push_back(device->id);
+      if (turn.size() < 3) continue;
+      if (!(*store)->commit()) break;
+      for (const Uuid& id : std::exchange(turn, {})) {
+        if (::write(pipe[1], id.bytes.data(), 16) != 16) ::_exit(2);
+      }
     }
     ::_exit(1);
   }

@@ -187,9 +187,9 @@ std::vector<std::string> PortalWorld::lines() {
 
 void PortalWorld::drain() {
   while (auto action = plane->poll_action()) {
-    if (const auto* text = std::get_if<SendText>(&*action)) {
-      const auto& name = names_.at(text->to);
-      const auto frame = nlohmann::json::parse(text->text);
+    if (const auto* sent = std::get_if<SendFrame>(&*action)) {
+      const auto& name = names_.at(sent->to);
+      const auto frame = nlohmann::json::parse(sent->shared ? *sent->shared : sent->text);
       lines_.push_back(name + " < " + describe(name, frame));
       last_[name] = frame;
     } else if (const auto* close = std::get_if<CloseConnection>(&*action)) {

@@ -23,6 +23,7 @@ class MapStore final : public Store {
   Result<std::optional<Token>, StoreError> find_token(const TokenHash& hash) override;
   Result<std::optional<Token>, StoreError> token(const Uuid& id) override;
   Result<void, StoreError> token_used(const Uuid&, Timestamp) override { return {}; }
+  bool commit() override { return !broken; }
   bool changed_elsewhere() override { return false; }
 
   Token& add_token(std::string_view text, TokenKind kind, std::string_view owner);
@@ -38,6 +39,7 @@ class MapGrants final : public GrantStore {
   std::vector<std::pair<GrantKey, Grant>> load() override { return {grants.begin(), grants.end()}; }
   void put(const GrantKey& key, const Grant& grant) override { grants[key] = grant; }
   void remove(const GrantKey& key) override { grants.erase(key); }
+  void commit() override {}
   std::map<GrantKey, Grant> grants;
 };
 
