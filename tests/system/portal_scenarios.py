@@ -2,7 +2,7 @@
 """Scenarios of platform spec 8.3 about portal, grants and token, in the whole system of portal_lab.py.
 
 usage: portal_scenarios.py portal-down|portal-restart|gateway-restart|flow-from-icmp-error|double-symmetric|token-path|
-                           token-revoked|duplicate-login|late-relays|families|tls
+                           token-revoked|duplicate-login|late-relays|families|tls|resets|portal-killed
   portal-down           the portal is gone: tunnels go on
   portal-restart        and everybody is back on it when it is; a flow that was not there before is made
   gateway-restart       the gateway says goodbye and comes back: curl works within its 10 s
@@ -13,6 +13,8 @@ usage: portal_scenarios.py portal-down|portal-restart|gateway-restart|flow-from-
   duplicate-login       the same device on two hosts: the later one works, and they do not throw each other out
   late-relays           the relays come when everybody waits for them
   families              the gateway has IPv4 alone, the client IPv6 alone
+  resets                SIGHUP many times: every one is a new session, and the tunnel works
+  portal-killed         kill -9 and a start: tokens, devices, addresses and grants are as they were
   tls                   the portal has a certificate; who does not trust it does not log in
 """
 import json
@@ -28,6 +30,7 @@ HOSTS = ("172.21.0.100", "172:21::100")
 WEB = {"name": "Web", "type": "ip", "address": "172.20.0.100"}
 WEB_6 = {**WEB, "name": "Web IPv6", "address": "172:20::100"}
 PROXY_PORT = 9081
+RESETS = 5
 DOWNLOAD_SECONDS = 5  # platform spec 8.3
 PROHIBITED_NEW_FLOW = "FZFF_ICMP_ERROR_UNREACHABLE_PROHIBITED_CREATE_NEW_FLOW"
 
@@ -62,6 +65,11 @@ def everybody_is_back(system):
     status = system.status("portal")
     return all(len(status[kind]) == number for kind, number in
                (("clients", 1), ("gateways", 1), ("relays", len(system.relays))))
+
+
+def addresses(system):
+    status = system.status("client")
+    return status["ipv4"], status["ipv6"]
 
 
 def gateway_restart(laboratory):
@@ -242,11 +250,42 @@ def tls(laboratory):
     system.finish()
 
 
+def resets(laboratory):
+    """Platform lesson 50."""
+    system = started(laboratory)
+    system.check_curl(*HOSTS)
+    for _ in range(RESETS):
+        joins = system.counter("client", "portal.joins")
+        system.reset_client()
+        lab.wait_until(lambda: system.counter("client", "portal.joins") > joins, 20, "the client has logged in again")
+    for _ in range(RESETS):
+        system.reset_client()  # faster than it logs in
+    system.check_curl(*HOSTS)
+    lab.check(len(system.status("portal")["clients"]) == 1, "the portal has one client")
+    lab.check(len(system.status("gateway")["clients"]) == 1, "the gateway too")
+    system.finish()
+
+
+def portal_killed(laboratory):
+    system = started(laboratory)
+    system.check_curl(*HOSTS)
+    before = addresses(system)
+    system.programs["portal"].kill()
+    system.check_curl(*HOSTS)
+    system.start_portal()
+    lab.wait_until(lambda: everybody_is_back(system), 60, "everybody has logged in again")
+    lab.check(addresses(system) == before, f"the client's addresses are the same: {before}")
+    lab.check(system.grants() == sorted((LAB["name"], LAB_6["name"])), "so are the grants")
+    system.check_curl(*HOSTS)
+    system.finish()
+
+
 SCENARIOS = {"portal-down": portal_down, "portal-restart": portal_restart, "gateway-restart": gateway_restart,
              "flow-from-icmp-error": flow_from_icmp_error, "double-symmetric": double_symmetric,
              "token-path": token_path, "token-revoked": token_revoked,
              "duplicate-login": duplicate_login, "late-relays": late_relays,
-             "families": families, "tls": tls}
+             "families": families, "tls": tls, "resets": resets,
+             "portal-killed": portal_killed}
 
 if __name__ == "__main__":
     if len(sys.argv) != 2 or sys.argv[1] not in SCENARIOS:
