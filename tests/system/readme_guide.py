@@ -1,6 +1,6 @@
 #!/usr/bin/python3
-"""README's guide "A protected service in five minutes", run literally: its fenced commands of language sh, in one shell,
-in a network namespace with a /run and a /var/lib of its own.
+"""README's guide "A protected service in five minutes", run literally: its fenced commands of language sh, in one
+shell, in a network namespace with a /run and a /var/lib of its own.
 
 usage: readme_guide.py
 """

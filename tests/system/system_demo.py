@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 """What tools/demo shows: one policy file, a portal, two relays, a gateway behind a NAT and a client behind a symmetric
-NAT; the client reaches a web server and an iperf3 server behind the gateway, directly and through a relay, and nothing else.
+NAT; the client reaches a web server and an iperf3 server behind the gateway, directly and through a relay, and nothing
+else.
 Topology: portal_lab.py.
 
 usage: system_demo.py [--keep] [--seconds N]
