@@ -11,7 +11,6 @@
 
 #include "platform/linux/link_list.h"
 #include "platform/linux/netlink_treatment.h"
-#include "platform/linux/route_list.h"
 #include "platform/linux/routing.h"
 
 namespace fireline::platform {
@@ -78,11 +77,7 @@ LinkScopeReport LinkScopeSync::sync() {
   const Keys present = keys_of(*target);
   // First, so that a route that came back with another interface is not in the new one's way.
   for (const Route& route : *target) {
-    if (wanted.contains(key_of(route))) continue;
-    const int code = change_route(query_, RTM_DELROUTE, 0, route, kLinkTable);
-    if (code == 0) ++report.deleted;
-    if (treatment_of(NetlinkOperation::delete_route, code) == Treatment::ok) continue;
-    report.details.push_back(network_error(code, "delete the copied route " + route.destination.to_string()).sentence);
+    if (!wanted.contains(key_of(route))) delete_copy(route, report);
   }
   for (const Route& route : *source) {
     if (present.contains(key_of(route))) continue;
@@ -92,6 +87,24 @@ LinkScopeReport LinkScopeSync::sync() {
     report.details.push_back(network_error(code, "copy the route " + route.destination.to_string()).sentence);
   }
   return report;
+}
+
+LinkScopeReport LinkScopeSync::withdraw() {
+  LinkScopeReport report;
+  const auto copies = list_routes(query_, kLinkTable, has_link_scope);
+  if (!copies) {
+    report.details.push_back(network_error(copies.error(), "list the copied routes").sentence);
+    return report;
+  }
+  for (const Route& copy : *copies) delete_copy(copy, report);
+  return report;
+}
+
+void LinkScopeSync::delete_copy(const Route& copy, LinkScopeReport& report) {
+  const int code = change_route(query_, RTM_DELROUTE, 0, copy, kLinkTable);
+  if (code == 0) ++report.deleted;
+  if (treatment_of(NetlinkOperation::delete_route, code) == Treatment::ok) return;
+  report.details.push_back(network_error(code, "delete the copied route " + copy.destination.to_string()).sentence);
 }
 
 }  // namespace fireline::platform

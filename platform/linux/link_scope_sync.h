@@ -18,6 +18,7 @@
 #include "platform/linux/debounce.h"
 #include "platform/linux/netlink_events.h"
 #include "platform/linux/netlink_query.h"
+#include "platform/linux/route_list.h"
 
 namespace fireline::platform {
 
@@ -43,9 +44,12 @@ class LinkScopeSync {
   [[nodiscard]] std::optional<LinkScopeReport> handle_timeout(Instant now);
   // At once: when the tunnel's routes were just set for the first time.
   [[nodiscard]] LinkScopeReport sync();
+  // Deletes all copies, when the tunnel ends: a copy that stays outlives changes of the LAN and hides them.
+  [[nodiscard]] LinkScopeReport withdraw();
 
  private:
   LinkScopeSync(NetlinkEvents events, NetlinkQuery query) noexcept;
+  void delete_copy(const Route& copy, LinkScopeReport& report);
 
   NetlinkEvents events_;
   NetlinkQuery query_;

@@ -27,6 +27,7 @@ class Program final : public tunnel::ProgramBase {
  public:
   Program(const tunnel::ProgramKind& kind, const Options& options, io::EventLoop& loop, platform::ServiceNotify notify)
       : ProgramBase(kind, options.program, loop), options_(options), notify_(std::move(notify)) {}
+  ~Program() override;
 
  private:
   [[nodiscard]] Result<tunnel::TunnelLife*, std::string> open_tunnel(const crypto::Key& key) override;
@@ -52,6 +53,13 @@ class Program final : public tunnel::ProgramBase {
   std::optional<platform::LinkScopeSync> links_;
   std::unique_ptr<Reactions> reactions_;
 };
+
+// The routes into the tunnel go with its interface, the copies of the LAN's would stay.
+Program::~Program() {
+  if (!links_) return;
+  const auto report = links_->withdraw();
+  for (const auto& detail : report.details) spdlog::debug("{}", detail);
+}
 
 Result<tunnel::TunnelLife*, std::string> Program::open_tunnel(const crypto::Key& key) {
   const auto make = [&](tunnel::Devices& devices) {

@@ -95,6 +95,22 @@ TEST(LinkScopeSync, ACopyGoesWithItsOriginal) {
   });
 }
 
+TEST(LinkScopeSync, AllCopiesGoAtTheEndAndTheOriginalsStay) {
+  io::in_network_namespace([] {
+    make_lan();
+    run("ip address add 10.77.0.1/16 dev fllan0");
+    auto sync = LinkScopeSync::open();
+    ASSERT_TRUE(sync);
+    EXPECT_EQ(sync->withdraw().deleted, 0u) << "there is no such table yet";
+    EXPECT_EQ(sync->sync().added, 2u);
+    const auto report = sync->withdraw();
+    EXPECT_EQ(report.deleted, 2u);
+    EXPECT_TRUE(report.details.empty());
+    EXPECT_THAT(copies(), Not(HasSubstr("dev")));
+    EXPECT_THAT(output_of("ip route show"), HasSubstr("192.168.188.0/24 dev fllan0"));
+  });
+}
+
 TEST(LinkScopeSync, RoutesThroughARouterAreNotOfTheLan) {
   io::in_network_namespace([] {
     make_lan();
