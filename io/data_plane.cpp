@@ -37,7 +37,7 @@ class UdpWriter final : public DeviceWriter<packet::UdpSendBatch, SendCursor> {
     const WriteStatus status = to_write_status(port_->send(batch, cursor, now.boot));
     return status == WriteStatus::blocked && cursor.kernel_busy ? WriteStatus::retry : status;
   }
-  int write_fd() const noexcept override { return port_ == nullptr ? -1 : port_->poll_fd(); }
+  int write_fd() const noexcept override { return port_ == nullptr ? -1 : port_->send_fd(); }
   [[nodiscard]] std::uint64_t without_socket() const noexcept { return without_socket_.load(); }
 
  private:
@@ -191,6 +191,13 @@ void DataPlane::set_ports(std::unique_ptr<UdpPort> v4, std::unique_ptr<UdpPort> 
 
 UdpPort* DataPlane::port(Family family) noexcept {
   return (family == Family::v4 ? parts_->udp4 : parts_->udp6).port.get();
+}
+
+std::string_view DataPlane::udp_backend() const noexcept {
+  for (const UdpSide* side : {&parts_->udp4, &parts_->udp6}) {
+    if (side->port) return side->port->backend();
+  }
+  return {};
 }
 
 void DataPlane::run(const std::function<void(packet::Engine&, Now, packet::Output&)>& command) {

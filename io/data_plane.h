@@ -49,6 +49,8 @@ class DataPlane {
   // Replaces the sockets; null: none of that family. Stops and restarts the threads when they run.
   void set_ports(std::unique_ptr<UdpPort> v4, std::unique_ptr<UdpPort> v6);
   [[nodiscard]] UdpPort* port(Family family) noexcept;
+  // Of the sockets, as UdpStatus has it; empty without one.
+  [[nodiscard]] std::string_view udp_backend() const noexcept;
 
   // Runs `command` on the packet thread (here when the threads are stopped) and waits for it.
   void run(const std::function<void(packet::Engine&, Now, packet::Output&)>& command);

@@ -1,5 +1,6 @@
-// The sending half of a UDP socket with plain system calls: one sendmsg per train, with UDP_SEGMENT when it has more
-// than one datagram, in chunks of what the kernel takes at once. Every errno has its reaction here; none ends sending.
+// The sending half of a UDP socket: one message per train, with UDP_SEGMENT when it has more than one datagram, in
+// chunks of what the kernel takes at once. Several messages go as one chain where the backend takes chains: planned as
+// if all went well, and planned anew behind the one that failed. Every errno has its reaction here; none ends sending.
 //
 //   EINTR                       the same again, a bounded number of times
 //   EAGAIN                      would_block; POLLOUT tells when to go on
@@ -16,6 +17,8 @@
 #pragma once
 #include <cstddef>
 #include <cstdint>
+#include <span>
+#include <vector>
 
 #include "core/base/counters.h"
 #include "core/base/time.h"
@@ -29,9 +32,10 @@ namespace fireline::io {
 
 class DatagramSender {
  public:
-  // Borrows `fd` and `syscalls`. `segments_max` 1 switches GSO off.
-  DatagramSender(int fd, Family family, std::size_t segments_max, UdpSyscalls& syscalls) noexcept
-      : fd_(fd), family_(family), syscalls_(syscalls), gso_(segments_max) {}
+  // Borrows `fd` and `syscalls`. `segments_max` 1 switches GSO off; `chain_messages` 1: each message is a chain.
+  DatagramSender(int fd, Family family, std::size_t segments_max, UdpSyscalls& syscalls,
+                 std::size_t chain_messages = 1);
+  ~DatagramSender();
 
   // As UdpPort::send.
   [[nodiscard]] IoStatus send(const packet::UdpSendBatch& batch, SendCursor& cursor, Instant now);
@@ -41,10 +45,14 @@ class DatagramSender {
 
  private:
   struct TrainState;
+  struct Message;
   enum class Reaction : std::uint8_t { again, drop_rest, would_block, closed };
 
-  [[nodiscard]] IoStatus send_train(const packet::UdpTrain& train, SendCursor& cursor, Instant now);
-  [[nodiscard]] ssize_t send_chunk(TrainState& state, std::size_t offset, std::size_t length) noexcept;
+  [[nodiscard]] TrainState start(const packet::UdpTrain& train, Instant now) noexcept;
+  void plan_chain(const packet::UdpSendBatch& batch, const SendCursor& cursor, TrainState state, Instant now) noexcept;
+  void plan_message(std::size_t train, const TrainState& state, std::size_t offset, std::size_t length) noexcept;
+  [[nodiscard]] Reaction send_chain(const packet::UdpSendBatch& batch, SendCursor& cursor, TrainState& state,
+                                    Instant now);
   void note_sent(TrainState& state, SendCursor& cursor, std::size_t length, Instant now);
   [[nodiscard]] Reaction react(int code, TrainState& state, SendCursor& cursor, std::size_t length);
   [[nodiscard]] Reaction react_to_busy(TrainState& state, SendCursor& cursor) noexcept;
@@ -55,6 +63,9 @@ class DatagramSender {
   int fd_;
   Family family_;
   UdpSyscalls& syscalls_;
+  std::vector<Message> chain_;   // room for the longest; of the chain that is planned or under way
+  std::vector<msghdr> headers_;  // point into chain_
+  std::size_t chain_length_ = 0;
   GsoPolicy gso_;
   Counters<UdpSendCounter> counters_;
   // Of the last drop that was logged: a line per change, not per train.

@@ -4,6 +4,7 @@
 #include <cstddef>
 
 #include "core/packet/batch.h"
+#include "io/udp_port.h"
 
 namespace fireline::io {
 
@@ -17,11 +18,12 @@ inline constexpr std::size_t kOutboundBatches = 4;
 // and one for what timers add.
 inline constexpr std::size_t kOutputBuffers = packet::kTunBatchBuffers + 2;
 
-inline constexpr std::size_t kTunReadBuffers = 1                                               // the reader's scratch
-                                               + kInboundBatches * packet::kTunBatchBuffers;   // filled, waiting, work
-inline constexpr std::size_t kUdpReadBuffers = 1                                               // the reader's scratch
-                                               + kInboundBatches * packet::kUdpBatchBuffers    // filled, waiting, work
-                                               + packet::kUdpBatchBuffers                      // output in hand
+inline constexpr std::size_t kTunReadBuffers = 1                                              // the reader's scratch
+                                               + kInboundBatches * packet::kTunBatchBuffers;  // filled, waiting, work
+inline constexpr std::size_t kUdpReadBuffers = kReceiveSlots                                  // the kernel's (io_uring)
+                                               + 1                                            // the reader's scratch
+                                               + kInboundBatches * packet::kUdpBatchBuffers   // filled, waiting, work
+                                               + packet::kUdpBatchBuffers                     // output in hand
                                                + kOutboundBatches * packet::kUdpBatchBuffers;  // waiting for the TUN
 inline constexpr std::size_t kTrainBuffers = 2 * (1 + kOutboundBatches) * kOutputBuffers;  // per family: hand, queue
 

@@ -75,6 +75,7 @@ void LoopThread::run() {
     if (!stopping_.load(std::memory_order_acquire) && !turn_all()) sleep();
     waker_.awake();
   }
+  for (Station* station : stations_) station->leave();
 }
 
 bool LoopThread::turn_all() {

@@ -1,6 +1,12 @@
 #include "io/readers.h"
 
 namespace fireline::io {
+namespace {
+
+// Long against the time that a batch takes through the engine, short against a retransmission timer.
+constexpr Duration kStarvedRetry = std::chrono::milliseconds(10);
+
+}  // namespace
 
 void TunReader::enter() {
   pool_->adopt(waker_);
@@ -32,13 +38,20 @@ void UdpReader::enter() {
   pool_->adopt(waker_);
 }
 
-bool UdpReader::turn(Now) {
+void UdpReader::leave() {
+  if (port_ != nullptr) port_->stop_receiving();
+  readable_ = true;  // look again after the next enter()
+}
+
+bool UdpReader::turn(Now now) {
   if (port_ == nullptr || !readable_) return false;
   packet::UdpBatch* batch = channel_->claim();
   if (batch == nullptr) return false;
+  retry_at_.reset();
   if (port_->receive(*batch, *pool_) != IoStatus::done) readable_ = false;
   if (batch->empty()) {
     batch->clear();
+    if (readable_) retry_at_ = now.boot + kStarvedRetry;
     return false;
   }
   channel_->publish();
@@ -46,7 +59,9 @@ bool UdpReader::turn(Now) {
 }
 
 void UdpReader::arm(PollSet& set) {
-  if (port_ != nullptr && channel_->claim() != nullptr) set.add(port_->poll_fd(), POLLIN, &readable_);
+  if (port_ == nullptr || channel_->claim() == nullptr) return;
+  set.add(port_->poll_fd(), POLLIN, &readable_);
+  if (retry_at_) set.add_deadline(*retry_at_);
 }
 
 }  // namespace fireline::io

@@ -4,6 +4,7 @@
 // Lifetime: device, channel and pool must outlive the station. Threads: the station's own.
 #pragma once
 #include <functional>
+#include <optional>
 
 #include "io/channel.h"
 #include "io/pool.h"
@@ -47,6 +48,7 @@ class UdpReader final : public Station {
   }
 
   void enter() override;
+  void leave() override;
   bool turn(Now now) override;
   void arm(PollSet& set) override;
 
@@ -56,6 +58,8 @@ class UdpReader final : public Station {
   BufferPool* pool_;
   Waker* waker_;
   bool readable_ = true;
+  // Set while the port cannot receive though it may be readable: no buffer. The pool wakes us; this is the net below.
+  std::optional<Instant> retry_at_;
 };
 
 }  // namespace fireline::io

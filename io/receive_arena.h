@@ -41,20 +41,25 @@ class ReceiveArena {
   [[nodiscard]] Bytes space() const noexcept { return in_hand_.bytes(); }
 
   // Keeps the first `length` bytes of space() and says where they are from here on.
-  [[nodiscard]] Bytes keep(std::size_t length) noexcept {
+  [[nodiscard]] Bytes keep(std::size_t length) noexcept { return keep(in_hand_, in_hand_.bytes().first(length)); }
+
+  // For buffers that the caller has filled itself: may the batch hold another?
+  [[nodiscard]] bool has_room() const noexcept { return buffers_.size() < buffers_max_; }
+  // Keeps `item`, which lies in `buffer`, and says where it is from here on: copied, or with its buffer, whose handle
+  // is empty then. Call only while has_room().
+  [[nodiscard]] Bytes keep(packet::Buffer& buffer, Bytes item) noexcept {
     const std::size_t place = (used_ + kArenaSlackBytes + kAlignment - 1) / kAlignment * kAlignment;
-    if (length <= kCopyBreakBytes && place + length + kArenaSlackBytes <= arena_.size()) {
-      std::memcpy(arena_.data() + place, in_hand_.data(), length);
-      used_ = place + length;
-      return arena_.subspan(place, length);
+    if (item.size() <= kCopyBreakBytes && place + item.size() + kArenaSlackBytes <= arena_.size()) {
+      std::memcpy(arena_.data() + place, item.data(), item.size());
+      used_ = place + item.size();
+      return arena_.subspan(place, item.size());
     }
-    const Bytes whole = in_hand_.bytes();
-    buffers_.push_back(std::move(in_hand_));
-    if (length <= kCopyBreakBytes) {
-      arena_ = whole;
-      used_ = length;
+    if (item.size() <= kCopyBreakBytes) {
+      arena_ = buffer.bytes();
+      used_ = static_cast<std::size_t>(item.data() - arena_.data()) + item.size();
     }
-    return whole.first(length);
+    buffers_.push_back(std::move(buffer));
+    return item;
   }
 
  private:

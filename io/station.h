@@ -46,6 +46,8 @@ class Station {
   virtual ~Station() = default;
   // The thread that will run the station has started: adopt pools here.
   virtual void enter() {}
+  // That thread is about to end; it, or another, may enter() again.
+  virtual void leave() {}
   // Does at most one batch of each kind of work. True when there was any.
   [[nodiscard]] virtual bool turn(Now now) = 0;
   // Called when turn() had nothing to do, before the thread sleeps.

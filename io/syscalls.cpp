@@ -23,6 +23,19 @@ class KernelUdpSyscalls final : public UdpSyscalls {
 
 }  // namespace
 
+UdpSyscalls::ChainResult UdpSyscalls::send_chain(int fd, std::span<const msghdr> messages, int flags) noexcept {
+  ChainResult result;
+  for (const msghdr& message : messages) {
+    const ssize_t sent = sendmsg(fd, message, flags);
+    if (sent < 0) {
+      result.code = static_cast<int>(-sent);
+      break;
+    }
+    ++result.sent;
+  }
+  return result;
+}
+
 int UdpSyscalls::recvmmsg(int fd, std::span<mmsghdr> messages, int flags) noexcept {
   int count = 0;
   for (mmsghdr& message : messages) {

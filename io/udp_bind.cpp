@@ -114,6 +114,7 @@ Result<BoundUdp, IoError> bind_udp(const UdpOptions& options) {
   const bool v4 = options.family == Family::v4;
   const std::string context = "UDP port " + std::to_string(options.port) + (v4 ? " (IPv4)" : " (IPv6)");
   BoundUdp bound;
+  bound.family = options.family;
   bound.fd = FileDescriptor(::socket(v4 ? AF_INET : AF_INET6, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_UDP));
   if (!bound.fd) {
     return err(last_error("open", context, errno == EAFNOSUPPORT ? "this host has no such address family" : ""));

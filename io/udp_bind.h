@@ -9,6 +9,7 @@
 #include "core/base/result.h"
 #include "io/file_descriptor.h"
 #include "io/io_error.h"
+#include "io/udp_io.h"
 
 namespace fireline::io {
 
@@ -36,10 +37,12 @@ struct UdpOptions {
   bool gro = true;
   // Ask for each datagram's local address; false for who answers from whatever address the routes pick.
   bool local_address = true;
+  UdpIo io = UdpIo::automatic;  // open_udp() heeds it
 };
 
 struct BoundUdp {
   FileDescriptor fd;  // non-blocking, close-on-exec
+  Family family = Family::v4;
   std::uint16_t port = 0;
   bool gro = false;  // the kernel took UDP_GRO
   bool gso = false;  // the kernel knows UDP_SEGMENT

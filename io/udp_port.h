@@ -1,5 +1,5 @@
 // One bound UDP socket of one address family, as the data path sees it. Two backends implement it: plain system calls
-// (io/udp_socket.h) and io_uring.
+// (io/udp_socket.h) and io_uring (io/udp_ring_socket.h); io/udp_open.h chooses.
 //
 // Threads: receive() belongs to one thread and send() to one thread, which may be another; both may run at once.
 // counters, status(), set_fwmark() and the plain getters may be used by any thread at any time.
@@ -69,8 +69,12 @@ inline constexpr Duration kKernelBusyRetry = std::chrono::milliseconds(1);
 // After so many milliseconds of ENOBUFS the datagram is dropped and counted, so that one cannot hold up all others.
 inline constexpr std::uint8_t kKernelBusyAttempts = 8;
 
+// Large buffers that a backend may hold for the kernel to fill. As many trains arrive between two turns of a reader
+// without a system call each; more would only be more memory to walk through (io/limits.h).
+inline constexpr std::size_t kReceiveSlots = 16;
+
 struct UdpStatus {
-  std::string_view backend;  // "syscall", "io_uring"
+  std::string_view backend;
   Family family = Family::v4;
   std::uint16_t port = 0;
   bool gro = false;                   // the kernel accepted UDP_GRO
@@ -89,16 +93,24 @@ class UdpPort {
 
   // Appends datagrams to `batch` until it is full (done), nothing more waits (would_block) or the pool is empty (done;
   // with an empty batch that means: wait for buffers, not for the socket). Never blocks. `large` must give buffers of
-  // kLargeBufferBytes and is called from this thread; no buffer is kept between calls.
+  // kLargeBufferBytes and is called from this thread. It must outlive the port, which may keep up to
+  // kReceiveSlots of its buffers between calls (the kernel fills them meanwhile).
   [[nodiscard]] virtual IoStatus receive(packet::UdpBatch& batch, packet::BufferSource& large) = 0;
+
+  // The thread that receives is about to end: whatever the kernel does on its behalf is called off. The next receive()
+  // may be another thread's; it goes on where this one stood. At most two seconds, usually microseconds.
+  virtual void stop_receiving() noexcept {}
 
   // Sends from the cursor on. No datagram is lost or repeated, and order is kept: would_block leaves the cursor at the
   // first unsent one, and a later call goes on there. What the kernel refuses for its destination's sake is dropped,
   // counted by its class, and the cursor moves on. Never blocks. `now` is boot time.
   [[nodiscard]] virtual IoStatus send(const packet::UdpSendBatch& batch, SendCursor& cursor, Instant now) = 0;
 
-  // Readable when receive() has something, writable when send() may go on.
+  // Readable when receive() has something.
   [[nodiscard]] virtual int poll_fd() const noexcept = 0;
+  // Writable when send() may go on: the socket itself.
+  [[nodiscard]] virtual int send_fd() const noexcept = 0;
+  [[nodiscard]] virtual std::string_view backend() const noexcept = 0;  // "syscall", "io_uring"
   [[nodiscard]] virtual Family family() const noexcept = 0;
   [[nodiscard]] virtual std::uint16_t port() const noexcept = 0;
   // SO_MARK of everything sent from here on; 0 for none. Errors: EPERM without CAP_NET_ADMIN.

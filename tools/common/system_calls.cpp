@@ -47,6 +47,8 @@ constexpr std::array kThread{
     // the thread's name
     AllowedCall{.name = "prctl", .argument = 0, .mask = kLow, .value = PR_SET_NAME}};
 
+constexpr std::array kIoUring{any("io_uring_setup"), any("io_uring_enter"), any("io_uring_register")};
+
 }  // namespace
 
 std::span<const AllowedCall> connection_calls() noexcept {
@@ -55,6 +57,10 @@ std::span<const AllowedCall> connection_calls() noexcept {
 
 std::span<const AllowedCall> thread_calls() noexcept {
   return kThread;
+}
+
+std::span<const AllowedCall> io_uring_calls() noexcept {
+  return kIoUring;
 }
 
 std::vector<AllowedCall> join_calls(std::initializer_list<std::span<const AllowedCall>> lists) {

@@ -16,6 +16,10 @@ namespace fireline {
 // namespaces of this process, and no other process.
 [[nodiscard]] std::span<const platform::AllowedCall> thread_calls() noexcept;
 
+// io_uring, for the programs whose sockets use it (io/udp_open.h), and for them only where it was chosen: what a ring
+// is asked to do, no filter sees.
+[[nodiscard]] std::span<const platform::AllowedCall> io_uring_calls() noexcept;
+
 [[nodiscard]] std::vector<platform::AllowedCall> join_calls(
     std::initializer_list<std::span<const platform::AllowedCall>> lists);
 

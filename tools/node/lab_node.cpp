@@ -67,7 +67,8 @@ LabNode::LabNode(const Options& options, const Rendezvous& rendezvous, io::Event
                       .mtu = options.mtu,
                       .port = options.port,
                       .mark = options.fwmark,
-                      .threads = options.threads} {}
+                      .threads = options.threads,
+                      .udp_io = options.udp_io} {}
 
 LabNode::~LabNode() {
   if (!session_.empty()) close();
@@ -124,6 +125,7 @@ NodeReport LabNode::report() {
                     .port_v6 = tunnel_->path().ports().v6,
                     .icmp_errors = tunnel_->path().hears_icmp(),
                     .thread_mode = std::string(io::name_of(plane.mode())),
+                    .udp_io = std::string(plane.udp_backend()),
                     .aead = std::string(crypto::name_of(devices.aead->backend())),
                     .now = {},
                     .connections = {},

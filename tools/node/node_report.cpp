@@ -85,6 +85,7 @@ std::string to_json(const NodeReport& report) {
                       {"port_v6", report.port_v6},
                       {"icmp_errors", report.icmp_errors},
                       {"threads", report.thread_mode},
+                      {"udp_io", report.udp_io},
                       {"aead", report.aead},
                       {"connections", std::move(connections)},
                       {"relays", std::move(relays)},

@@ -18,6 +18,7 @@ struct NodeReport {
   std::uint16_t port_v6 = 0;
   bool icmp_errors = false;  // heard of
   std::string thread_mode;
+  std::string udp_io;
   std::string aead;
   Instant now;
   std::vector<node::ConnectionStatus> connections;

@@ -8,6 +8,7 @@
 
 #include "io/tun_open.h"
 #include "tools/common/choice.h"
+#include "tools/common/io_choices.h"
 
 namespace fireline::lab {
 namespace {
@@ -17,17 +18,13 @@ constexpr std::uint16_t kMtuMin = 1280;  // RFC 8200: the tunnel carries IPv6
 struct Words {
   std::string role;
   std::string threads = "auto";
+  std::string udp_io = "auto";
   std::string log_level = "info";
   std::string log_format = "text";
 };
 
-using ThreadChoice = std::optional<io::ThreadMode>;
 constexpr std::array kRoles{Choice{std::string_view("client"), node::NodeRole::client},
                             Choice{std::string_view("gateway"), node::NodeRole::gateway}};
-constexpr std::array kThreadModes{Choice{std::string_view("split"), ThreadChoice(io::ThreadMode::split)},
-                                  Choice{std::string_view("direct"), ThreadChoice(io::ThreadMode::direct)},
-                                  Choice{std::string_view("fused"), ThreadChoice(io::ThreadMode::fused)},
-                                  Choice{std::string_view("auto"), ThreadChoice()}};
 constexpr std::array kLogLevels{
     Choice{std::string_view("debug"), LogLevel::debug}, Choice{std::string_view("info"), LogLevel::info},
     Choice{std::string_view("error"), LogLevel::error}, Choice{std::string_view("silent"), LogLevel::silent}};
@@ -48,7 +45,8 @@ void add_flags(CLI::App& app, Words& words, Options& options) {
   add("--port", options.port, "UDP port, another one when it is taken (default 52625)");
   add("--mtu", options.mtu, "MTU of the interface (default 1280)");
   add("--fwmark", options.fwmark, "Mark of our own datagrams (default 0: none)");
-  add("--threads", words.threads, "split, direct, fused or auto (default)");
+  add("--threads", words.threads, kThreadsHelp);
+  add("--udp-io", words.udp_io, kUdpIoHelp);
   add("--log-level", words.log_level, "debug, info (default), error or silent");
   add("--log-format", words.log_format, "text (default) or json, one object per line");
   app.add_flag("--on-demand", options.on_demand, "A client connects when it is told to: --ask connect")
@@ -75,6 +73,7 @@ std::optional<std::string> read_words(const Words& words, Options& options) {
   }
   if (options.mtu < kMtuMin) return fmt::format("--mtu cannot be {}: use at least {}", options.mtu, kMtuMin);
   if (auto wrong = choose(kThreadModes, "--threads", words.threads, options.threads)) return wrong;
+  if (auto wrong = choose(kUdpIos, "--udp-io", words.udp_io, options.udp_io)) return wrong;
   if (auto wrong = choose(kLogLevels, "--log-level", words.log_level, options.log_level)) return wrong;
   return choose(kLogFormats, "--log-format", words.log_format, options.log_format);
 }

@@ -7,6 +7,7 @@
 #include "core/base/result.h"
 #include "core/node/node_options.h"
 #include "io/thread_mode.h"
+#include "io/udp_io.h"
 #include "tools/common/logging.h"
 
 namespace fireline::lab {
@@ -26,6 +27,7 @@ struct Options {
   std::uint16_t mtu = node::kTunnelMtu;
   std::uint32_t fwmark = 0;
   std::optional<io::ThreadMode> threads;  // empty: by the number of usable CPUs
+  io::UdpIo udp_io = io::UdpIo::automatic;
   LogLevel log_level = LogLevel::info;
   LogFormat log_format = LogFormat::text;
 

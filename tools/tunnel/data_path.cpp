@@ -9,7 +9,7 @@
 
 #include "core/stun/channel_data.h"
 #include "core/wireguard/messages.h"
-#include "io/udp_socket.h"
+#include "io/udp_open.h"
 
 namespace fireline::tunnel {
 namespace {
@@ -19,7 +19,7 @@ constexpr std::size_t kDatagramOverheadBytes = wireguard::kTransportOverheadByte
 // Forwarding may be switched on behind our start, as a gateway's set-up does.
 constexpr auto kFitInterval = std::chrono::seconds(10);
 
-using SocketResult = Result<std::unique_ptr<io::UdpSocket>, io::IoError>;
+using SocketResult = Result<std::unique_ptr<io::UdpPort>, io::IoError>;
 
 SocketResult open_socket(Family family, const TunnelOptions& options) {
   io::UdpOptions udp{.family = family,
@@ -27,11 +27,12 @@ SocketResult open_socket(Family family, const TunnelOptions& options) {
                      .fwmark = options.mark,
                      .path_mtu = io::PathMtu::probe,
                      .receive_buffer_bytes = options.receive_buffer_bytes,
-                     .send_buffer_bytes = options.send_buffer_bytes};
-  auto socket = io::UdpSocket::open(udp);
+                     .send_buffer_bytes = options.send_buffer_bytes,
+                     .io = options.udp_io};
+  auto socket = io::open_udp(udp);
   if (socket || options.port == 0) return socket;
   udp.port = 0;
-  return io::UdpSocket::open(udp);
+  return io::open_udp(udp);
 }
 
 std::uint16_t port_of(const SocketResult& socket) noexcept {

@@ -90,7 +90,8 @@ Result<void, std::string> ProgramBase::open_portal(PortalSessionOptions login) {
 
 void ProgramBase::confine() {
   if (!options_.seccomp) return spdlog::warn("--no-seccomp: every system call is allowed");
-  if (const auto refused = allow_program_calls(!options_.log.folder.empty())) {
+  if (const auto refused =
+          allow_program_calls(!options_.log.folder.empty(), io::chosen(options_.udp_io) == io::UdpIo::io_uring)) {
     spdlog::warn("{}: it runs without", *refused);
   }
 }

@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
-#include <array>
 #include <charconv>
 #include <cstdlib>
 
@@ -11,15 +10,10 @@
 #include "platform/linux/routing.h"
 #include "tools/common/choice.h"
 #include "tools/common/human_duration.h"
+#include "tools/common/io_choices.h"
 
 namespace fireline::tunnel {
 namespace {
-
-using ThreadChoice = std::optional<io::ThreadMode>;
-constexpr std::array kThreadModes{Choice{std::string_view("split"), ThreadChoice(io::ThreadMode::split)},
-                                  Choice{std::string_view("direct"), ThreadChoice(io::ThreadMode::direct)},
-                                  Choice{std::string_view("fused"), ThreadChoice(io::ThreadMode::fused)},
-                                  Choice{std::string_view("auto"), ThreadChoice()}};
 
 // As Firezone's: what is no number changes nothing.
 void read_bytes(const char* variable, std::size_t& out) {
@@ -44,6 +38,7 @@ TunnelOptions ProgramOptions::tunnel() const {
   return {.tun = tun,
           .mark = platform::kSocketMark,
           .threads = threads,
+          .udp_io = udp_io,
           .receive_buffer_bytes = receive_buffer_bytes,
           .send_buffer_bytes = send_buffer_bytes};
 }
@@ -64,7 +59,8 @@ void add_program_flags(CLI::App& app, ProgramWords& words, ProgramOptions& optio
       ->envname("FIRELINE_TUN_NAME");
   app.add_option("--status-socket", options.status_socket, "Unix socket of status and metrics")
       ->envname("FIRELINE_STATUS_SOCKET");
-  app.add_option("--threads", words.threads, "split, direct, fused or auto (default)")->envname("FIRELINE_THREADS");
+  app.add_option("--threads", words.threads, kThreadsHelp)->envname("FIRELINE_THREADS");
+  app.add_option("--udp-io", words.udp_io, kUdpIoHelp)->envname("FIRELINE_UDP_IO");
   add_log_flags(app, words.log, {.level = "RUST_LOG", .format = "FIREZONE_LOG_FORMAT"});
   app.add_flag("--no-seccomp", words.no_seccomp, "Do without the filter of system calls: for debugging tools alone")
       ->envname("FIRELINE_NO_SECCOMP");
@@ -83,6 +79,7 @@ std::optional<std::string> read_program_words(const ProgramWords& words, bool lo
   options.seccomp = !words.no_seccomp;
   if (auto wrong = check_tun_name(options.tun)) return wrong;
   if (auto wrong = choose(kThreadModes, "--threads", words.threads, options.threads)) return wrong;
+  if (auto wrong = choose(kUdpIos, "--udp-io", words.udp_io, options.udp_io)) return wrong;
   if (auto wrong = read_log_words(words.log, options.log)) return wrong;
   if (!words.max_partition_time.empty()) {
     options.max_partition_time = parse_human_duration(words.max_partition_time);

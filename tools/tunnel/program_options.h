@@ -11,6 +11,7 @@
 #include "core/base/time.h"
 #include "core/portal/login_url.h"
 #include "io/thread_mode.h"
+#include "io/udp_io.h"
 #include "tools/common/log_flags.h"
 #include "tools/tunnel/devices.h"
 
@@ -32,6 +33,7 @@ struct ProgramOptions {
   std::string tun = "tun-firezone";
   std::string status_socket{};
   std::optional<io::ThreadMode> threads{};
+  io::UdpIo udp_io = io::UdpIo::automatic;
   std::size_t receive_buffer_bytes = io::kUdpReceiveBufferBytes;
   std::size_t send_buffer_bytes = io::kUdpSendBufferBytes;
   std::optional<Duration> max_partition_time{};  // without the portal; empty: for ever
@@ -45,6 +47,7 @@ struct ProgramOptions {
 // As the person wrote it.
 struct ProgramWords {
   std::string threads = "auto";
+  std::string udp_io = "auto";
   std::string max_partition_time;  // empty: as it is in ProgramOptions
   LogWords log;
   bool no_seccomp = false;

@@ -33,10 +33,11 @@ constexpr std::array kLogFolder{any("openat"), any("open"),    any("unlinkat"), 
 
 }  // namespace
 
-std::optional<std::string> allow_program_calls(bool log_folder) {
+std::optional<std::string> allow_program_calls(bool log_folder, bool io_uring) {
   const auto files = log_folder ? std::span<const AllowedCall>(kLogFolder) : std::span<const AllowedCall>();
+  const auto rings = io_uring ? io_uring_calls() : std::span<const AllowedCall>();
   return platform::allow_only(platform::common_calls(),
-                              join_calls({connection_calls(), thread_calls(), kProgram, files}));
+                              join_calls({connection_calls(), thread_calls(), kProgram, files, rings}));
 }
 
 }  // namespace fireline::tunnel

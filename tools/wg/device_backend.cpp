@@ -15,7 +15,7 @@
 #include "io/limits.h"
 #include "io/loop_thread.h"
 #include "io/tun_device.h"
-#include "io/udp_socket.h"
+#include "io/udp_open.h"
 #include "tools/common/super_packet_limit.h"
 #include "tools/wg/device_log.h"
 #include "tools/wg/device_report.h"
@@ -50,6 +50,7 @@ class DeviceBackend final : public WgBackend {
                  .tun_offloads = merging_allowed_by(tun_->capabilities())},
                 io::read_clocks(), trains_, packets_, random_, *aead_),
         plane_(device_, *aead_, *tun_, {&trains_, &packets_}, {mode}),
+        udp_io_(options.udp_io),
         mtu_(options.mtu),
         started_(loop.now().boot),
         failed_(std::move(failed)) {
@@ -130,7 +131,7 @@ class DeviceBackend final : public WgBackend {
     if (!new_port && fwmark == fwmark_) return std::nullopt;
     if (!up_) {
       // Bound when the interface comes up; whether that will work is worth knowing today.
-      auto probe = io::open_udp_pair({.port = port, .fwmark = fwmark});
+      auto probe = io::open_udp_pair({.port = port, .fwmark = fwmark, .io = udp_io_});
       if (!probe) return UapiError{probe.error().code, probe.error().to_string()};
       port_ = port;
       fwmark_ = fwmark;
@@ -148,7 +149,7 @@ class DeviceBackend final : public WgBackend {
 
   // Opens new sockets, then lets go of the old ones: after an error the old ones go on.
   std::optional<UapiError> bind(std::uint16_t port, std::uint32_t fwmark) {
-    auto sockets = io::open_udp_pair({.port = port, .fwmark = fwmark});
+    auto sockets = io::open_udp_pair({.port = port, .fwmark = fwmark, .io = udp_io_});
     if (!sockets) return UapiError{sockets.error().code, sockets.error().to_string()};
     port_ = sockets->v4 ? sockets->v4->port() : sockets->v6->port();
     fwmark_ = fwmark;
@@ -157,7 +158,7 @@ class DeviceBackend final : public WgBackend {
     return std::nullopt;
   }
 
-  void replace_sockets(io::UdpSocketPair sockets) {
+  void replace_sockets(io::UdpPortPair sockets) {
     for (const auto family : {Family::v4, Family::v6}) {
       if (const io::UdpPort* old = plane_.port(family)) retired_.add(*old);
     }
@@ -189,6 +190,7 @@ class DeviceBackend final : public WgBackend {
   wireguard::Device device_;
   io::DataPlane plane_;
   RetiredSockets retired_;
+  io::UdpIo udp_io_;
   std::uint16_t mtu_;
   Instant started_;
   std::move_only_function<void(std::string)> failed_;

@@ -186,7 +186,7 @@ StatusReport make_report(const ReportSources& sources) {
   report.listen_port = sources.status.listen_port;
   report.fwmark = sources.status.fwmark;
   report.thread_mode = name_of(sources.plane.mode());
-  report.udp_io = "syscall";
+  report.udp_io = sources.plane.udp_backend();
   report.aead = crypto::name_of(sources.aead.backend());
   report.offloads = make_offloads(sources);
   report.queues = make_queues(sources.plane);

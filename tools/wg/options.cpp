@@ -12,6 +12,7 @@
 
 #include "io/tun_open.h"
 #include "tools/common/choice.h"
+#include "tools/common/io_choices.h"
 
 namespace fireline::wg {
 namespace {
@@ -32,13 +33,6 @@ struct Words {
   std::string log_file;
 };
 
-using ThreadChoice = std::optional<io::ThreadMode>;
-constexpr std::array kThreadModes{Choice{std::string_view("split"), ThreadChoice(io::ThreadMode::split)},
-                                  Choice{std::string_view("direct"), ThreadChoice(io::ThreadMode::direct)},
-                                  Choice{std::string_view("fused"), ThreadChoice(io::ThreadMode::fused)},
-                                  Choice{std::string_view("auto"), ThreadChoice()}};
-constexpr std::array kUdpIos{Choice{std::string_view("auto"), UdpIo::automatic},
-                             Choice{std::string_view("syscall"), UdpIo::syscall}};
 using AeadChoice = std::optional<crypto::AeadBackend>;
 constexpr std::array kAeads{Choice{std::string_view("auto"), AeadChoice()},
                             Choice{std::string_view("ipsec-mb"), AeadChoice(crypto::AeadBackend::ipsec_mb)},
@@ -60,8 +54,8 @@ void add_flags(CLI::App& app, Words& words) {
       ->envname("FIRELINE_WG_STATUS");
   app.add_flag("--json", words.json, "With --status: as JSON")->envname("FIRELINE_WG_JSON");
   app.add_option("--mtu", words.mtu, "MTU of the interface, 576 to 9000 (default 1420)")->envname("FIRELINE_WG_MTU");
-  app.add_option("--threads", words.threads, "split, direct, fused or auto (default)")->envname("FIRELINE_WG_THREADS");
-  app.add_option("--udp-io", words.udp_io, "syscall or auto (default)")->envname("FIRELINE_WG_UDP_IO");
+  app.add_option("--threads", words.threads, kThreadsHelp)->envname("FIRELINE_WG_THREADS");
+  app.add_option("--udp-io", words.udp_io, kUdpIoHelp)->envname("FIRELINE_WG_UDP_IO");
   app.add_option("--aead", words.aead, "ipsec-mb, openssl, libsodium or auto (default: the fastest here)")
       ->envname("FIRELINE_WG_AEAD");
   app.add_option("--metrics", words.metrics, "Serve Prometheus metrics over HTTP on ADDRESS:PORT")
@@ -100,11 +94,6 @@ std::optional<std::string> read_metrics(const std::string& word, std::optional<E
   return fmt::format("--metrics cannot be \"{}\": use ADDRESS:PORT, for example 127.0.0.1:9100 or [::1]:9100", word);
 }
 
-std::optional<std::string> read_udp_io(const std::string& word, UdpIo& out) {
-  if (word == "io_uring") return "--udp-io io_uring is not part of this version: use syscall or auto";
-  return choose(kUdpIos, "--udp-io", word, out);
-}
-
 std::optional<std::string> check_name(std::string_view name) {
   std::string_view wrong = io::check_interface_name(name);
   // The sockets are named after the interface before the kernel could complete a pattern.
@@ -124,7 +113,7 @@ std::optional<std::string> read_words(const Words& words, Options& options) {
   if (words.json && !words.status) return "--json belongs to --status: use fireline-wg --status INTERFACE --json";
   if (auto wrong = read_mtu(words.mtu, options.mtu)) return wrong;
   if (auto wrong = choose(kThreadModes, "--threads", words.threads, options.threads)) return wrong;
-  if (auto wrong = read_udp_io(words.udp_io, options.udp_io)) return wrong;
+  if (auto wrong = choose(kUdpIos, "--udp-io", words.udp_io, options.udp_io)) return wrong;
   if (auto wrong = choose(kAeads, "--aead", words.aead, options.aead)) return wrong;
   if (auto wrong = read_metrics(words.metrics, options.metrics)) return wrong;
   if (auto wrong = read_log_level(words, options.log_level)) return wrong;

@@ -11,12 +11,11 @@
 #include "core/base/result.h"
 #include "core/crypto/aead.h"
 #include "io/thread_mode.h"
+#include "io/udp_io.h"
 #include "tools/common/command_line.h"
 #include "tools/common/logging.h"
 
 namespace fireline::wg {
-
-enum class UdpIo : std::uint8_t { automatic, syscall };
 
 inline constexpr std::uint16_t kMtuMin = 576;       // RFC 791: what every IPv4 host must take
 inline constexpr std::uint16_t kMtuMax = 9000;      // jumbo frames; pools and segment sizes are made for it
@@ -30,7 +29,7 @@ struct Options {
   bool foreground = false;
   std::uint16_t mtu = kMtuDefault;
   std::optional<io::ThreadMode> threads;  // empty: by the number of usable CPUs
-  UdpIo udp_io = UdpIo::automatic;
+  io::UdpIo udp_io = io::UdpIo::automatic;
   std::optional<crypto::AeadBackend> aead;  // empty: the fastest
   std::optional<Endpoint> metrics;
   LogLevel log_level = LogLevel::info;

@@ -45,9 +45,13 @@ class Trains {
   std::uint32_t next_ = 0;
 };
 
+// What goes, and in which calls, must not depend on how many messages the sender plans ahead: `chain_messages` 1 is the
+// plain backend, more is io_uring's.
 struct Sender {
+  explicit Sender(std::size_t chain_messages)
+      : sender(3, Family::v4, packet::kTrainSegments, syscalls, chain_messages) {}
   ScriptedSyscalls syscalls;
-  DatagramSender sender{3, Family::v4, packet::kTrainSegments, syscalls};
+  DatagramSender sender;
 
   // Calls send() until it is done, as a caller would after each wake-up. Returns how often it was called.
   std::size_t send_all(const packet::UdpSendBatch& batch, Instant now = kStart) {
@@ -315,7 +319,11 @@ const std::vector<Row> kRows = {
     {"EIO for a single datagram drops it", {1, 1}, false, {EIO}, "1:EIO 1:ok", {0}, UdpSendCounter::drop_other, 1, 1},
 };
 
-TEST(DatagramSender, ReactsToEachErrno) {
+class DatagramSenderTest : public testing::TestWithParam<std::size_t> {};
+INSTANTIATE_TEST_SUITE_P(Chains, DatagramSenderTest, testing::Values(1, 2, 16),
+                         [](const auto& row) { return "of" + std::to_string(row.param); });
+
+TEST_P(DatagramSenderTest, ReactsToEachErrno) {
   for (const Row& row : kRows) {
     SCOPED_TRACE(row.rule);
     Trains trains;
@@ -323,7 +331,7 @@ TEST(DatagramSender, ReactsToEachErrno) {
     if (row.local) {
       for (auto& train : trains.batch.trains) train.local = {.address = *IpAddress::parse("192.0.2.9"), .interface = 2};
     }
-    Sender it;
+    Sender it(GetParam());
     it.syscalls.send_script.assign(row.script.begin(), row.script.end());
     EXPECT_EQ(it.send_all(trains.batch), row.send_calls);
     EXPECT_EQ(it.syscalls.attempts, row.attempts);
@@ -340,14 +348,14 @@ TEST(DatagramSender, ReactsToEachErrno) {
   }
 }
 
-TEST(DatagramSender, NothingIsLostOrRepeatedUnderAnySequenceOfTransientErrors) {
+TEST_P(DatagramSenderTest, NothingIsLostOrRepeatedUnderAnySequenceOfTransientErrors) {
   const auto level = spdlog::get_level();
   spdlog::set_level(spdlog::level::off);  // thousands of senders with a first refusal each
   // All scripts of five results out of these; the errors that lose nothing.
   const std::vector<int> results = {0, EAGAIN, EIO, EINVAL, ENOBUFS, EINTR};
   std::size_t scripts = 0;
   for (std::size_t code = 0; code < 6 * 6 * 6 * 6 * 6; ++code) {
-    Sender it;
+    Sender it(GetParam());
     std::size_t digits = code;
     bool refused_single = false;
     for (int i = 0; i < 5; ++i, digits /= 6) it.syscalls.send_script.push_back(results[digits % 6]);
@@ -365,11 +373,11 @@ TEST(DatagramSender, NothingIsLostOrRepeatedUnderAnySequenceOfTransientErrors) {
   EXPECT_GT(scripts, 2000U);
 }
 
-TEST(DatagramSender, EndlessLackOfKernelMemoryDropsOneTrainAndNotTheOthers) {
+TEST_P(DatagramSenderTest, EndlessLackOfKernelMemoryDropsOneTrainAndNotTheOthers) {
   Trains trains;
   trains.add(2);
   trains.add(1);
-  Sender it;
+  Sender it(GetParam());
   it.syscalls.send_script.assign(std::size_t{2} * kKernelBusyAttempts, ENOBUFS);
   SendCursor cursor;
   for (unsigned attempt = 1; attempt < kKernelBusyAttempts; ++attempt) {
@@ -382,10 +390,10 @@ TEST(DatagramSender, EndlessLackOfKernelMemoryDropsOneTrainAndNotTheOthers) {
   EXPECT_EQ(it.count(UdpSendCounter::drop_busy), 2U);
 }
 
-TEST(DatagramSender, EagainIsNotKernelBusy) {
+TEST_P(DatagramSenderTest, EagainIsNotKernelBusy) {
   Trains trains;
   trains.add(1);
-  Sender it;
+  Sender it(GetParam());
   it.syscalls.send_script = {ENOBUFS, ENOBUFS, EAGAIN};
   SendCursor cursor;
   EXPECT_EQ(it.sender.send(trains.batch, cursor, kStart), IoStatus::would_block);
@@ -394,11 +402,11 @@ TEST(DatagramSender, EagainIsNotKernelBusy) {
   EXPECT_FALSE(cursor.kernel_busy) << "POLLOUT will tell";
 }
 
-TEST(DatagramSender, AClosedSocketIsToldAndNothingIsCountedAsDropped) {
+TEST_P(DatagramSenderTest, AClosedSocketIsToldAndNothingIsCountedAsDropped) {
   for (const int code : {EBADF, ENOTSOCK, EPIPE}) {
     Trains trains;
     trains.add(2);
-    Sender it;
+    Sender it(GetParam());
     it.syscalls.send_script = {code};
     SendCursor cursor;
     EXPECT_EQ(it.sender.send(trains.batch, cursor, kStart), IoStatus::closed);
@@ -406,7 +414,7 @@ TEST(DatagramSender, AClosedSocketIsToldAndNothingIsCountedAsDropped) {
   }
 }
 
-TEST(DatagramSender, ChunksKeepBelowTheLargestDatagram) {
+TEST_P(DatagramSenderTest, ChunksKeepBelowTheLargestDatagram) {
   struct Limits {
     const char* rule;
     std::size_t segment_bytes;
@@ -423,30 +431,30 @@ TEST(DatagramSender, ChunksKeepBelowTheLargestDatagram) {
     SCOPED_TRACE(row.rule);
     Trains trains;
     trains.add(row.datagrams, "192.0.2.1:1", row.segment_bytes, row.last_bytes);
-    Sender it;
+    Sender it(GetParam());
     it.send_all(trains.batch);
     EXPECT_EQ(it.syscalls.attempts, row.attempts);
     EXPECT_EQ(it.syscalls.reached, trains.numbers());
   }
 }
 
-TEST(DatagramSender, AShorterLastDatagramKeepsItsLength) {
+TEST_P(DatagramSenderTest, AShorterLastDatagramKeepsItsLength) {
   Trains trains;
   trains.add(66, "192.0.2.1:1", kSegmentBytes, 7);
-  Sender it;
+  Sender it(GetParam());
   it.send_all(trains.batch);
   EXPECT_EQ(it.syscalls.attempts, "64:ok 2:ok");
   EXPECT_EQ(it.count(UdpSendCounter::bytes), 65 * kSegmentBytes + 7);
 }
 
-TEST(DatagramSender, ARefusingPathSendsSinglyForTenMinutesAndOthersDoNot) {
+TEST_P(DatagramSenderTest, ARefusingPathSendsSinglyForTenMinutesAndOthersDoNot) {
   Trains refusing;
   refusing.add(3, "192.0.2.1:1");
   Trains neighbour;
   neighbour.add(3, "192.0.2.200:1");
   Trains other;
   other.add(3, "198.51.100.1:1");
-  Sender it;
+  Sender it(GetParam());
   it.syscalls.send_script = {EIO};
   it.send_all(refusing.batch, kStart);
 
@@ -465,8 +473,8 @@ TEST(DatagramSender, ARefusingPathSendsSinglyForTenMinutesAndOthersDoNot) {
   EXPECT_EQ(it.sender.gso().refused_paths(), 0U);
 }
 
-TEST(DatagramSender, SeveralRefusingPathsSwitchTheSocket) {
-  Sender it;
+TEST_P(DatagramSenderTest, SeveralRefusingPathsSwitchTheSocket) {
+  Sender it(GetParam());
   Trains trains;
   for (const char* destination : {"192.0.2.1:1", "198.51.100.1:1", "203.0.113.1:1", "10.0.0.1:1"}) {
     EXPECT_TRUE(it.sender.gso().enabled());
@@ -487,8 +495,8 @@ TEST(DatagramSender, SeveralRefusingPathsSwitchTheSocket) {
   EXPECT_TRUE(it.sender.gso().enabled());
 }
 
-TEST(DatagramSender, AnImpossibleDestinationBlamesNoPath) {
-  Sender it;
+TEST_P(DatagramSenderTest, AnImpossibleDestinationBlamesNoPath) {
+  Sender it(GetParam());
   it.syscalls.send_rule = [](std::size_t, bool, const msghdr&) { return EINVAL; };
   Trains trains;
   trains.add(3, "192.0.2.1:1");
@@ -500,7 +508,7 @@ TEST(DatagramSender, AnImpossibleDestinationBlamesNoPath) {
   EXPECT_EQ(it.syscalls.attempts, "3:ok");
 }
 
-TEST(DatagramSender, MoreThan64SegmentsAreLoweredTo64BeforeAnythingIsRefused) {
+TEST_P(DatagramSenderTest, MoreThan64SegmentsAreLoweredTo64BeforeAnythingIsRefused) {
   ScriptedSyscalls syscalls;
   DatagramSender sender(3, Family::v4, 128, syscalls);
   syscalls.send_rule = [](std::size_t segments, bool, const msghdr&) { return segments > 64 ? EINVAL : 0; };
@@ -514,8 +522,8 @@ TEST(DatagramSender, MoreThan64SegmentsAreLoweredTo64BeforeAnythingIsRefused) {
   EXPECT_EQ(sender.gso().refused_paths(), 0U);
 }
 
-TEST(DatagramSender, ADestinationOfTheOtherFamilyIsDroppedAndCounted) {
-  Sender it;
+TEST_P(DatagramSenderTest, ADestinationOfTheOtherFamilyIsDroppedAndCounted) {
+  Sender it(GetParam());
   Trains trains;
   trains.add(3, "[2001:db8::1]:1");
   trains.add(1);

@@ -1,64 +1,44 @@
-// Real sockets on the loopback of a fresh namespace: what one side sends, the other receives, with all its marks.
-#include "io/udp_socket.h"
-
+// Real sockets on the loopback of a fresh namespace, with each backend: what one side sends, the other receives, with
+// all its marks.
 #include <gtest/gtest.h>
 #include <netinet/in.h>
-#include <poll.h>
 
 #include <atomic>
 #include <cerrno>
 #include <memory>
+#include <string>
 #include <thread>
+#include <tuple>
 #include <vector>
 
-#include "tests/unit/io/heap_buffers.h"
 #include "tests/unit/io/network_namespace.h"
+#include "tests/unit/io/udp_backend.h"
 
 namespace fireline::io {
 namespace {
 
-constexpr Instant kNow{std::chrono::hours(1)};
+class UdpPortOn : public OnEachUdpBackend {};
+FIRELINE_ON_EACH_UDP_BACKEND(UdpPortOn);
 
-std::unique_ptr<UdpSocket> open_socket(const UdpOptions& options) {
-  auto socket = UdpSocket::open(options);
-  if (!socket.has_value()) {
-    ADD_FAILURE() << socket.error().to_string();
-    return nullptr;
+class UdpPortOf : public testing::TestWithParam<std::tuple<Family, UdpIo>> {
+ protected:
+  void SetUp() override {
+    if (const std::string why = missing_backend(std::get<1>(GetParam())); !why.empty()) GTEST_SKIP() << why;
   }
-  return std::move(*socket);
-}
+};
+INSTANTIATE_TEST_SUITE_P(Families, UdpPortOf,
+                         testing::Combine(testing::Values(Family::v4, Family::v6),
+                                          testing::Values(UdpIo::syscall, UdpIo::io_uring)),
+                         [](const auto& row) {
+                           return std::string(std::get<0>(row.param) == Family::v4 ? "v4_" : "v6_") +
+                                  std::string(name_of(std::get<1>(row.param)));
+                         });
 
-Endpoint loopback(Family family, std::uint16_t port) {
-  return {.address = *IpAddress::parse(family == Family::v4 ? "127.0.0.1" : "::1"), .port = port, .scope = 0};
-}
-
-packet::UdpTrain train_of(std::vector<std::byte>& memory, std::size_t segment_bytes, const Endpoint& destination) {
-  packet::UdpTrain train;
-  train.bytes = memory;
-  train.segment_bytes = static_cast<std::uint16_t>(segment_bytes);
-  train.destination = destination;
-  return train;
-}
-
-std::vector<std::byte> numbered(std::size_t bytes) {
-  std::vector<std::byte> memory(bytes);
-  for (std::size_t i = 0; i < bytes; ++i) memory[i] = std::byte(i * 7 + i / 256);
-  return memory;
-}
-
-void wait_readable(const UdpSocket& socket) {
-  pollfd poll{.fd = socket.poll_fd(), .events = POLLIN, .revents = 0};
-  ASSERT_EQ(::poll(&poll, 1, 5000), 1) << "nothing arrived";
-}
-
-class UdpSocketOf : public testing::TestWithParam<Family> {};
-INSTANTIATE_TEST_SUITE_P(Families, UdpSocketOf, testing::Values(Family::v4, Family::v6),
-                         [](const auto& param) { return param.param == Family::v4 ? "v4" : "v6"; });
-
-TEST_P(UdpSocketOf, ATrainArrivesAsOneGroTrain) {
-  in_network_namespace([family = GetParam()] {
-    const auto sender = open_socket({.family = family});
-    const auto receiver = open_socket({.family = family});
+TEST_P(UdpPortOf, ATrainArrivesAsOneGroTrain) {
+  in_network_namespace([family = std::get<0>(GetParam()), io = std::get<1>(GetParam())] {
+    HeapBuffers pool;
+    const auto sender = open_port(io, {.family = family});
+    const auto receiver = open_port(io, {.family = family});
     ASSERT_TRUE(sender && receiver);
     EXPECT_TRUE(receiver->status().gro);
     EXPECT_TRUE(sender->status().gso);
@@ -70,10 +50,8 @@ TEST_P(UdpSocketOf, ATrainArrivesAsOneGroTrain) {
     EXPECT_EQ(sender->send_counters().get(UdpSendCounter::calls), 1U);
     EXPECT_EQ(sender->send_counters().get(UdpSendCounter::datagrams), 41U);
 
-    wait_readable(*receiver);
-    HeapBuffers pool;
     packet::UdpBatch in;
-    ASSERT_EQ(receiver->receive(in, pool), IoStatus::would_block);
+    ASSERT_EQ(receive_next(*receiver, in, pool), IoStatus::would_block);
     ASSERT_EQ(in.datagrams.size(), 1U);
     const packet::ReceivedDatagrams& got = in.datagrams[0];
     EXPECT_EQ(got.segment_bytes, 1300U);
@@ -86,10 +64,11 @@ TEST_P(UdpSocketOf, ATrainArrivesAsOneGroTrain) {
   });
 }
 
-TEST_P(UdpSocketOf, TheLargestTrainGoesInOneCall) {
-  in_network_namespace([family = GetParam()] {
-    const auto sender = open_socket({.family = family});
-    const auto receiver = open_socket({.family = family});
+TEST_P(UdpPortOf, TheLargestTrainGoesInOneCall) {
+  in_network_namespace([family = std::get<0>(GetParam()), io = std::get<1>(GetParam())] {
+    HeapBuffers pool;
+    const auto sender = open_port(io, {.family = family});
+    const auto receiver = open_port(io, {.family = family});
     ASSERT_TRUE(sender && receiver);
     auto memory = numbered(family == Family::v4 ? packet::kTrainBytesV4 : packet::kTrainBytesV6);
     packet::UdpSendBatch out;
@@ -98,20 +77,19 @@ TEST_P(UdpSocketOf, TheLargestTrainGoesInOneCall) {
     ASSERT_EQ(sender->send(out, cursor, kNow), IoStatus::done);
     EXPECT_EQ(sender->send_counters().get(UdpSendCounter::calls), 1U);
     EXPECT_EQ(sender->send_counters().get(UdpSendCounter::datagrams), 46U);
-    wait_readable(*receiver);
-    HeapBuffers pool;
     packet::UdpBatch in;
-    (void)receiver->receive(in, pool);
+    (void)receive_next(*receiver, in, pool);
     std::vector<std::byte> got;
     for (const auto& datagrams : in.datagrams) got.insert(got.end(), datagrams.bytes.begin(), datagrams.bytes.end());
     EXPECT_EQ(got, memory);
   });
 }
 
-TEST_P(UdpSocketOf, EcnBitsArriveAndAreClearedAgain) {
-  in_network_namespace([family = GetParam()] {
-    const auto sender = open_socket({.family = family});
-    const auto receiver = open_socket({.family = family});
+TEST_P(UdpPortOf, EcnBitsArriveAndAreClearedAgain) {
+  in_network_namespace([family = std::get<0>(GetParam()), io = std::get<1>(GetParam())] {
+    HeapBuffers pool;
+    const auto sender = open_port(io, {.family = family});
+    const auto receiver = open_port(io, {.family = family});
     ASSERT_TRUE(sender && receiver);
     auto memory = numbered(500);
     packet::UdpSendBatch out;
@@ -123,19 +101,18 @@ TEST_P(UdpSocketOf, EcnBitsArriveAndAreClearedAgain) {
     }
     SendCursor cursor;
     ASSERT_EQ(sender->send(out, cursor, kNow), IoStatus::done);
-    wait_readable(*receiver);
-    HeapBuffers pool;
     packet::UdpBatch in;
-    (void)receiver->receive(in, pool);
+    (void)receive_next(*receiver, in, pool);
     ASSERT_EQ(in.datagrams.size(), marks.size());
     for (std::size_t i = 0; i < marks.size(); ++i) EXPECT_EQ(in.datagrams[i].ecn, marks[i]) << i;
   });
 }
 
-TEST_P(UdpSocketOf, ReceivesSinglesAndTrainsInOrder) {
-  in_network_namespace([family = GetParam()] {
-    const auto sender = open_socket({.family = family});
-    const auto receiver = open_socket({.family = family, .gro = false});
+TEST_P(UdpPortOf, ReceivesSinglesAndTrainsInOrder) {
+  in_network_namespace([family = std::get<0>(GetParam()), io = std::get<1>(GetParam())] {
+    HeapBuffers pool;
+    const auto sender = open_port(io, {.family = family});
+    const auto receiver = open_port(io, {.family = family, .gro = false});
     ASSERT_TRUE(sender && receiver);
     EXPECT_FALSE(receiver->status().gro);
     auto memory = numbered(20 * 100);
@@ -143,10 +120,8 @@ TEST_P(UdpSocketOf, ReceivesSinglesAndTrainsInOrder) {
     out.trains.push_back(train_of(memory, 100, loopback(family, receiver->port())));
     SendCursor cursor;
     ASSERT_EQ(sender->send(out, cursor, kNow), IoStatus::done);
-    wait_readable(*receiver);
-    HeapBuffers pool;
     packet::UdpBatch in;
-    (void)receiver->receive(in, pool);
+    (void)receive_next(*receiver, in, pool);
     ASSERT_EQ(in.datagrams.size(), 20U) << "without GRO the kernel cuts the train";
     EXPECT_EQ(in.buffers.size(), 1U);
     for (std::size_t i = 0; i < 20; ++i) {
@@ -156,10 +131,11 @@ TEST_P(UdpSocketOf, ReceivesSinglesAndTrainsInOrder) {
   });
 }
 
-TEST_P(UdpSocketOf, AVanishedSourceAddressDoesNotStopSending) {
-  in_network_namespace([family = GetParam()] {
-    const auto sender = open_socket({.family = family});
-    const auto receiver = open_socket({.family = family});
+TEST_P(UdpPortOf, AVanishedSourceAddressDoesNotStopSending) {
+  in_network_namespace([family = std::get<0>(GetParam()), io = std::get<1>(GetParam())] {
+    HeapBuffers pool;
+    const auto sender = open_port(io, {.family = family});
+    const auto receiver = open_port(io, {.family = family});
     ASSERT_TRUE(sender && receiver);
     auto memory = numbered(300);
     packet::UdpSendBatch out;
@@ -171,14 +147,16 @@ TEST_P(UdpSocketOf, AVanishedSourceAddressDoesNotStopSending) {
     EXPECT_EQ(sender->send_counters().get(UdpSendCounter::without_source), 1U);
     EXPECT_EQ(sender->send_counters().get(UdpSendCounter::datagrams), 3U);
     EXPECT_EQ(sender->send_counters().get(UdpSendCounter::gso_refused), 0U);
-    wait_readable(*receiver);
+    packet::UdpBatch in;
+    (void)receive_next(*receiver, in, pool);
   });
 }
 
-TEST(UdpSocket, AnInterfaceThatIsGonePinsLinkLocalSourcesAlone) {
-  in_network_namespace([] {
-    const auto sender = open_socket({.family = Family::v6});
-    const auto receiver = open_socket({.family = Family::v6});
+TEST_P(UdpPortOn, AnInterfaceThatIsGonePinsLinkLocalSourcesAlone) {
+  in_network_namespace([io = GetParam()] {
+    HeapBuffers pool;
+    const auto sender = open_port(io, {.family = Family::v6});
+    const auto receiver = open_port(io, {.family = Family::v6});
     ASSERT_TRUE(sender && receiver);
     auto memory = numbered(100);
     packet::UdpSendBatch out;
@@ -191,14 +169,16 @@ TEST(UdpSocket, AnInterfaceThatIsGonePinsLinkLocalSourcesAlone) {
     cursor = {};
     ASSERT_EQ(sender->send(out, cursor, kNow), IoStatus::done);
     EXPECT_EQ(sender->send_counters().get(UdpSendCounter::without_source), 1U);
-    wait_readable(*receiver);
+    packet::UdpBatch in;
+    (void)receive_next(*receiver, in, pool);
   });
 }
 
-TEST(UdpSocket, AnswersLeaveFromTheAddressThatWasAsked) {
-  in_network_namespace([] {
-    const auto asker = open_socket({.family = Family::v4});
-    const auto answerer = open_socket({.family = Family::v4});
+TEST_P(UdpPortOn, AnswersLeaveFromTheAddressThatWasAsked) {
+  in_network_namespace([io = GetParam()] {
+    HeapBuffers pool;
+    const auto asker = open_port(io, {.family = Family::v4});
+    const auto answerer = open_port(io, {.family = Family::v4});
     ASSERT_TRUE(asker && answerer);
     auto memory = numbered(100);
     packet::UdpSendBatch question;
@@ -206,10 +186,8 @@ TEST(UdpSocket, AnswersLeaveFromTheAddressThatWasAsked) {
         train_of(memory, 100, *Endpoint::parse("127.0.0.77:" + std::to_string(answerer->port()))));
     SendCursor cursor;
     ASSERT_EQ(asker->send(question, cursor, kNow), IoStatus::done);
-    wait_readable(*answerer);
-    HeapBuffers pool;
     packet::UdpBatch in;
-    (void)answerer->receive(in, pool);
+    (void)receive_next(*answerer, in, pool);
     ASSERT_EQ(in.datagrams.size(), 1U);
     EXPECT_EQ(in.datagrams[0].local.address.to_string(), "127.0.0.77");
 
@@ -218,19 +196,19 @@ TEST(UdpSocket, AnswersLeaveFromTheAddressThatWasAsked) {
     answer.trains[0].local = in.datagrams[0].local;
     SendCursor back;
     ASSERT_EQ(answerer->send(answer, back, kNow), IoStatus::done);
-    wait_readable(*asker);
     packet::UdpBatch answered;
-    (void)asker->receive(answered, pool);
+    (void)receive_next(*asker, answered, pool);
     ASSERT_EQ(answered.datagrams.size(), 1U);
     EXPECT_EQ(answered.datagrams[0].source.address.to_string(), "127.0.0.77");
   });
 }
 
-TEST(UdpSocket, UnreachableAndTooLargeAreCountedAndTheRestGoes) {
-  in_network_namespace([] {
-    const auto sender = open_socket({.family = Family::v4});
-    const auto probing = open_socket({.family = Family::v4, .path_mtu = PathMtu::probe});
-    const auto receiver = open_socket({.family = Family::v4});
+TEST_P(UdpPortOn, UnreachableAndTooLargeAreCountedAndTheRestGoes) {
+  in_network_namespace([io = GetParam()] {
+    HeapBuffers pool;
+    const auto sender = open_port(io, {.family = Family::v4});
+    const auto probing = open_port(io, {.family = Family::v4, .path_mtu = PathMtu::probe});
+    const auto receiver = open_port(io, {.family = Family::v4});
     ASSERT_TRUE(sender && probing && receiver);
     auto memory = numbered(300);
     packet::UdpSendBatch out;
@@ -257,24 +235,26 @@ TEST(UdpSocket, UnreachableAndTooLargeAreCountedAndTheRestGoes) {
   });
 }
 
-TEST(UdpSocket, AFullSocketBufferIsCountedAsKernelDrops) {
-  in_network_namespace([] {
-    const auto sender = open_socket({.family = Family::v4});
-    const auto receiver = open_socket({.family = Family::v4, .receive_buffer_bytes = kUdpBufferBytesMin, .gro = false});
+TEST_P(UdpPortOn, AFullSocketBufferIsCountedAsKernelDrops) {
+  in_network_namespace([io = GetParam()] {
+    HeapBuffers pool;
+    const auto sender = open_port(io, {.family = Family::v4});
+    const auto receiver =
+        open_port(io, {.family = Family::v4, .receive_buffer_bytes = kUdpBufferBytesMin, .gro = false});
     ASSERT_TRUE(sender && receiver);
     auto memory = numbered(64 * 1000);
     packet::UdpSendBatch out;
     for (int i = 0; i < 20; ++i) out.trains.push_back(train_of(memory, 1000, loopback(Family::v4, receiver->port())));
     SendCursor cursor;
     ASSERT_EQ(sender->send(out, cursor, kNow), IoStatus::done);
-    HeapBuffers pool;
     const auto drain = [&] {
-      for (;;) {
-        packet::UdpBatch in;
-        if (receiver->receive(in, pool) == IoStatus::would_block) return;
+      packet::UdpBatch in;
+      IoStatus status = receive_next(*receiver, in, pool);
+      while (status == IoStatus::done) {
+        packet::UdpBatch more;
+        status = receiver->receive(more, pool);
       }
     };
-    wait_readable(*receiver);
     drain();
     // The count travels with the next datagram that finds room.
     packet::UdpSendBatch last;
@@ -282,7 +262,6 @@ TEST(UdpSocket, AFullSocketBufferIsCountedAsKernelDrops) {
     last.trains[0].bytes = last.trains[0].bytes.first(1000);
     SendCursor last_cursor;
     ASSERT_EQ(sender->send(last, last_cursor, kNow), IoStatus::done);
-    wait_readable(*receiver);
     drain();
     const auto received = receiver->receive_counters().get(UdpReceiveCounter::datagrams);
     const auto dropped = receiver->receive_counters().get(UdpReceiveCounter::kernel_drops);
@@ -292,9 +271,10 @@ TEST(UdpSocket, AFullSocketBufferIsCountedAsKernelDrops) {
   });
 }
 
-TEST(UdpSocket, SendsReceivesAndTellsItsStatusOnThreeThreadsAtOnce) {
-  in_network_namespace([] {
-    const auto socket = open_socket({.family = Family::v4});
+TEST_P(UdpPortOn, SendsReceivesAndTellsItsStatusOnThreeThreadsAtOnce) {
+  in_network_namespace([io = GetParam()] {
+    HeapBuffers pool;
+    const auto socket = open_port(io, {.family = Family::v4});
     ASSERT_TRUE(socket);
     constexpr std::uint64_t kTrains = 200;
     constexpr std::uint64_t kDatagrams = 10;
@@ -314,12 +294,10 @@ TEST(UdpSocket, SendsReceivesAndTellsItsStatusOnThreeThreadsAtOnce) {
         EXPECT_LE(socket->send_counters().get(UdpSendCounter::datagrams), kTrains * kDatagrams);
       }
     });
-    HeapBuffers pool;
     std::uint64_t received = 0;
-    while (received < kTrains * kDatagrams && !testing::Test::HasFatalFailure()) {
-      wait_readable(*socket);
+    while (received < kTrains * kDatagrams) {
       packet::UdpBatch in;
-      (void)socket->receive(in, pool);
+      if (receive_next(*socket, in, pool) == IoStatus::closed) break;
       for (const auto& each : in.datagrams) received += each.bytes.size() / 100;
     }
     finished = true;
@@ -329,11 +307,12 @@ TEST(UdpSocket, SendsReceivesAndTellsItsStatusOnThreeThreadsAtOnce) {
   });
 }
 
-TEST(UdpSocket, ATakenPortIsOneClearSentence) {
-  in_network_namespace([] {
-    const auto first = open_socket({.family = Family::v4, .port = 51820});
+TEST_P(UdpPortOn, ATakenPortIsOneClearSentence) {
+  in_network_namespace([io = GetParam()] {
+    HeapBuffers pool;
+    const auto first = open_port(io, {.family = Family::v4, .port = 51820});
     ASSERT_TRUE(first);
-    const auto second = UdpSocket::open({.family = Family::v4, .port = 51820});
+    const auto second = open_udp({.family = Family::v4, .port = 51820, .io = io});
     ASSERT_FALSE(second.has_value());
     EXPECT_EQ(
         second.error().to_string(),
@@ -342,26 +321,28 @@ TEST(UdpSocket, ATakenPortIsOneClearSentence) {
   });
 }
 
-TEST(UdpSocket, APairSharesItsPort) {
-  in_network_namespace([] {
-    const auto pair = open_udp_pair({});
+TEST_P(UdpPortOn, APairSharesItsPort) {
+  in_network_namespace([io = GetParam()] {
+    HeapBuffers pool;
+    const auto pair = open_udp_pair({.io = io});
     ASSERT_TRUE(pair.has_value()) << pair.error().to_string();
     ASSERT_TRUE(pair->v4 && pair->v6);
     EXPECT_NE(pair->v4->port(), 0U);
     EXPECT_EQ(pair->v4->port(), pair->v6->port());
-    const auto again = open_udp_pair({.port = pair->v6->port()});
+    const auto again = open_udp_pair({.port = pair->v6->port(), .io = io});
     EXPECT_FALSE(again.has_value());
   });
 }
 
-TEST(UdpSocket, TheMarkIsSetAndChanged) {
-  in_network_namespace([] {
-    const auto socket = open_socket({.family = Family::v4, .fwmark = 0xfd002021});
+TEST_P(UdpPortOn, TheMarkIsSetAndChanged) {
+  in_network_namespace([io = GetParam()] {
+    HeapBuffers pool;
+    const auto socket = open_port(io, {.family = Family::v4, .fwmark = 0xfd002021});
     ASSERT_TRUE(socket);
     const auto mark = [&] {
       std::uint32_t value = 0;
       socklen_t length = sizeof value;
-      EXPECT_EQ(::getsockopt(socket->poll_fd(), SOL_SOCKET, SO_MARK, &value, &length), 0);
+      EXPECT_EQ(::getsockopt(socket->send_fd(), SOL_SOCKET, SO_MARK, &value, &length), 0);
       return value;
     };
     EXPECT_EQ(mark(), 0xfd002021U);
@@ -370,9 +351,10 @@ TEST(UdpSocket, TheMarkIsSetAndChanged) {
   });
 }
 
-TEST(UdpSocket, BuffersAreAsLargeAsAskedWhenPrivileged) {
-  in_network_namespace([] {
-    const auto socket = open_socket({.family = Family::v4});
+TEST_P(UdpPortOn, BuffersAreAsLargeAsAskedWhenPrivileged) {
+  in_network_namespace([io = GetParam()] {
+    HeapBuffers pool;
+    const auto socket = open_port(io, {.family = Family::v4});
     ASSERT_TRUE(socket);
     EXPECT_EQ(socket->status().receive_buffer_bytes, kUdpReceiveBufferBytes);
     EXPECT_EQ(socket->status().send_buffer_bytes, kUdpSendBufferBytes);

@@ -16,6 +16,7 @@
 #include <system_error>
 
 #include "io/data_plane.h"
+#include "io/udp_open.h"
 #include "platform/linux/interface_addresses.h"
 #include "platform/linux/link_limits.h"
 #include "tests/unit/io/temporary_directory.h"
@@ -29,10 +30,13 @@ using test::Attempt;
 using test::error_of;
 
 bool install() {
-  return !allow_program_calls(false);
+  return !allow_program_calls(false, false);
 }
 bool install_with_log_folder() {
-  return !allow_program_calls(true);
+  return !allow_program_calls(true, false);
+}
+bool install_with_io_uring() {
+  return !allow_program_calls(false, true);
 }
 
 TEST(ProgramSystemCalls, WhatAnIntruderWouldDoIsRefused) {
@@ -96,6 +100,22 @@ TEST(ProgramSystemCalls, LogFilesAreMadeWhereThereIsALogFolderAlone) {
   };
   EXPECT_EQ(test::confined(install, log), EPERM);
   EXPECT_EQ(test::confined(install_with_log_folder, log), 0);
+}
+
+// A socket bound anew, with what the backend needs to receive.
+TEST(ProgramSystemCalls, RingsAreMadeWhereTheyWereChosenAlone) {
+  const auto backend = [](io::UdpIo io) {
+    return [io] {
+      const auto port = io::open_udp({.family = Family::v4, .io = io});
+      return port && (*port)->backend() == io::name_of(io) ? 0 : EPERM;
+    };
+  };
+  EXPECT_EQ(test::confined(install, backend(io::UdpIo::syscall)), 0);
+  EXPECT_EQ(test::confined(install, backend(io::UdpIo::io_uring)), EPERM);
+  if (backend(io::UdpIo::io_uring)() != 0) GTEST_SKIP() << "this machine has no io_uring";
+  EXPECT_EQ(test::confined(install_with_io_uring, backend(io::UdpIo::io_uring)), 0);
+  test::expect_refused(install_with_io_uring,
+                       {{"write a file", [] { return error_of(::open("/nowhere/file", O_WRONLY | O_CLOEXEC)); }}});
 }
 
 }  // namespace

@@ -39,7 +39,7 @@ TEST_F(OptionsTest, Defaults) {
   EXPECT_FALSE(options->foreground);
   EXPECT_EQ(options->mtu, 1420);
   EXPECT_FALSE(options->threads);
-  EXPECT_EQ(options->udp_io, UdpIo::automatic);
+  EXPECT_EQ(options->udp_io, io::UdpIo::automatic);
   EXPECT_FALSE(options->aead);
   EXPECT_FALSE(options->metrics);
   EXPECT_EQ(options->log_level, LogLevel::info);
@@ -49,13 +49,13 @@ TEST_F(OptionsTest, Defaults) {
 
 TEST_F(OptionsTest, Flags) {
   const auto options =
-      parse({"-f", "--mtu", "1280", "--threads=fused", "--udp-io", "syscall", "--aead", "ipsec-mb", "--metrics",
+      parse({"-f", "--mtu", "1280", "--threads=fused", "--udp-io", "io_uring", "--aead", "ipsec-mb", "--metrics",
              "[::1]:9100", "--log-level", "debug", "--log-format", "json", "--log-file", "x.log", "wg0"});
   ASSERT_TRUE(options) << options.error().text;
   EXPECT_TRUE(options->foreground);
   EXPECT_EQ(options->mtu, 1280);
   EXPECT_EQ(options->threads, io::ThreadMode::fused);
-  EXPECT_EQ(options->udp_io, UdpIo::syscall);
+  EXPECT_EQ(options->udp_io, io::UdpIo::io_uring);
   EXPECT_EQ(options->aead, crypto::AeadBackend::ipsec_mb);
   EXPECT_EQ(options->metrics, Endpoint::parse("[::1]:9100"));
   EXPECT_EQ(options->log_level, LogLevel::debug);
@@ -127,10 +127,7 @@ TEST_F(OptionsTest, RefusesWithOneSentence) {
       {"a thread mode",
        {"--threads", "many", "wg0"},
        "--threads cannot be \"many\": use one of split, direct, fused, auto"},
-      {"io_uring is named as missing",
-       {"--udp-io", "io_uring", "wg0"},
-       "--udp-io io_uring is not part of this version: use syscall or auto"},
-      {"a UDP backend", {"--udp-io", "x", "wg0"}, "use one of auto, syscall"},
+      {"a UDP backend", {"--udp-io", "x", "wg0"}, "use one of auto, io_uring, syscall"},
       {"a cipher backend", {"--aead", "aes", "wg0"}, "use one of auto, ipsec-mb, openssl, libsodium"},
       {"metrics without a port", {"--metrics", "127.0.0.1", "wg0"}, "use ADDRESS:PORT"},
       {"metrics on a name", {"--metrics", "localhost:1", "wg0"}, "use ADDRESS:PORT"},
