@@ -2,7 +2,7 @@
 """Scenarios of platform spec 8.3 about portal, grants and token, in the whole system of portal_lab.py.
 
 usage: portal_scenarios.py portal-down|portal-restart|gateway-restart|flow-from-icmp-error|double-symmetric|token-path|
-                           token-revoked|duplicate-login|late-relays|families|tls|resets|portal-killed
+                           token-revoked|duplicate-login|late-relays|families|tls|resets|portal-killed|readiness
   portal-down           the portal is gone: tunnels go on
   portal-restart        and everybody is back on it when it is; a flow that was not there before is made
   gateway-restart       the gateway says goodbye and comes back: curl works within its 10 s
@@ -15,21 +15,24 @@ usage: portal_scenarios.py portal-down|portal-restart|gateway-restart|flow-from-
   families              the gateway has IPv4 alone, the client IPv6 alone
   resets                SIGHUP many times: every one is a new session, and the tunnel works
   portal-killed         kill -9 and a start: tokens, devices, addresses and grants are as they were
+  readiness             systemd and health checks hear of a tunnel that is there, with its routes; --exit
   tls                   the portal has a certificate; who does not trust it does not log in
 """
 import json
+import socket
 import subprocess
 import sys
 import time
 
 import internet
 import lab
-from portal_lab import LAB, LAB_6, System, device_id, policy
+from portal_lab import LAB, LAB_6, NETWORK, NETWORK_6, System, device_id, policy
 
 HOSTS = ("172.21.0.100", "172:21::100")
 WEB = {"name": "Web", "type": "ip", "address": "172.20.0.100"}
 WEB_6 = {**WEB, "name": "Web IPv6", "address": "172:20::100"}
 PROXY_PORT = 9081
+ROUTES_TABLE = 0x2021FD00  # platform spec 2.1
 RESETS = 5
 DOWNLOAD_SECONDS = 5  # platform spec 8.3
 PROHIBITED_NEW_FLOW = "FZFF_ICMP_ERROR_UNREACHABLE_PROHIBITED_CREATE_NEW_FLOW"
@@ -280,12 +283,36 @@ def portal_killed(laboratory):
     system.finish()
 
 
+def readiness(laboratory):
+    """Platform spec 6.7, lesson 71."""
+    system = System(laboratory, policy(LAB, LAB_6))
+    client = system.world["client"]
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notify:
+        notify.bind(str(client.files / "run/notify"))
+        notify.settimeout(30)
+        system.start_portal()
+        system.start_gateway()
+        system.start_client(environment={"NOTIFY_SOCKET": "/run/notify"})
+        lab.check(b"READY=1" in notify.recv(4096).split(b"\n"), "the client says that it is ready")
+        for family, network in ((4, NETWORK), (6, NETWORK_6)):
+            routes = client.output("ip", f"-{family}", "route", "show", "table", ROUTES_TABLE)
+            lab.check(any(line.startswith(network) for line in routes.splitlines()), f"there is a route to {network}")
+        lab.check(system.stop("client") is None and b"STOPPING=1" in notify.recv(4096).split(b"\n"), "and that it ends")
+    for path in ("/healthz", "/readyz"):
+        system.world["gateway"].run("curl", "-sS", "--fail", f"http://127.0.0.1:8080{path}")
+    print("  ok: the gateway answers /healthz and /readyz", flush=True)
+    once = client.run(lab.built("fireline-client"), "--exit", must=False, environment={
+        "FIREZONE_TOKEN": system.tokens["client"], "FIREZONE_API_URL": system.url, "FIREZONE_ID": device_id("client")})
+    lab.check(once.returncode == 0, "with --exit it leaves once the tunnel is up")
+    system.finish()
+
+
 SCENARIOS = {"portal-down": portal_down, "portal-restart": portal_restart, "gateway-restart": gateway_restart,
              "flow-from-icmp-error": flow_from_icmp_error, "double-symmetric": double_symmetric,
              "token-path": token_path, "token-revoked": token_revoked,
              "duplicate-login": duplicate_login, "late-relays": late_relays,
              "families": families, "tls": tls, "resets": resets,
-             "portal-killed": portal_killed}
+             "portal-killed": portal_killed, "readiness": readiness}
 
 if __name__ == "__main__":
     if len(sys.argv) != 2 or sys.argv[1] not in SCENARIOS:
