@@ -4,7 +4,7 @@ NAT; the client reaches a web server and an iperf3 server behind the gateway, di
 else.
 Topology: portal_lab.py.
 
-usage: system_demo.py [--keep] [--seconds N]
+usage: system_demo.py [--keep] [--seconds N] [--wires]
 """
 import argparse
 import os
@@ -13,6 +13,7 @@ import shlex
 import sys
 import time
 
+import internet
 import lab
 import standing_lab
 from portal_lab import LAB, LAB_6, ROLES, ZEROS, System, is_prohibited, policy
@@ -34,9 +35,10 @@ Take it down:
   tools/lab down"""
 
 
-def scenario(laboratory, seconds, keep=False):
+def scenario(laboratory, seconds, wires, keep=False):
     begin = time.monotonic()
-    system = System(laboratory, policy(LAB, LAB_6, WEB), kinds=KINDS)
+    system = System(laboratory, policy(LAB, LAB_6, WEB), kinds=KINDS,
+                    wires=internet.REFERENCE_WIRES if wires else None)
     system.serve()
     print("== portal, two relays, gateway behind a NAT, client behind a symmetric NAT")
     started = time.monotonic()
@@ -96,13 +98,13 @@ def show_table(rows):
         print("  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip())
 
 
-def keep(seconds):
+def keep(seconds, wires):
     if os.geteuid() != 0:
         sys.exit("system_demo.py: namespaces need root: run it with sudo")
     try:
         standing_lab.sweep()
         made = standing_lab.build(None, f"{KINDS['client']}-{KINDS['gateway']}",
-                                  lambda made: scenario(made, seconds, keep=True).world)
+                                  lambda made: scenario(made, seconds, wires, keep=True).world)
     except lab.Failure as failure:
         sys.exit(f"system_demo.py: {failure}")
     programs = {name: shlex.quote(os.path.relpath(lab.built(f"fireline-{name}"), lab.ROOT))
@@ -114,5 +116,6 @@ if __name__ == "__main__":
     options = argparse.ArgumentParser()
     options.add_argument("--keep", action="store_true")
     options.add_argument("--seconds", type=int, default=3)
+    options.add_argument("--wires", action="store_true", help="20 ms from client to gateway and back, 80 ms relayed")
     chosen = options.parse_args()
-    keep(chosen.seconds) if chosen.keep else lab.run(scenario, chosen.seconds)
+    keep(chosen.seconds, chosen.wires) if chosen.keep else lab.run(scenario, chosen.seconds, chosen.wires)
