@@ -106,6 +106,23 @@ function(fireline_program name)
   target_link_libraries(${name} PRIVATE fireline_options ${ARGN})
 endfunction()
 
+# fireline_tool(TOOL [libraries…]): the program fireline-TOOL of the current folder. Everything but main.cpp is the library
+# fireline_TOOL_tool, so that tests can link it.
+function(fireline_tool tool)
+  file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.cpp)
+  list(FILTER sources EXCLUDE REGEX "/main\\.cpp$")
+  add_library(fireline_${tool}_tool STATIC ${sources})
+  target_link_libraries(fireline_${tool}_tool PUBLIC fireline_options fireline_io fireline_platform_linux
+                        fireline_tool_common spdlog::spdlog CLI11::CLI11 nlohmann_json::nlohmann_json ${ARGN})
+  fireline_text(fireline_${tool}_tool)
+  add_executable(fireline-${tool} main.cpp)
+  target_link_libraries(fireline-${tool} PRIVATE fireline_${tool}_tool)
+endfunction()
+function(fireline_lto_tool tool)
+  fireline_lto_library(fireline_${tool}_tool)
+  fireline_lto_program(fireline-${tool})
+endfunction()
+
 # fireline_test(NAME LABEL [libraries…]): a GoogleTest program of every *.cpp in the current folder, and its ctest entry.
 # Sanitizer trees named in FIRELINE_SANITIZED_TREES (asan=FOLDER;tsan=FOLDER, as tools/test sets it) add one entry each,
 # which runs the same program as built there, so that one ctest run holds all of them.
