@@ -14,8 +14,7 @@ namespace {
 
 struct Words {
   std::vector<std::string> listen;
-  std::string log_level = "info";
-  std::string log_format = "human";
+  LogWords log;
   std::string kind;
   std::int64_t days = 0;
   bool no_seccomp = false;
@@ -29,12 +28,6 @@ struct Commands {
   CLI::App* revoke = nullptr;
 };
 
-constexpr std::array<Choice<LogLevel>, 5> kLevels{{{"debug", LogLevel::debug},
-                                                   {"info", LogLevel::info},
-                                                   {"warn", LogLevel::warning},
-                                                   {"error", LogLevel::error},
-                                                   {"off", LogLevel::silent}}};
-constexpr std::array<Choice<LogFormat>, 2> kFormats{{{"human", LogFormat::text}, {"json", LogFormat::json}}};
 constexpr std::array<Choice<portal::TokenKind>, 3> kKinds{{{"client", portal::TokenKind::client},
                                                            {"gateway", portal::TokenKind::gateway},
                                                            {"relay", portal::TokenKind::relay}}};
@@ -55,11 +48,8 @@ void add_flags(CLI::App& app, Words& words, Options& options) {
       ->envname("FIRELINE_PORTAL_INSECURE_PLAINTEXT");
   app.add_option("--status-socket", options.status_socket, "Unix socket of status (/run/fireline/portal.sock)")
       ->envname("FIRELINE_PORTAL_STATUS_SOCKET");
-  app.add_option("--log-level", words.log_level, "debug, info (default), warn, error or off")
-      ->envname("FIRELINE_PORTAL_LOG_LEVEL");
-  app.add_option("--log-format", words.log_format, "human (default) or json, one object per line")
-      ->envname("FIRELINE_PORTAL_LOG_FORMAT");
-  app.add_option("--log-file", options.log_file, "Append the log to this file instead of standard output")
+  add_log_flags(app, words.log, {.level = "FIRELINE_PORTAL_LOG_LEVEL", .format = "FIRELINE_PORTAL_LOG_FORMAT"});
+  app.add_option("--log-file", options.log.file, "Append the log to this file instead of standard output")
       ->envname("FIRELINE_PORTAL_LOG_FILE");
   app.add_flag("--no-seccomp", words.no_seccomp, "Do without the filter of system calls: for debugging tools alone")
       ->envname("FIRELINE_PORTAL_NO_SECCOMP");
@@ -118,8 +108,7 @@ std::optional<std::string> read_listen(const Words& words, Options& options) {
 }
 
 std::optional<std::string> read_words(const Words& words, Options& options) {
-  if (auto wrong = choose(kLevels, "--log-level", words.log_level, options.log_level)) return wrong;
-  if (auto wrong = choose(kFormats, "--log-format", words.log_format, options.log_format)) return wrong;
+  if (auto wrong = read_log_words(words.log, options.log)) return wrong;
   options.seccomp = !words.no_seccomp;
   if (words.days != 0) options.valid_days = words.days;
   if (options.command == Command::token_create) {

@@ -10,7 +10,7 @@
 #include "core/base/result.h"
 #include "core/portal/store.h"
 #include "tools/common/command_line.h"
-#include "tools/common/logging.h"
+#include "tools/common/log_flags.h"
 
 namespace fireline::portal_tool {
 
@@ -29,9 +29,7 @@ struct Options {
   std::string tls_key;
   bool insecure_plaintext = false;
   bool seccomp = true;
-  LogLevel log_level = LogLevel::info;
-  LogFormat log_format = LogFormat::text;
-  std::string log_file;
+  LogOptions log{.name = "portal"};
   bool json = false;     // of status
   bool metrics = false;  // of status
   // token create

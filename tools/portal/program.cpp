@@ -133,8 +133,7 @@ Result<void, std::string> Program::confine() {
   if (auto refused = low ? platform::drop_privileges({CAP_NET_BIND_SERVICE}) : platform::drop_privileges()) {
     warnings_.push_back(std::move(*refused));
   }
-  auto logging = Logging::start(
-      {.name = "portal", .level = options_.log_level, .format = options_.log_format, .file = options_.log_file});
+  auto logging = Logging::start(options_.log);
   if (!logging) return err(std::move(logging.error()));
   logging_ = std::move(*logging);
   if (auto listening = listen(); !listening) return listening;
