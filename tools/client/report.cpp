@@ -58,14 +58,7 @@ std::string answer_status(std::string_view line, tunnel::Tunnel<tunnel::Client>&
     document["resources"] = resources_json(status.resources);
     document["gateways"] = gateways_json(status, connections);
   };
-  return tunnel::answer_status(
-      line, {.program = "client",
-             .node = tunnel.core().node(),
-             .path = tunnel.path(),
-             .devices = tunnel.devices(),
-             .portal = portal,
-             .add_status = add_status,
-             .add_counters = [&](auto& counters) { add_counter_set(tunnel.core().counters(), counters); }});
+  return tunnel::answer_status(line, "client", tunnel, portal, add_status);
 }
 
 }  // namespace fireline::client

@@ -35,14 +35,7 @@ std::string answer_status(std::string_view line, tunnel::Tunnel<tunnel::Gateway>
     tunnel.run([&](tunnel::Gateway& gateway, Now, packet::Output&) { status = gateway.status(); });
     document["clients"] = to_json(status);
   };
-  return tunnel::answer_status(
-      line, {.program = "gateway",
-             .node = tunnel.core().node(),
-             .path = tunnel.path(),
-             .devices = tunnel.devices(),
-             .portal = portal,
-             .add_status = add_status,
-             .add_counters = [&](auto& counters) { add_counter_set(tunnel.core().counters(), counters); }});
+  return tunnel::answer_status(line, "gateway", tunnel, portal, add_status);
 }
 
 }  // namespace fireline::gateway

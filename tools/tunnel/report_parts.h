@@ -5,10 +5,12 @@
 #include <nlohmann/json_fwd.hpp>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "core/node/node_event.h"
 #include "tools/common/portal_session.h"
 #include "tools/tunnel/counters.h"
+#include "tools/tunnel/tunnel.h"
 
 namespace fireline::tunnel {
 
@@ -22,6 +24,21 @@ struct StatusParts {
   std::function<void(CounterMap&)> add_counters;            // those of its engine
 };
 [[nodiscard]] std::string answer_status(std::string_view line, const StatusParts& parts);
+
+// With everything that a tunnel knows of itself.
+template <class Core>
+[[nodiscard]] std::string answer_status(std::string_view line, std::string_view program, Tunnel<Core>& tunnel,
+                                        const PortalSession& portal,
+                                        std::function<void(nlohmann::ordered_json&)> add_status) {
+  const auto add_counters = [&](CounterMap& counters) { add_counter_set(tunnel.core().counters(), counters); };
+  return answer_status(line, {.program = program,
+                              .node = tunnel.core().node(),
+                              .path = tunnel.path(),
+                              .devices = tunnel.devices(),
+                              .portal = portal,
+                              .add_status = std::move(add_status),
+                              .add_counters = add_counters});
+}
 
 [[nodiscard]] nlohmann::ordered_json path_json(const node::PathState& path);
 

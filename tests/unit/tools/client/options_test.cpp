@@ -5,17 +5,13 @@
 
 #include <vector>
 
-#include "tests/unit/tools/common/scoped_environment.h"
+#include "tests/unit/tools/common/option_rows.h"
 
 namespace fireline::client {
 namespace {
 
-using testing::HasSubstr;
-
-Result<Options, EarlyExit> parse(std::vector<const char*> words, const test::Variables& variables = {}) {
-  const test::ScopedEnvironment environment(variables);
-  words.insert(words.begin(), "fireline-client");
-  return parse_options(static_cast<int>(words.size()), words.data());
+Result<Options, EarlyExit> parse(std::vector<const char*> words) {
+  return test::parse_words(parse_options, std::move(words));
 }
 
 TEST(ClientOptions, Defaults) {
@@ -33,15 +29,8 @@ TEST(ClientOptions, Defaults) {
   EXPECT_FALSE(options->check || options->exit || options->internet_enabled || options->raise_buffers);
 }
 
-struct Row {
-  const char* sentence;
-  std::vector<const char*> words;
-  test::Variables variables;
-  bool (*holds)(const Options&);
-};
-
 TEST(ClientOptions, FlagsAndVariables) {
-  const Row rows[]{
+  const std::vector<test::OptionRow<Options>> rows{
       {"a variable",
        {},
        {{"FIREZONE_API_URL", "ws://127.0.0.1:8081"}},
@@ -116,21 +105,11 @@ TEST(ClientOptions, FlagsAndVariables) {
        [](const Options& o) { return o.command == Options::Command::status && o.json; }},
       {"for debuggers", {"--no-seccomp"}, {}, [](const Options& o) { return !o.program.seccomp; }},
   };
-  for (const Row& row : rows) {
-    const auto options = parse(row.words, row.variables);
-    ASSERT_TRUE(options) << row.sentence << ": " << options.error().text;
-    EXPECT_TRUE(row.holds(*options)) << row.sentence;
-  }
+  test::expect_understood(parse_options, rows);
 }
 
-struct WrongRow {
-  std::vector<const char*> words;
-  test::Variables variables;
-  const char* part;
-};
-
 TEST(ClientOptions, WhatIsWrongIsOneSentenceAndCode2) {
-  const WrongRow rows[]{
+  const std::vector<test::MistakeRow> rows{
       // Everybody sees a command line, and logs show what is said about it.
       {{"--token", "secret"}, {}, "unknown here: --token: see fireline-client --help"},
       {{"--token=secret"}, {}, "unknown here: --token: see fireline-client --help"},
@@ -146,13 +125,7 @@ TEST(ClientOptions, WhatIsWrongIsOneSentenceAndCode2) {
       {{"--tun-name", "tun%d"}, {}, "without %"},
       {{}, {{"FIREZONE_INC_BUF", "perhaps"}}, "perhaps"},
   };
-  for (const WrongRow& row : rows) {
-    const auto options = parse(row.words, row.variables);
-    ASSERT_FALSE(options) << row.part;
-    EXPECT_EQ(options.error().code, 2) << row.part;
-    EXPECT_THAT(options.error().text, HasSubstr(row.part));
-    EXPECT_THAT(options.error().text, testing::Not(HasSubstr("secret")));
-  }
+  test::expect_mistakes(parse_options, tunnel::kUsageExitCode, rows);
   for (const char* flag : {"--help", "--version", "-V"}) EXPECT_EQ(parse({flag}).error().code, 0) << flag;
 }
 

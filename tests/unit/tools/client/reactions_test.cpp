@@ -3,13 +3,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <memory>
 #include <string>
 
-#include "core/crypto/aead.h"
 #include "core/crypto/x25519.h"
-#include "io/limits.h"
-#include "tests/unit/tools/tunnel/fake_ports.h"
+#include "tests/unit/tools/tunnel/reactions_fixture.h"
 
 namespace fireline::client {
 namespace {
@@ -33,7 +30,7 @@ constexpr const char* kResource =
     R"("address_description":null,"gateway_groups":[{"id":"5f0c0a46-8c88-4c39-8b0a-8f7a6d2f9b10","name":"lab"}],)"
     R"("filters":[]})";
 
-class ClientReactions : public testing::Test {
+class ClientReactions : public tunnel::test::ReactionsFixture<tunnel::Client> {
  protected:
   ClientReactions() {
     engine_.on_event = [this](const tunnel::ClientEvent& event) { reactions_.on_event(event); };
@@ -43,20 +40,6 @@ class ClientReactions : public testing::Test {
     reactions_.on_message(event, payload);
     engine_.handle_events();
   }
-  tunnel::test::Journal take_journal() { return std::exchange(journal_, {}); }
-
-  tunnel::test::Journal journal_;
-  crypto::SeededRandom random_{1};
-  io::BufferPool trains_{"train", packet::kLargeBufferBytes, io::kTrainPoolBytes};
-  io::BufferPool packets_{"packet", packet::kSmallBufferBytes, io::kPacketPoolBytes};
-  std::unique_ptr<crypto::Aead> aead_ = crypto::make_aead(crypto::AeadBackend::libsodium);
-  tunnel::test::FakePortal portal_{journal_};
-  tunnel::test::FakeHost host_{journal_};
-  crypto::Key key_ = crypto::generate_private_key(random_);
-  tunnel::Client client_{{}, key_, {}, trains_, packets_, random_, *aead_};
-  tunnel::test::FakeEngine<tunnel::Client> engine_{client_, journal_};
-  std::vector<std::string> fatal_;
-  int ready_ = 0;
   Reactions reactions_{{.engine = engine_,
                         .portal = portal_,
                         .host = host_,
@@ -100,17 +83,11 @@ TEST_F(ClientReactions, WhatTheHostRefusesEndsTheProgram) {
   EXPECT_EQ(ready_, 0);
 }
 
-struct IgnoredRow {
-  const char* sentence;
-  const char* event;
-  const char* payload;
-};
-
 TEST_F(ClientReactions, MessagesThatCannotBeUsedChangeNothing) {
-  constexpr IgnoredRow kRows[]{{"an event of a newer portal", "warp", "{}"},
-                               {"cut off", "init", "{"},
-                               {"a field is missing", "init", R"({"resources":[]})"},
-                               {"a wrong type", "config_changed", R"({"interface":7})"}};
+  constexpr tunnel::test::IgnoredRow kRows[]{{"an event of a newer portal", "warp", "{}"},
+                                             {"cut off", "init", "{"},
+                                             {"a field is missing", "init", R"({"resources":[]})"},
+                                             {"a wrong type", "config_changed", R"({"interface":7})"}};
   for (const auto& row : kRows) {
     say(row.event, row.payload);
     EXPECT_THAT(take_journal(), IsEmpty()) << row.sentence;

@@ -5,28 +5,19 @@
 
 #include <vector>
 
-#include "tests/unit/tools/common/scoped_environment.h"
+#include "tests/unit/tools/common/option_rows.h"
 
 namespace fireline::gateway {
 namespace {
 
 using testing::HasSubstr;
 
-Result<Options, EarlyExit> parse(std::vector<const char*> words, const test::Variables& variables = {}) {
-  const test::ScopedEnvironment environment(variables);
-  words.insert(words.begin(), "fireline-gateway");
-  return parse_options(static_cast<int>(words.size()), words.data());
+Result<Options, EarlyExit> parse(std::vector<const char*> words) {
+  return test::parse_words(parse_options, std::move(words));
 }
 
-struct Row {
-  const char* sentence;
-  std::vector<const char*> words;
-  test::Variables variables;
-  bool (*holds)(const Options&);
-};
-
 TEST(GatewayOptions, FlagsAndVariables) {
-  const Row rows[]{
+  const std::vector<test::OptionRow<Options>> rows{
       {"nothing said",
        {},
        {},
@@ -69,21 +60,11 @@ TEST(GatewayOptions, FlagsAndVariables) {
          return o.command == Options::Command::status && !o.json && o.program.status_socket == "/run/x";
        }},
   };
-  for (const Row& row : rows) {
-    const auto options = parse(row.words, row.variables);
-    ASSERT_TRUE(options) << row.sentence << ": " << options.error().text;
-    EXPECT_TRUE(row.holds(*options)) << row.sentence;
-  }
+  test::expect_understood(parse_options, rows);
 }
 
-struct WrongRow {
-  std::vector<const char*> words;
-  test::Variables variables;
-  const char* part;
-};
-
 TEST(GatewayOptions, WhatIsWrongIsOneSentenceAndCode2) {
-  const WrongRow rows[]{
+  const std::vector<test::MistakeRow> rows{
       {{"--validate-checksums"}, {}, "--validate-checksums is not there"},
       {{}, {{"FIREZONE_VALIDATE_CHECKSUMS", "true"}}, "set FIREZONE_VALIDATE_CHECKSUMS=false"},
       {{"--flow-logs"}, {}, "--flow-logs is not there"},
@@ -92,12 +73,7 @@ TEST(GatewayOptions, WhatIsWrongIsOneSentenceAndCode2) {
       {{"one", "two"}, {}, "there are more words than this command takes"},
       {{}, {{"FIREZONE_NO_INC_BUF", "perhaps"}}, "perhaps"},
   };
-  for (const WrongRow& row : rows) {
-    const auto options = parse(row.words, row.variables);
-    ASSERT_FALSE(options) << row.part;
-    EXPECT_EQ(options.error().code, 2) << row.part;
-    EXPECT_THAT(options.error().text, HasSubstr(row.part));
-  }
+  test::expect_mistakes(parse_options, tunnel::kUsageExitCode, rows);
   EXPECT_THAT(parse({"--version"}).error().text, HasSubstr("fireline-gateway "));
 }
 

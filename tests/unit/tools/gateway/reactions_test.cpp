@@ -3,13 +3,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <memory>
 #include <string>
 
-#include "core/crypto/aead.h"
-#include "core/crypto/x25519.h"
-#include "io/limits.h"
-#include "tests/unit/tools/tunnel/fake_ports.h"
+#include "tests/unit/tools/tunnel/reactions_fixture.h"
 
 namespace fireline::gateway {
 namespace {
@@ -45,7 +41,7 @@ std::string flow_json() {
          kEnd + "}";
 }
 
-class GatewayReactions : public testing::Test {
+class GatewayReactions : public tunnel::test::ReactionsFixture<tunnel::Gateway> {
  protected:
   GatewayReactions() {
     engine_.on_event = [this](const tunnel::GatewayEvent& event) { reactions_.on_event(event); };
@@ -55,20 +51,8 @@ class GatewayReactions : public testing::Test {
     reactions_.on_message(event, payload);
     engine_.handle_events();
   }
-  tunnel::test::Journal take_journal() { return std::exchange(journal_, {}); }
-  std::size_t clients() const { return gateway_.status().clients.size(); }
+  std::size_t clients() const { return core_.status().clients.size(); }
 
-  tunnel::test::Journal journal_;
-  crypto::SeededRandom random_{1};
-  io::BufferPool trains_{"train", packet::kLargeBufferBytes, io::kTrainPoolBytes};
-  io::BufferPool packets_{"packet", packet::kSmallBufferBytes, io::kPacketPoolBytes};
-  std::unique_ptr<crypto::Aead> aead_ = crypto::make_aead(crypto::AeadBackend::libsodium);
-  tunnel::test::FakePortal portal_{journal_};
-  tunnel::test::FakeHost host_{journal_};
-  tunnel::Gateway gateway_{{}, crypto::generate_private_key(random_), {}, trains_, packets_, random_, *aead_};
-  tunnel::test::FakeEngine<tunnel::Gateway> engine_{gateway_, journal_};
-  std::vector<std::string> fatal_;
-  int ready_ = 0;
   Reactions reactions_{{.engine = engine_,
                         .portal = portal_,
                         .host = host_,
@@ -105,7 +89,7 @@ TEST_F(GatewayReactions, AFlowIsGrantedAndAnsweredWithItsReference) {
   ASSERT_FALSE(portal_.payloads.empty());
   EXPECT_THAT(portal_.payloads.front(), HasSubstr("cmVm"));
   ASSERT_EQ(clients(), 1u);
-  EXPECT_EQ(gateway_.status().clients.front().grants.size(), 1u);
+  EXPECT_EQ(core_.status().clients.front().grants.size(), 1u);
 }
 
 TEST_F(GatewayReactions, WithoutARelayThePortalIsAskedForSome) {
@@ -128,17 +112,11 @@ TEST_F(GatewayReactions, AnInitRevokesWhatItDoesNotList) {
   EXPECT_EQ(clients(), 0u);
 }
 
-struct IgnoredRow {
-  const char* sentence;
-  const char* event;
-  const char* payload;
-};
-
 TEST_F(GatewayReactions, MessagesThatCannotBeUsedChangeNothing) {
-  constexpr IgnoredRow kRows[]{{"an event of a newer portal", "warp", "{}"},
-                               {"cut off", "init", "{"},
-                               {"a field is missing", "init", R"({"relays":[]})"},
-                               {"a client's message", "config_changed", "{}"}};
+  constexpr tunnel::test::IgnoredRow kRows[]{{"an event of a newer portal", "warp", "{}"},
+                                             {"cut off", "init", "{"},
+                                             {"a field is missing", "init", R"({"relays":[]})"},
+                                             {"a client's message", "config_changed", "{}"}};
   for (const auto& row : kRows) {
     say(row.event, row.payload);
     EXPECT_THAT(take_journal(), IsEmpty()) << row.sentence;
