@@ -14,6 +14,7 @@ import time
 import lab
 import relay_lab
 from relay_demo import xdp_pass
+from shifted_clock import ShiftedClock
 
 CLIENT = ("198.51.100.7", "2001:db8:c::7")
 PEER = ("192.0.2.33", "2001:db8:f::33")
@@ -39,8 +40,7 @@ class World:
         # A frame that XDP sends is received only where a program waits, and it must come with its checksum.
         self.router.run(xdp_pass(), "attach", "relay0")
         self.router.run("ethtool", "-K", "relay0", "tx", "off", must=False)
-        self.shift = 0
-        self.shift_file = laboratory.folder / "shift"
+        self.clock = ShiftedClock(laboratory.folder)
         self.process = None
 
     def attach(self, interface, end, addresses, gateways):
@@ -52,9 +52,8 @@ class World:
 
     def start(self, *arguments):
         """Credentials and log level are the caller's."""
-        self.shift = 0
-        self.shift_file.write_bytes(struct.pack("=q", 0))
-        environment = {} if self.real_time else {"LD_PRELOAD": time_shift(), "FIRELINE_TIME_SHIFT": str(self.shift_file)}
+        self.clock.reset()
+        environment = {} if self.real_time else self.clock.environment()
         self.process = self.relay.start(
             relay_lab.program(), "--public-ip4-addr", RELAY[0], "--public-ip6-addr", RELAY[1], *arguments,
             name="fireline-relay", environment=environment)
@@ -65,9 +64,7 @@ class World:
         if self.real_time:
             time.sleep(seconds)
             return
-        self.shift += seconds * 1_000_000_000
-        with open(self.shift_file, "r+b") as file:  # in place: the program has it mapped
-            file.write(struct.pack("=q", self.shift))
+        self.clock.advance(seconds)
 
     def status(self):
         result = self.relay.run("curl", "-sS", f"http://{relay_lab.CONTROL}/status", must=False)
@@ -75,12 +72,6 @@ class World:
 
     def counters(self):
         return self.status()["counters"]
-
-
-def time_shift():
-    path = os.environ.get("FIRELINE_TIME_SHIFT_LIBRARY", str(lab.ROOT / "build/tests/system_time_shift.so"))
-    lab.require(os.access(path, os.R_OK), f"no library {path}: build system_time_shift, or name it in FIRELINE_TIME_SHIFT_LIBRARY")
-    return path
 
 
 class Peers:

@@ -109,7 +109,7 @@ int ProgramBase::run() {
 // Relays have forgotten us, NATs too, and the portal's connection is one of which TCP would learn in minutes.
 void ProgramBase::look_for_sleep() {
   if (const auto slept = suspend_.look(read_suspend_clocks())) {
-    spdlog::info("the machine slept for {} s", std::chrono::duration_cast<std::chrono::seconds>(*slept).count());
+    spdlog::info("the machine slept for {} s", std::chrono::round<std::chrono::seconds>(*slept).count());
     tunnel_->resume();
     portal_->ask_for_relays();
   }
