@@ -20,6 +20,7 @@ import time
 import internet
 import lab
 import portal_lab
+import web_server
 from portal_lab import LAB, LAB_6, TUN, System, policy
 
 INTERNET = {"name": "Internet", "type": "internet"}
@@ -34,19 +35,6 @@ RULES = {100: TABLES["tunnel"], 200: TABLES["link"], 300: TABLES["internet"]}
 SYNC_SECONDS = 20  # half a second of silence, and a loaded machine
 ROAM_SECONDS = 40
 QUIET_SECONDS = 3
-SERVER = """
-import http.server, socket, sys
-class Answer(http.server.BaseHTTPRequestHandler):
-    def do_GET(self):
-        self.send_response(200)
-        self.end_headers()
-        self.wfile.write(f"{sys.argv[1]} {self.client_address[0].removeprefix('::ffff:')}".encode())
-class Server(http.server.ThreadingHTTPServer):
-    address_family = socket.AF_INET6
-server = Server(("::", 80), Answer)
-print("listens", flush=True)
-server.serve_forever()
-"""
 
 
 class Tiers:
@@ -65,8 +53,7 @@ class Tiers:
         gateway.run("ip", "route", "add", SHARED, "via", internet.SITES["gateway"].inside(254)[0])
         self.system.serve()
         for name, namespace in (("lan", self.lan), ("internet", core)):
-            server = namespace.python(SERVER, name, name="http")
-            lab.wait_until(lambda: "listens" in server.text(), 20, f"the server of {name} listens")
+            web_server.start(namespace, 80, "name", name)
 
     def add_lan_addresses(self, addresses):
         for one in addresses:
