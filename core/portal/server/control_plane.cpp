@@ -48,10 +48,10 @@ void ControlPlane::text(ConnectionId id, std::string_view text, Now now) {
   }
   const bool own = frame->topic == name_of(session->role);
   if (own && frame->event == kJoinEvent) return joined(*session, *frame, now);
-  if (own && session->channel == ChannelState::superseded) {
+  if (own && session->channel == JoinState::superseded) {
     return state_->counters.add(PortalCounter::frame_superseded);
   }
-  if (!own || session->channel != ChannelState::joined) {
+  if (!own || session->channel != JoinState::joined) {
     state_->counters.add(PortalCounter::frame_topic);
     return state_->actions.send(id, write_error(frame->topic, frame->ref, kUnmatchedTopic));
   }
@@ -69,7 +69,7 @@ void ControlPlane::joined(Session& session, const ProgramFrame& frame, Now now) 
   if (session.role == Role::relay) {
     const auto secret = read_relay_join(frame.payload);
     if (!secret) return state_->actions.send(session.id, write_error(topic, frame.ref, kJoinCrashed));
-    if (session.channel != ChannelState::unjoined) relay_left(*state_, session, now);
+    if (session.channel != JoinState::unjoined) relay_left(*state_, session, now);
     state_->presence.leave(session);
     state_->actions.send(session.id, write_ok(topic, frame.ref));
     // An error would end the relay for good; a lost connection has it try again.
@@ -82,7 +82,7 @@ void ControlPlane::joined(Session& session, const ProgramFrame& frame, Now now) 
 }
 
 void ControlPlane::left(Session& session, Now now) {
-  if (session.role == Role::relay && session.channel != ChannelState::unjoined) relay_left(*state_, session, now);
+  if (session.role == Role::relay && session.channel != JoinState::unjoined) relay_left(*state_, session, now);
   state_->presence.leave(session);
 }
 

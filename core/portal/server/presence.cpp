@@ -25,9 +25,9 @@ Session* Presence::find(ConnectionId id) noexcept {
 Session* Presence::join(Session& session) {
   Session*& place = table(session.role)[online_id(session)];
   Session* const before = std::exchange(place, &session);
-  session.channel = ChannelState::joined;
+  session.channel = JoinState::joined;
   if (before == nullptr || before == &session) return nullptr;
-  before->channel = ChannelState::superseded;
+  before->channel = JoinState::superseded;
   return before;
 }
 
@@ -35,7 +35,7 @@ void Presence::leave(Session& session) {
   Online& online = table(session.role);
   const auto found = online.find(online_id(session));
   if (found != online.end() && found->second == &session) online.erase(found);
-  session.channel = ChannelState::unjoined;
+  session.channel = JoinState::unjoined;
 }
 
 void Presence::remove(ConnectionId id) {

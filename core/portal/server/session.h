@@ -27,7 +27,7 @@ struct KnownRelay {
   friend bool operator==(const KnownRelay&, const KnownRelay&) noexcept = default;
 };
 
-enum class ChannelState : std::uint8_t {
+enum class JoinState : std::uint8_t {
   unjoined,    // heartbeats alone are answered
   joined,      // online
   superseded,  // a newer connection of the same device took over: nothing is delivered here any more
@@ -36,7 +36,7 @@ enum class ChannelState : std::uint8_t {
 struct Session {
   ConnectionId id = ConnectionId::none;
   Role role = Role::client;
-  ChannelState channel = ChannelState::unjoined;
+  JoinState channel = JoinState::unjoined;
   bool ending = false;  // its end was asked for: nothing that it says counts
   IpAddress source;
   Instant since;
