@@ -71,6 +71,8 @@ std::size_t CheckList::hasten(Instant now, const std::optional<Endpoint>& destin
   std::size_t count = 0;
   for (auto& pair : pairs_) {
     if (destination && pair.destination != *destination) continue;
+    // All of its requests are out, and it fails when the last one's time is over: one more would only put that off.
+    if (pair.requests.fails_at(timing_)) continue;
     pair.next_check = std::min(pair.next_check, now);
     ++count;
   }

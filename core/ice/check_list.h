@@ -70,7 +70,7 @@ class CheckList {
   // Removes what failed by `now`; returns how many.
   std::size_t remove_failed(Instant now);
 
-  // Makes the pairs with that destination, or all of them, due. Returns how many.
+  // Makes the pairs with that destination, or all of them, due, but those about to fail. Returns how many.
   std::size_t hasten(Instant now, const std::optional<Endpoint>& destination) noexcept;
 
   // Takes effect on all pairs at once.

@@ -107,6 +107,27 @@ TEST_F(Checks, NominationsAreAnnouncedBeforeAnythingElse) {
   EXPECT_NE(list.due(now), second) << "once";
 }
 
+// ICMP errors come with every packet into a dead path, and each is a hint that hastens its pair.
+TEST_F(Checks, HintsHastenAFailureAndNeverPutItOff) {
+  const auto fails_after = [&](milliseconds hints) {
+    CheckList pairs(Role::controlling);
+    pairs.add(now, local("10.0.0.4:1"), remote("10.0.0.5:1"));
+    Instant time = now;
+    RequestId request = 0;
+    while (!pairs.pairs().empty() && time - now < std::chrono::minutes(1)) {
+      if (hints.count() > 0 && (time - now) % hints == Duration::zero()) pairs.hasten(time, at("10.0.0.5:1"));
+      while (Pair* const pair = pairs.due(time)) pairs.record_request(time, *pair, ++request);
+      time += milliseconds(10);
+      pairs.remove_failed(time);
+    }
+    return time - now;
+  };
+  const Duration alone = fails_after(milliseconds(0));
+  EXPECT_EQ(alone, kControllingActive.timeout());
+  EXPECT_LT(fails_after(milliseconds(1000)), alone);
+  EXPECT_LT(fails_after(milliseconds(100)), fails_after(milliseconds(1000)));
+}
+
 TEST_F(Checks, RemovingACandidateRemovesItsPairs) {
   const auto first = local("10.0.0.4:1");
   const auto second = local("10.0.0.5:1");
