@@ -17,61 +17,19 @@
 #include <vector>
 
 #include "core/tunnel/client.h"
-#include "tests/sim/clock.h"
-#include "tests/sim/network.h"
 #include "tests/sim/relay_host.h"
+#include "tests/unit/core/node/station.h"
+#include "tests/unit/core/node/world_clock.h"
 #include "tests/unit/core/tunnel/client_values.h"
-#include "tests/unit/core/wireguard/device_fixture.h"
 
 namespace fireline::tunnel::test {
 
 using namespace std::chrono_literals;
+using node::Station;
 using wireguard::Packet;
 using wireguard::Packets;
 
 class TunnelWorld;
-
-// What stands around an engine: sockets, TUN, pools.
-class Station final : public sim::Receiver {
- public:
-  Station(TunnelWorld& world, std::size_t site, const std::string& address, std::uint64_t seed);
-  ~Station() override;
-
-  // `drain` is called behind everything that the engine did.
-  void run(std::unique_ptr<packet::Engine> engine, std::function<void()> drain);
-  // An input of the engine's, and whatever it leads to.
-  template <class Input>
-  void call(Input&& ask) {
-    ask(output);
-    collect();
-  }
-  // From the TUN.
-  void send(const Packets& packets);
-  void run_due();
-  [[nodiscard]] std::optional<Instant> poll_timeout() const;
-  void stop();
-
-  [[nodiscard]] bool is_open(const Endpoint& destination) const override;
-  void receive(const sim::Train& train) override;
-
-  TunnelWorld& world;
-  std::size_t host = 0;
-  wireguard::HeapBuffers large{packet::kLargeBufferBytes};
-  wireguard::HeapBuffers small{packet::kSmallBufferBytes};
-  wireguard::HeapBuffers input{packet::kLargeBufferBytes};
-  wireguard::SeededRandom random;
-  std::unique_ptr<crypto::Aead> aead;
-  packet::Output output;
-  Packets delivered;  // to the TUN
-
- private:
-  void collect();
-  void send_trains(packet::UdpSendBatch& batch);
-
-  std::unique_ptr<packet::Engine> engine_;
-  std::unique_ptr<packet::Work> work_;
-  std::function<void()> drain_;
-};
 
 // A gateway that grants everything: a node whose TUN is the network behind it.
 struct PlainGateway {
@@ -88,9 +46,11 @@ class TunnelWorld {
   ~TunnelWorld();
 
   [[nodiscard]] Now now() const { return sim::now_at(queue.now()); }
-  void run(Duration duration);
+  void run(Duration duration) { clock.run(duration); }
   // Until the condition holds; false when the time is over.
-  bool run_until(const std::function<bool()>& condition, Duration limit = 5s);
+  bool run_until(const std::function<bool()>& condition, Duration limit = 5s) {
+    return clock.run_until(condition, limit);
+  }
 
   // The portal.
   void handle(const portal::PortalToClient& message);
@@ -110,6 +70,7 @@ class TunnelWorld {
 
   sim::EventQueue queue;
   sim::Network network{queue, sim::Dice(7)};
+  node::WorldClock clock{queue};
   std::unique_ptr<sim::RelayHost> relay;
   std::size_t client_site = 0, gateway_site = 0;
   std::unique_ptr<Station> station;  // the client's
