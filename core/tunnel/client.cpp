@@ -1,6 +1,7 @@
 #include "core/tunnel/client.h"
 
 #include <algorithm>
+#include <utility>
 #include <variant>
 
 #include "core/tunnel/client_flows.h"
@@ -56,7 +57,9 @@ Client::Client(ClientOptions options, const crypto::Key& private_key, Now start,
 Client::~Client() = default;
 
 void Client::handle(Now now, const portal::PortalToClient& message, packet::Output& output) {
+  const auto removed = std::exchange(state_->removed, std::nullopt);
   std::visit(Receiver{*state_, now, output}, message);
+  if (removed) settle_removal(*state_, *removed);
   settle(*state_, now, output);
 }
 

@@ -89,6 +89,10 @@ void fail_flow(ClientState& state, Now now, const portal::FlowCreationFailed& fa
 
 void disable(ClientState& state, Now now, const Uuid& resource, packet::Output& output) {
   state.pending.abandon(resource);
+  let_go(state, now, resource, output);
+}
+
+void let_go(ClientState& state, Now now, const Uuid& resource, packet::Output& output) {
   ResourceEntry* entry = state.resources.find(resource);
   if (entry != nullptr && entry->gateway) take_from_gateway(state, now, *entry, output);
   state.forget_lookups();

@@ -21,6 +21,8 @@ void fail_flow(ClientState& state, Now now, const portal::FlowCreationFailed& fa
 // What waits for the resource is dropped, and its gateway does not have it any more; a goodbye to one that has nothing
 // left.
 void disable(ClientState& state, Now now, const Uuid& resource, packet::Output& output);
+// The second part of it alone.
+void let_go(ClientState& state, Now now, const Uuid& resource, packet::Output& output);
 // Behind everything that changes resources or who has them: the node's and the gateways' networks.
 void sync_networks(ClientState& state, Now now, packet::Output& output);
 // Relays are there.

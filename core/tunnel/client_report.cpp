@@ -103,6 +103,11 @@ ClientStatus status_of(const ClientState& state) {
                             .requested = requested,
                             .pending_packets = state.pending.packets(id)});
   });
+  if (state.removed) {
+    const Uuid& id = state.removed->id;
+    status.flows.push_back(
+        {.resource = id, .gateway = {}, .requested = true, .pending_packets = state.pending.packets(id)});
+  }
   state.gateways.for_each([&](const ConnectedGateway& one) {
     status.gateways.push_back({.id = one.id,
                                .site = one.site,

@@ -46,8 +46,17 @@ void put_resource(ClientState& state, Now now, const policy::ClientResource& res
 }
 
 void remove_resource(ClientState& state, Now now, const Uuid& id, packet::Output& output) {
-  disable(state, now, id, output);
-  if (state.resources.remove(id)) finish(state, now, output);
+  const ResourceEntry* entry = state.resources.find(id);
+  if (entry == nullptr) return;
+  if (state.pending.contains(id)) state.removed = entry->resource;
+  let_go(state, now, id, output);
+  state.resources.remove(id);
+  finish(state, now, output);
+}
+
+void settle_removal(ClientState& state, const policy::ClientResource& removed) {
+  const bool is_back = state.resources.find(removed.id) != nullptr && !state.resources.is_replaced_by(removed);
+  if (!is_back) state.pending.abandon(removed.id);
 }
 
 void set_internet_enabled(ClientState& state, Now now, bool enabled, packet::Output& output) {

@@ -18,7 +18,11 @@ void set_interface(ClientState& state, const portal::Interface& interface);
 void set_resources(ClientState& state, Now now, const std::vector<policy::ClientResource>& resources,
                    packet::Output& output);
 void put_resource(ClientState& state, Now now, const policy::ClientResource& resource, packet::Output& output);
+// What waits for it does so until the portal's next message, which may give it back as it was: so portals make a client
+// let go of a gateway before they give the resource to another one (portal specification 6.6).
 void remove_resource(ClientState& state, Now now, const Uuid& id, packet::Output& output);
+// Behind that next message.
+void settle_removal(ClientState& state, const policy::ClientResource& removed);
 void set_internet_enabled(ClientState& state, Now now, bool enabled, packet::Output& output);
 
 }  // namespace fireline::tunnel

@@ -62,6 +62,7 @@ struct ClientState final : wireguard::InnerPolicy {
   std::optional<portal::Interface> interface;
   ResourceTable resources;
   PendingFlows pending;
+  std::optional<policy::ClientResource> removed;  // by the portal's last message, while packets wait for it
   GatewayTable gateways;
   SiteStatus sites;
   StickyGateways sticky;

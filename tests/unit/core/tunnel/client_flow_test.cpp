@@ -248,15 +248,37 @@ TEST(ClientFlow, AGatewayWithoutResourcesIsLetGo) {
   }
 }
 
-TEST(ClientFlow, DisablingAResourceDropsWhatWaits) {
-  ClientFixture fixture;
-  fixture.init(two());
-  fixture.send(fixture.udp(kTo));
-  fixture.handle(portal::ResourceDeleted{kResource});
-  EXPECT_EQ(fixture.count(drop_pending_abandoned), 1u);
-  fixture.handle(flow(kResource, 1));
-  EXPECT_THAT(fixture.outcomes(), ElementsAre(unknown_resource)) << "a late answer is ignored";
-  EXPECT_EQ(fixture.client->node().connection_count(), 0u);
+TEST(ClientFlow, WhatWaitsForAResourceThatIsRemoved) {
+  const struct {
+    const char* rule;
+    portal::PortalToClient next;
+    std::uint64_t dropped;
+    FlowOutcome outcome;
+  } kRows[] = {
+      {"is dropped with the portal's next message", portal::RelaysPresence{}, 1, unknown_resource},
+      {"and with a late answer, which is ignored", flow(kResource, 1), 1, unknown_resource},
+      {"is dropped when it comes back as another one", portal::ResourceCreatedOrUpdated{cidr(1, "10.9.0.0/16")}, 1,
+       not_wanted},
+      {"is dropped when it comes back in another site", portal::ResourceCreatedOrUpdated{cidr(1, "10.0.0.0/8", {9})}, 1,
+       not_wanted},
+      {"stays when it comes back at once as it was: the portal moves it to another gateway",
+       portal::ResourceCreatedOrUpdated{cidr(1, "10.0.0.0/8")}, 0, created},
+  };
+  for (const auto& row : kRows) {
+    SCOPED_TRACE(row.rule);
+    ClientFixture fixture;
+    fixture.init(two());
+    fixture.send(fixture.udp(kTo));
+    fixture.handle(portal::ResourceDeleted{kResource});
+    fixture.expect_ledger();
+    fixture.handle(row.next);
+    EXPECT_EQ(fixture.count(drop_pending_abandoned), row.dropped);
+    static_cast<void>(fixture.outcomes());
+    fixture.handle(flow(kResource, 1));
+    EXPECT_THAT(fixture.outcomes(), ElementsAre(row.outcome));
+    EXPECT_EQ(fixture.client->node().connection_count(), row.outcome == created ? 1u : 0u);
+    EXPECT_EQ(fixture.segments_in_node(), row.outcome == created ? 1u : 0u);
+  }
 }
 
 TEST(ClientFlow, TheInternetSwitch) {
