@@ -34,6 +34,8 @@ class RelayHost final : public Receiver, public relay::Host {
   void kill();  // the process
   void set_powered(bool powered);
 
+  // What the relay tells the portal, as 64 hex digits.
+  [[nodiscard]] const std::string& secret() const noexcept { return secret_; }
   // What the portal tells a node whose key has that name: one entry per address, next to each other.
   [[nodiscard]] std::vector<turn::RelayEntry> entries_for(std::string_view key_name) const;
   [[nodiscard]] bool has(Family family) const noexcept {

@@ -21,51 +21,6 @@ std::string device_of(const std::string& name) {
 
 }  // namespace
 
-Result<Device, StoreError> MapStore::register_device(const DeviceKey& key, std::string_view name, Timestamp now) {
-  if (broken) return err(StoreError::unavailable);
-  const auto [place, fresh] = devices.try_emplace(key.external_id);
-  Device& device = place->second;
-  if (fresh) {
-    device.id = policy::id_of(key.external_id);
-    device.key = key;
-    const auto last = static_cast<std::uint8_t>(devices.size() + 1);
-    device.ipv4 = IpAddress::parse("100.64.0." + std::to_string(last)).value();
-    device.ipv6 = IpAddress::parse("fd00:2021:1111::" + std::to_string(last)).value();
-    device.psk_base = crypto::Key(key_of("psk " + key.external_id).bytes);
-    device.created = now;
-  }
-  device.name = name;
-  device.last_seen = now;
-  return device;
-}
-
-Result<std::optional<Token>, StoreError> MapStore::find_token(const TokenHash& hash) {
-  if (broken) return err(StoreError::unavailable);
-  const auto found = tokens.find(hash);
-  if (found == tokens.end()) return std::optional<Token>();
-  return std::optional(found->second);
-}
-
-Result<std::optional<Token>, StoreError> MapStore::token(const Uuid& id) {
-  if (broken) return err(StoreError::unavailable);
-  for (const auto& [hash, token] : tokens) {
-    if (token.id == id) return std::optional(token);
-  }
-  return std::optional<Token>();
-}
-
-Token& MapStore::add_token(std::string_view text, TokenKind kind, std::string_view owner) {
-  Token& token = tokens[token_hash(text)];
-  token.id = policy::id_of(text);
-  token.kind = kind;
-  token.owner = policy::id_of(owner);
-  return token;
-}
-
-Token& MapStore::named(std::string_view text) {
-  return tokens.at(token_hash(text));
-}
-
 PortalWorld::PortalWorld(policy::Document first) : document(std::make_shared<policy::Document>(std::move(first))) {
   store.add_token("alice", TokenKind::client, "alice");
   store.add_token("robot", TokenKind::client, "robot");
