@@ -9,6 +9,7 @@
 
 #include "core/crypto/x25519.h"
 #include "core/portal/client_codec.h"
+#include "tools/tunnel/ignored_messages.h"
 #include "tools/tunnel/log_text.h"
 
 namespace fireline::client {
@@ -17,7 +18,7 @@ using tunnel::Client;
 
 void Reactions::on_message(std::string_view event, std::string_view payload) {
   const auto message = portal::read_portal_to_client(event, payload);
-  if (!message) return tunnel::log_ignored(event, message.error());
+  if (!message) return tunnel::ignore_message(event, message.error());
   if (const auto* init = std::get_if<portal::ClientInit>(&*message)) {
     spdlog::info("the portal knows this client as {} and {}, {} resources, {} skipped, {} relays",
                  init->interface.ipv4.to_string(), init->interface.ipv6.to_string(), init->resources.size(),

@@ -6,6 +6,7 @@
 
 #include "core/portal/gateway_codec.h"
 #include "platform/linux/routing.h"
+#include "tools/tunnel/ignored_messages.h"
 #include "tools/tunnel/log_text.h"
 
 namespace fireline::gateway {
@@ -14,7 +15,7 @@ using tunnel::Gateway;
 
 void Reactions::on_message(std::string_view event, std::string_view payload) {
   const auto message = portal::read_portal_to_gateway(event, payload);
-  if (!message) return tunnel::log_ignored(event, message.error());
+  if (!message) return tunnel::ignore_message(event, message.error());
   outside_.engine.run(
       [&](Gateway& gateway, Now now, packet::Output& output) { gateway.handle(now, *message, output); });
   // Who is connected keeps packets flowing: the engine takes relays and grants over first.

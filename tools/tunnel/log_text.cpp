@@ -3,11 +3,6 @@
 #include <spdlog/spdlog.h>
 
 namespace fireline::tunnel {
-namespace {
-
-constexpr std::size_t kEventCharactersMax = 64;  // of the portal's word in a line of ours
-
-}  // namespace
 
 void log_connection(std::string_view peer, node::NodeEvent::Kind kind, node::FailureReason reason,
                     const node::PathState& path) {
@@ -25,13 +20,6 @@ void log_connection(std::string_view peer, node::NodeEvent::Kind kind, node::Fai
     default:
       break;  // candidates and relays are no news about a connection
   }
-}
-
-void log_ignored(std::string_view event, portal::MessageError error) {
-  using portal::MessageError;
-  const bool unknown = error == MessageError::unknown_event || error == MessageError::unsupported;
-  spdlog::log(unknown ? spdlog::level::info : spdlog::level::warn, "the portal's message \"{}\" is ignored: {}",
-              event.substr(0, kEventCharactersMax), portal::name_of(error));
 }
 
 }  // namespace fireline::tunnel

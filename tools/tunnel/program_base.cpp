@@ -31,7 +31,7 @@ ProgramBase::~ProgramBase() = default;
 Result<void, std::string> ProgramBase::set_up(const crypto::SecretText& token) {
   const auto handle = [this](int signal) {
     if (signal == SIGTERM || signal == SIGINT) return end(0, signal == SIGTERM ? "SIGTERM" : "SIGINT");
-    if (!ending_) on_signal(signal);
+    on_signal(signal);
   };
   if (!loop_.watch_signals(kind_.signals, handle)) {
     return err(std::string("cannot receive signals: too many descriptors"));

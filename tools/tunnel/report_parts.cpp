@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "tools/common/prometheus.h"
+#include "tools/tunnel/ignored_messages.h"
 
 namespace fireline::tunnel {
 namespace {
@@ -16,6 +17,7 @@ CounterMap counters_of(const StatusParts& parts) {
   add_counters(parts.node, counters);
   add_counters(parts.path, parts.devices, counters);
   add_counter_set(parts.portal.counters(), counters);
+  counters["portal.drop.message"] = ignored_messages();
   return counters;
 }
 
