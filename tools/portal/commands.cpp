@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <cstdio>
+#include <filesystem>
 #include <iostream>
 
 #include "core/crypto/random.h"
@@ -36,8 +37,15 @@ int manage_tokens(const Options& options) {
     return 1;
   };
   crypto::SystemRandom random;
+  // Tokens may be made before the portal ran for the first time; the others would make nothing but a mistake.
+  std::error_code ignored;
+  if (options.command == Command::token_create) {
+    make_folder_of(options.state);
+  } else if (!std::filesystem::exists(options.state, ignored)) {
+    return fail("there is no " + options.state + ": name your portal's with --state");
+  }
   const auto store = SqliteStore::open(options.state, random);
-  if (!store) return fail(store.error());
+  if (!store) return fail(store.error() + ": is --state that of your portal, and may you write it?");
   const auto now = std::chrono::floor<std::chrono::seconds>(io::read_clocks().wall).time_since_epoch().count();
   if (options.command == Command::token_list) return list_tokens(**store, now, std::cout, std::cerr);
   if (options.command == Command::token_revoke) {
@@ -45,7 +53,8 @@ int manage_tokens(const Options& options) {
   }
   const auto document = read_policy_file(options.policy);
   if (!document) return fail(document.error());
-  TokenRequest request{.kind = options.token_kind, .owner = options.owner, .lasts = {}};
+  TokenRequest request{
+      .kind = options.token_kind, .owner = options.owner, .lasts = {}, .as_environment = options.as_environment};
   if (options.valid_days) request.lasts = *options.valid_days * 86'400;
   return create_token(**store, **document, request, now, std::cout, std::cerr);
 }

@@ -33,7 +33,7 @@ constexpr std::array<Choice<portal::TokenKind>, 3> kKinds{{{"client", portal::To
                                                            {"relay", portal::TokenKind::relay}}};
 
 void add_flags(CLI::App& app, Words& words, Options& options) {
-  app.add_option("--policy", options.policy, "Policy file: JSON with comments, see docs/policy.md")
+  app.add_option("--policy", options.policy, "Policy file: JSON with comments (/etc/fireline/policy.json)")
       ->envname("FIRELINE_PORTAL_POLICY");
   app.add_option("--state", options.state, "Devices, addresses and tokens (/var/lib/fireline/portal.sqlite)")
       ->envname("FIRELINE_PORTAL_STATE");
@@ -65,11 +65,18 @@ Commands add_commands(CLI::App& app, Words& words, Options& options) {
   commands.check->add_option("FILE", options.policy, "The file")->required();
   CLI::App* const token = app.add_subcommand("token", "Make, list and revoke tokens")->fallthrough();
   token->require_subcommand(1);
-  commands.create = token->add_subcommand("create", "Make a token; it is shown once")->fallthrough();
+  commands.create =
+      token->add_subcommand("create", "Make a token and print it, once: it is stored nowhere")->fallthrough();
   commands.create->add_option("KIND", words.kind, "client, gateway or relay")->required();
   commands.create->add_option("OWNER", options.owner, "Name of the actor (client) or the site (gateway)");
-  commands.create->add_option("--days", words.days, "Days for which it is valid (default: for ever)")
+  commands.create->add_option("--days", words.days, "Days for which it is valid (7 for a user's, else for ever)")
       ->check(CLI::Range(1, 36'500));
+  commands.create->add_flag("--env", options.as_environment, "Print the lines of an environment file");
+  commands.create->footer(
+      "client OWNER is an actor, gateway OWNER a site of the policy file; a relay has none:\n"
+      "  fireline-portal token create client alice\n"
+      "  fireline-portal token create gateway office --env > /etc/fireline/gateway.env\n"
+      "  fireline-portal token create relay");
   commands.list = token->add_subcommand("list", "All tokens, without their text")->fallthrough();
   commands.revoke = token->add_subcommand("revoke", "End a token and its connections")->fallthrough();
   commands.revoke->add_option("ID", options.token_id, "As token list shows it")->required();
@@ -118,8 +125,6 @@ std::optional<std::string> read_words(const Words& words, Options& options) {
                                    : "a relay's token belongs to nobody: leave the name out";
     }
   }
-  const bool needs_policy = options.command == Command::run || options.command == Command::token_create;
-  if (needs_policy && options.policy.empty()) return "no policy file is given: use --policy FILE";
   return options.command == Command::run ? read_listen(words, options) : std::nullopt;
 }
 
@@ -130,6 +135,12 @@ Result<Options, EarlyExit> parse_options(int argc, const char* const* argv) {
   Options options;
   CLI::App app("A control plane from one policy file.", "fireline-portal");
   app.set_version_flag("--version", "fireline-portal " FIRELINE_VERSION);
+  app.footer(
+      "A first portal on this host:\n"
+      "  fireline-portal check policy.json\n"
+      "  fireline-portal --policy policy.json\n"
+      "  fireline-portal --policy policy.json token create client alice\n"
+      "  fireline-portal status");
   add_flags(app, words, options);
   const Commands commands = add_commands(app, words, options);
   if (auto exit = parse_command_line(app, argc, argv)) return err(std::move(*exit));

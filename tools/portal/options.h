@@ -21,7 +21,7 @@ enum class Command : std::uint8_t { run, status, check, token_create, token_list
 
 struct Options {
   Command command = Command::run;
-  std::string policy;
+  std::string policy = "/etc/fireline/policy.json";
   std::string state = "/var/lib/fireline/portal.sqlite";
   std::string status_socket = "/run/fireline/portal.sock";
   std::vector<Endpoint> listen;
@@ -35,7 +35,8 @@ struct Options {
   // token create
   portal::TokenKind token_kind = portal::TokenKind::client;
   std::string owner;                       // name of an actor or a site
-  std::optional<std::int64_t> valid_days;  // empty: for ever
+  std::optional<std::int64_t> valid_days;  // empty: seven for a user's, else for ever
+  bool as_environment = false;             // print the lines of an environment file
   std::string token_id;                    // token revoke
 };
 

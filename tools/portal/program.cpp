@@ -109,9 +109,7 @@ Result<void, std::string> Program::set_up() {
   auto document = read_policy_file(options_.policy);
   if (!document) return err(std::move(document.error()));
 
-  std::error_code ignored;
-  const auto folder = std::filesystem::path(options_.state).parent_path();
-  if (!folder.empty()) std::filesystem::create_directories(folder, ignored);
+  make_folder_of(options_.state);
   auto store = SqliteStore::open(options_.state, random_);
   if (!store) return err(std::move(store.error()));
   store_ = std::move(*store);

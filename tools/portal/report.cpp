@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <iterator>
 #include <nlohmann/json.hpp>
 
@@ -27,13 +28,46 @@ nlohmann::ordered_json devices_json(const std::vector<portal::OnlineDevice>& dev
   return list;
 }
 
-void append_devices(std::string& out, std::string_view title, const std::vector<portal::OnlineDevice>& devices) {
-  const auto to = std::back_inserter(out);
-  fmt::format_to(to, "{}: {}\n", title, devices.size());
-  for (const auto& device : devices) {
-    fmt::format_to(to, "  {} ({}) {} from {}, {} s, {}, {} grants\n", device.name.empty() ? device.id : device.name,
-                   device.owner, device.ipv4, device.source, device.online_seconds, device.agent, device.grants);
+// Names are the programs' own words: none may command the reader's terminal.
+std::string shown(std::string_view text) {
+  std::string out(text);
+  std::ranges::replace_if(out, [](unsigned char c) { return c < 0x20 || c == 0x7F; }, '?');
+  return out;
+}
+
+std::string duration_text(std::uint64_t seconds) {
+  if (seconds < 120) return fmt::format("{} s", seconds);
+  if (seconds < 7200) return fmt::format("{} min", seconds / 60);
+  if (seconds < 172'800) return fmt::format("{} h", seconds / 3600);
+  return fmt::format("{} days", seconds / 86'400);
+}
+
+using Row = std::vector<std::string>;
+
+// Columns as wide as their longest cell.
+void append_table(std::string& out, const std::vector<Row>& rows) {
+  std::vector<std::size_t> widths(rows.front().size());
+  for (const Row& row : rows) {
+    for (std::size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], row[i].size());
   }
+  for (const Row& row : rows) {
+    std::string line;
+    for (std::size_t i = 0; i < row.size(); ++i)
+      fmt::format_to(std::back_inserter(line), "  {:<{}}", row[i], widths[i]);
+    out += line.substr(0, line.find_last_not_of(' ') + 1) + '\n';
+  }
+}
+
+void append_devices(std::string& out, std::string_view title, const char* owner,
+                    const std::vector<portal::OnlineDevice>& devices) {
+  fmt::format_to(std::back_inserter(out), "\n{}: {}\n", title, devices.size());
+  if (devices.empty()) return;
+  std::vector<Row> rows{{"NAME", owner, "ADDRESS", "FROM", "ONLINE", "GRANTS", "PROGRAM"}};
+  for (const auto& device : devices) {
+    rows.push_back({device.name.empty() ? device.id : shown(device.name), shown(device.owner), device.ipv4,
+                    device.source, duration_text(device.online_seconds), std::to_string(device.grants), device.agent});
+  }
+  append_table(out, rows);
 }
 
 }  // namespace
@@ -71,17 +105,23 @@ std::string status_json(const Report& report) {
 std::string status_text(const Report& report) {
   std::string out;
   const auto to = std::back_inserter(out);
-  fmt::format_to(to, "account {}: {} resources, {} sites, {} actors, {} policies\n", report.plane.account,
-                 report.plane.resources, report.plane.sites, report.plane.actors, report.plane.policies);
-  if (!report.policy_error.empty()) fmt::format_to(to, "the policy file is broken:\n{}\n", report.policy_error);
-  append_devices(out, "clients", report.plane.clients);
-  append_devices(out, "gateways", report.plane.gateways);
-  fmt::format_to(to, "relays: {}\n", report.plane.relays.size());
-  for (const auto& relay : report.plane.relays) {
-    fmt::format_to(to, "  {} {}{}\n", relay.name.empty() ? relay.id : relay.name, fmt::join(relay.addresses, " "),
-                   relay.departing ? " (departing)" : "");
+  fmt::format_to(to, "fireline-portal {}, up {}, listens on {}{}\n", FIRELINE_VERSION,
+                 duration_text(report.uptime_seconds), fmt::join(report.listens, " "), report.tls ? " with TLS" : "");
+  fmt::format_to(to, "policy {}: account {}, {} resources, {} sites, {} actors, {} policies\n", report.policy_file,
+                 report.plane.account, report.plane.resources, report.plane.sites, report.plane.actors,
+                 report.plane.policies);
+  if (!report.policy_error.empty()) {
+    fmt::format_to(to, "this policy stays in force, for the file has mistakes:\n{}\n", report.policy_error);
   }
-  fmt::format_to(to, "grants: {}, flows under way: {}\n", report.plane.grants, report.plane.pending_flows);
+  append_devices(out, "clients", "ACTOR", report.plane.clients);
+  append_devices(out, "gateways", "SITE", report.plane.gateways);
+  fmt::format_to(to, "\nrelays: {}\n", report.plane.relays.size());
+  if (report.plane.relays.empty()) out += "  without one no client reaches a gateway: start fireline-relay\n";
+  for (const auto& relay : report.plane.relays) {
+    fmt::format_to(to, "  {}  {}{}\n", relay.name.empty() ? relay.id : shown(relay.name),
+                   fmt::join(relay.addresses, " "), relay.departing ? "  (left a moment ago)" : "");
+  }
+  fmt::format_to(to, "\ngrants: {}, flows under way: {}\n", report.plane.grants, report.plane.pending_flows);
   return out;
 }
 

@@ -6,6 +6,7 @@
 
 #include <cerrno>
 #include <cstring>
+#include <filesystem>
 
 #include "core/portal/address_pool.h"
 #include "tools/portal/statement.h"
@@ -101,6 +102,12 @@ Result<std::optional<Token>, StoreError> one_token(Statement& row) {
 }
 
 }  // namespace
+
+void make_folder_of(const std::string& path) {
+  std::error_code ignored;
+  const auto folder = std::filesystem::path(path).parent_path();
+  if (!folder.empty()) std::filesystem::create_directories(folder, ignored);
+}
 
 Result<std::unique_ptr<SqliteStore>, std::string> SqliteStore::open(const std::string& path, crypto::Random& random) {
   if (!prepare_file(path)) return err("cannot open " + path + ": " + std::strerror(errno));

@@ -20,6 +20,9 @@ struct sqlite3;
 
 namespace fireline::portal_tool {
 
+// The folder that a state file is to be in, where it is missing; open() says what is wrong with it.
+void make_folder_of(const std::string& path);
+
 struct NewToken {
   portal::Token token;
   std::string text;  // to be shown once, then wiped

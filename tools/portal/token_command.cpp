@@ -1,13 +1,19 @@
 #include "tools/portal/token_command.h"
 
+#include <algorithm>
 #include <ctime>
 #include <ostream>
 #include <span>
+#include <string_view>
+#include <vector>
 
 #include "core/crypto/secret.h"
+#include "core/policy/suggestion.h"
 
 namespace fireline::portal_tool {
 namespace {
+
+constexpr std::size_t kNamesShown = 10;
 
 int fail(std::ostream& errors, const std::string& sentence) {
   errors << sentence << '\n';
@@ -32,6 +38,29 @@ const char* state_of(const portal::Token& token, portal::Timestamp now) {
   return token.valid(now) ? "valid" : "expired";
 }
 
+// "; did you mean …", or what there is.
+template <class Things>
+std::string known_names(const std::string& name, const Things& things) {
+  std::vector<std::string_view> names;
+  for (const auto& thing : things) names.push_back(thing.name);
+  std::string text = policy::suggestion(name, names);
+  if (!text.empty() || names.empty()) return text;
+  for (const std::string_view known : std::span(names).first(std::min(names.size(), kNamesShown))) {
+    text += (text.empty() ? "; it has \"" : ", \"") + std::string(known) + '"';
+  }
+  return names.size() > kNamesShown ? text + ", …" : text;
+}
+
+// What follows for the person; the token itself went to `output`.
+std::string explain(const portal::Token& token) {
+  const std::string program = "fireline-" + std::string(name_of(token.kind));
+  std::string text = "token " + token.id.to_string() + " for " + program;
+  if (!token.owner_name.empty()) text += " of \"" + token.owner_name + '"';
+  text += token.expires ? ", valid until " + time_text(*token.expires) : ", valid until it is revoked";
+  return text + ". It is stored nowhere.\nTell " + program +
+         ":  FIREZONE_TOKEN=<the token>  FIREZONE_API_URL=<wss:// or ws://, host and port of this portal>\n";
+}
+
 }  // namespace
 
 int create_token(SqliteStore& store, const policy::Document& document, const TokenRequest& request,
@@ -41,14 +70,20 @@ int create_token(SqliteStore& store, const policy::Document& document, const Tok
   switch (request.kind) {
     case portal::TokenKind::client: {
       const policy::Actor* actor = document.actor_named(request.owner);
-      if (actor == nullptr) return fail(errors, "the policy has no actor \"" + request.owner + "\"");
+      if (actor == nullptr) {
+        return fail(errors,
+                    "the policy has no actor \"" + request.owner + '"' + known_names(request.owner, document.actors));
+      }
       if (!lasts && actor->kind == policy::ActorKind::user) lasts = kUserTokenSeconds;
       owner = actor->id;
       break;
     }
     case portal::TokenKind::gateway: {
       const policy::Site* site = document.site_named(request.owner);
-      if (site == nullptr) return fail(errors, "the policy has no site \"" + request.owner + "\"");
+      if (site == nullptr) {
+        return fail(errors,
+                    "the policy has no site \"" + request.owner + '"' + known_names(request.owner, document.sites));
+      }
       owner = site->id;
       break;
     }
@@ -60,15 +95,16 @@ int create_token(SqliteStore& store, const policy::Document& document, const Tok
   auto made =
       store.create_token(request.kind, owner, request.owner, now, lasts ? std::optional(now + *lasts) : std::nullopt);
   if (!made) return fail(errors, made.error());
-  output << made->text << '\n';
+  output << (request.as_environment ? "FIREZONE_TOKEN=" : "") << made->text << '\n';
   crypto::wipe(std::as_writable_bytes(std::span(made->text)));
-  errors << "token " << made->token.id.to_string() << ": shown once, it is stored nowhere\n";
+  errors << explain(made->token);
   return 0;
 }
 
 int list_tokens(SqliteStore& store, portal::Timestamp now, std::ostream& output, std::ostream& errors) {
   const auto tokens = store.tokens();
   if (!tokens) return fail(errors, tokens.error());
+  if (tokens->empty()) errors << "there is no token: make one with `token create`\n";
   for (const portal::Token& token : *tokens) {
     output << token.id.to_string() << ' ' << name_of(token.kind) << " \"" << token.owner_name << "\" "
            << state_of(token, now) << " created " << time_text(token.created);

@@ -18,6 +18,7 @@ struct TokenRequest {
   portal::TokenKind kind = portal::TokenKind::client;
   std::string owner;                       // name of an actor or a site in the policy; empty for a relay
   std::optional<portal::Timestamp> lasts;  // seconds; none: kUserTokenSeconds for a user's, else for ever
+  bool as_environment = false;             // the token as a line of an environment file
 };
 
 int create_token(SqliteStore& store, const policy::Document& document, const TokenRequest& request,
