@@ -13,7 +13,7 @@ from shifted_clock import ShiftedClock
 
 SERVER = "172.21.0.100"
 SLEEP_SECONDS = 240
-LOOK_SECONDS = 30  # the program looks every 5 s
+LOOK_SECONDS = 10  # the program looks every 5 s
 USAGE = "usage: portal_suspend.py client|gateway"
 
 
