@@ -8,6 +8,7 @@ usage: ledger.py [--near PROGRAM] [--far PROGRAM]     both must be fireline-wg
 import argparse
 import base64
 import json
+import os
 import time
 
 import generators
@@ -24,7 +25,9 @@ class Ledger:
     def __init__(self, tunnel):
         text = tunnel.namespace.output(lab.program(tunnel.program_name), "--status", tunnel.interface, "--json")
         self.numbers = {}
-        self.flatten("", json.loads(text))
+        status = json.loads(text)
+        self.udp_io = status["udp_io"]
+        self.flatten("", status)
         folder = f"/sys/class/net/{tunnel.interface}/statistics"
         for name in ("tx_packets", "tx_dropped", "rx_packets", "rx_dropped"):
             self.numbers[f"link.{name}"] = int(tunnel.namespace.output("cat", f"{folder}/{name}"))
@@ -76,6 +79,10 @@ def scenario(laboratory, near, far):
     ends = Ends(laboratory)
     tunnels = ends.tunnels(near, far)
     before = [Ledger(tunnel) for tunnel in tunnels]
+    wanted = os.environ.get("FIRELINE_WG_UDP_IO", before[0].udp_io)
+    if wanted == "io_uring" != before[0].udp_io:
+        raise lab.Skip(f"no io_uring here: {tunnels[0].process.text()}")
+    lab.check([ledger.udp_io for ledger in before] == [wanted] * 2, f"the sockets' backend is {wanted}")
     garbage = traffic(ends, *tunnels)
     after = [settled(tunnel) for tunnel in tunnels]
     changes = [Change(old, new) for old, new in zip(before, after)]

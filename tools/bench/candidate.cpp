@@ -42,6 +42,12 @@ void collect(simdjson::dom::element element, ProgramCounters& counters, std::siz
   }
 }
 
+std::vector<std::string> words_or_one_empty(std::string_view list) {
+  std::vector<std::string> words = words_of(list);
+  if (words.empty()) words.emplace_back();
+  return words;
+}
+
 std::optional<Candidate::Kind> node_kind(std::string_view name) {
   if (name == "node") return Candidate::Kind::node;
   if (name == "node-relayed") return Candidate::Kind::node_relayed;
@@ -56,8 +62,9 @@ std::string without_newline(std::string text) {
 }  // namespace
 
 Result<std::vector<Candidate>, std::string> parse_candidates(std::string_view peers, std::string_view thread_modes,
-                                                             const std::string& folder) {
-  const std::vector<std::string> modes = words_of(thread_modes);
+                                                             std::string_view udp_ios, const std::string& folder) {
+  const std::vector<std::string> modes = words_or_one_empty(thread_modes);
+  const std::vector<std::string> backends = words_or_one_empty(udp_ios);
   std::vector<Candidate> candidates;
   for (const std::string& word : words_of(peers)) {
     const std::size_t equals = word.find('=');
@@ -89,13 +96,16 @@ Result<std::vector<Candidate>, std::string> parse_candidates(std::string_view pe
     }
     candidate.fireline = candidate.kind == Candidate::Kind::tunnel &&
                          std::filesystem::path(candidate.binary).filename().string().starts_with("fireline-wg");
-    if (candidate.fireline && !modes.empty()) {
-      for (const std::string& mode : modes) {
+    if (!candidate.fireline) {
+      candidates.push_back(std::move(candidate));
+      continue;
+    }
+    for (const std::string& mode : modes) {
+      for (const std::string& backend : backends) {
         candidate.threads = mode;
+        candidate.udp_io = backend;
         candidates.push_back(candidate);
       }
-    } else {
-      candidates.push_back(std::move(candidate));
     }
   }
   if (candidates.empty()) return err(std::string("--peers names nobody"));
@@ -173,6 +183,7 @@ void RunningCandidate::start_nodes(const NamespacePair& lab, int mtu) {
 void RunningCandidate::start_tunnel(End& end, const End& other, int mtu) {
   Command command{{candidate_.binary, "-f", end.interface_name}, end.network_namespace, {{"LOG_LEVEL", "error"}}, {}};
   if (!candidate_.threads.empty()) command.environment.emplace_back("FIRELINE_WG_THREADS", candidate_.threads);
+  if (!candidate_.udp_io.empty()) command.environment.emplace_back("FIRELINE_WG_UDP_IO", candidate_.udp_io);
   end.process = std::make_unique<Child>(command);
   const std::string socket = fmt::format("/var/run/wireguard/{}.sock", end.interface_name);
   for (auto waited = milliseconds(0); !std::filesystem::exists(socket); waited += milliseconds(20)) {

@@ -24,15 +24,20 @@ struct Candidate {
   std::string name;
   std::string binary;     // empty for veth
   std::string threads;    // FIRELINE_WG_THREADS; empty: the program's own choice
+  std::string udp_io;     // FIRELINE_WG_UDP_IO; empty: the program's own choice
   bool fireline = false;  // knows --status INTERFACE --json
   [[nodiscard]] bool is_node() const noexcept { return kind == Kind::node || kind == Kind::node_relayed; }
-  [[nodiscard]] std::string label() const { return threads.empty() ? name : name + "/" + threads; }
+  [[nodiscard]] std::string label() const { return name + suffix(threads) + suffix(udp_io); }
+
+ private:
+  [[nodiscard]] static std::string suffix(const std::string& word) { return word.empty() ? word : "/" + word; }
 };
 
 // "fireline,wireguard-go=/opt/bin/wireguard-go,forwarder,veth". `folder` is where fireline's own programs are. Each
-// fireline candidate appears once per thread mode. The error is a sentence for the person.
+// fireline candidate appears once per thread mode and UDP backend. The error is a sentence for the person.
 [[nodiscard]] Result<std::vector<Candidate>, std::string> parse_candidates(std::string_view peers,
                                                                            std::string_view thread_modes,
+                                                                           std::string_view udp_ios,
                                                                            const std::string& folder);
 
 // Counters of a fireline-wg by dotted name, out of its status JSON.

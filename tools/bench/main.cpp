@@ -19,6 +19,7 @@ using namespace fireline::bench;
 struct TunnelWords {
   std::string peers = "fireline,forwarder,veth";
   std::string thread_modes;
+  std::string udp_ios;
   std::vector<int> mtus{1420};
   std::vector<std::string> underlays{"plain"};
   std::vector<std::string> measures{"tcp", "udp", "ping"};
@@ -51,6 +52,8 @@ void add_tunnel(CLI::App& tunnel, TunnelWords& words, TunnelBenchOptions& option
       ->capture_default_str();
   tunnel.add_option("--threads-mode,--thread-mode", words.thread_modes,
                     "thread modes of fireline, each a candidate of its own: split,direct,fused,auto");
+  tunnel.add_option("--udp-io", words.udp_ios,
+                    "UDP backends of fireline, each a candidate of its own: syscall,io_uring,auto");
   tunnel.add_option("--mtu", words.mtus, "MTUs of the tunnel")->delimiter(',')->check(CLI::Range(576, 9000));
   tunnel.add_option("--underlay", words.underlays, "plain: veth; software-gso: segmented before the veth")
       ->delimiter(',')
@@ -72,7 +75,7 @@ std::string own_folder() {
 }
 
 int run_tunnel(const TunnelWords& words, TunnelBenchOptions& options) {
-  auto candidates = parse_candidates(words.peers, words.thread_modes, own_folder());
+  auto candidates = parse_candidates(words.peers, words.thread_modes, words.udp_ios, own_folder());
   if (!candidates) {
     std::fprintf(stderr, "fireline-bench: %s\n", candidates.error().c_str());
     return 1;

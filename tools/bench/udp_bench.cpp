@@ -51,17 +51,17 @@ WaveCost run_wave(UdpMethod& method) {
   method.send(kWaveDatagrams);
   cost.send_ns = nanoseconds_since(sending);
   std::size_t received = 0;
-  while (received < kWaveDatagrams) {
-    pollfd waiting{.fd = method.poll_fd(), .events = POLLIN, .revents = 0};
-    if (::poll(&waiting, 1, kLateMilliseconds) != 1) {
-      throw BenchError("only " + std::to_string(received) + " of " + std::to_string(kWaveDatagrams) +
-                       " datagrams arrived: the figures would be wrong");
-    }
+  for (;;) {
     const auto receiving = Clock::now();
     for (std::size_t count; received < kWaveDatagrams && (count = method.receive()) > 0;) received += count;
     cost.receive_ns += nanoseconds_since(receiving);
+    if (received >= kWaveDatagrams) return cost;
+    pollfd waiting{.fd = method.poll_fd(), .events = POLLIN, .revents = 0};
+    if (::poll(&waiting, 1, kLateMilliseconds) != 1) {
+      throw BenchError(std::string(method.send_name()) + ": only " + std::to_string(received) + " of " +
+                       std::to_string(kWaveDatagrams) + " datagrams arrived: the figures would be wrong");
+    }
   }
-  return cost;
 }
 
 void run_round(Figure& figure, bool counts) {

@@ -13,7 +13,8 @@
 #include "io/control_message.h"
 #include "io/pool.h"
 #include "io/socket_address.h"
-#include "io/udp_socket.h"
+#include "io/udp_open.h"
+#include "io/uring.h"
 #include "tools/bench/namespace_pair.h"
 #include "tools/bench/process.h"
 
@@ -22,14 +23,16 @@ namespace {
 
 constexpr std::size_t kLargeBytes = 65536;
 // One turn's buffers and no more: what a thread has in its cache.
-constexpr std::size_t kPoolBytes = 8 * packet::kLargeBufferBytes;
+constexpr std::size_t kPoolBytes = (8 + io::kReceiveSlots) * packet::kLargeBufferBytes;
 
-std::unique_ptr<io::UdpSocket> open_socket(const std::string& network_namespace, const char* address, bool gro) {
+std::unique_ptr<io::UdpPort> open_socket(const std::string& network_namespace, const char* address, bool gro,
+                                         io::UdpIo backend) {
   const InsideNamespace inside(network_namespace);
   io::UdpOptions options;
   options.address = IpAddress::parse(address);
   options.gro = gro;
-  auto socket = io::UdpSocket::open(options);
+  options.io = backend;
+  auto socket = io::open_udp(options);
   if (!socket.has_value()) throw BenchError(socket.error().to_string());
   return std::move(*socket);
 }
@@ -41,10 +44,11 @@ std::unique_ptr<io::UdpSocket> open_socket(const std::string& network_namespace,
 // Two sockets and the bytes of one train; the base of all methods.
 class Sockets : public UdpMethod {
  public:
-  Sockets(const std::string& a, const std::string& b, std::size_t datagram_bytes, bool gro)
+  Sockets(const std::string& a, const std::string& b, std::size_t datagram_bytes, bool gro,
+          io::UdpIo backend = io::UdpIo::syscall)
       : datagram_bytes_(datagram_bytes),
-        sender_(open_socket(a, kUnderlayA, gro)),
-        receiver_(open_socket(b, kUnderlayB, gro)),
+        sender_(open_socket(a, kUnderlayA, gro, backend)),
+        receiver_(open_socket(b, kUnderlayB, gro, backend)),
         train_(std::max(kCallDatagrams, train_datagrams(datagram_bytes)) * datagram_bytes, std::byte{0x42}) {
     destination_ = {.address = *IpAddress::parse(kUnderlayB), .port = receiver_->port(), .scope = 0};
     address_ = io::to_socket_address(destination_);
@@ -57,8 +61,8 @@ class Sockets : public UdpMethod {
   }
 
   std::size_t datagram_bytes_;
-  std::unique_ptr<io::UdpSocket> sender_;
-  std::unique_ptr<io::UdpSocket> receiver_;
+  std::unique_ptr<io::UdpPort> sender_;
+  std::unique_ptr<io::UdpPort> receiver_;
   std::vector<std::byte> train_;
   Endpoint destination_;
   io::SocketAddress address_;
@@ -74,7 +78,7 @@ class OneByOne final : public Sockets {
   void send(std::size_t datagrams) override {
     for (std::size_t i = 0; i < datagrams; ++i) {
       const Bytes bytes = datagram(i % kCallDatagrams);
-      if (::sendto(sender_->poll_fd(), bytes.data(), bytes.size(), 0, address_.get(), address_.length) < 0) {
+      if (::sendto(sender_->send_fd(), bytes.data(), bytes.size(), 0, address_.get(), address_.length) < 0) {
         refused("sendto");
       }
     }
@@ -90,7 +94,7 @@ class OneByOne final : public Sockets {
     message.msg_iovlen = 1;
     message.msg_control = control.bytes.data();
     message.msg_controllen = control.bytes.size();
-    return ::recvmsg(receiver_->poll_fd(), &message, MSG_DONTWAIT) > 0 ? 1 : 0;
+    return ::recvmsg(receiver_->send_fd(), &message, MSG_DONTWAIT) > 0 ? 1 : 0;
   }
 
  private:
@@ -116,7 +120,7 @@ class ManyPerCall final : public Sockets {
     }
     while (datagrams > 0) {
       const auto count = static_cast<unsigned>(std::min(datagrams, kCallDatagrams));
-      const int sent = ::sendmmsg(sender_->poll_fd(), messages_.data(), count, 0);
+      const int sent = ::sendmmsg(sender_->send_fd(), messages_.data(), count, 0);
       if (sent <= 0) refused("sendmmsg");
       datagrams -= static_cast<std::size_t>(sent);
     }
@@ -132,7 +136,7 @@ class ManyPerCall final : public Sockets {
       messages_[i].msg_hdr.msg_control = controls_[i].bytes.data();
       messages_[i].msg_hdr.msg_controllen = controls_[i].bytes.size();
     }
-    const int received = ::recvmmsg(receiver_->poll_fd(), messages_.data(), kCallDatagrams, MSG_DONTWAIT, nullptr);
+    const int received = ::recvmmsg(receiver_->send_fd(), messages_.data(), kCallDatagrams, MSG_DONTWAIT, nullptr);
     return received > 0 ? static_cast<std::size_t>(received) : 0;
   }
 
@@ -145,18 +149,24 @@ class ManyPerCall final : public Sockets {
   std::array<io::ControlBuffer, kCallDatagrams> controls_{};
 };
 
-// What the data path uses: io::UdpSocket, with all it reads out of a message and all it counts.
+// What the data path uses: a backend of io::UdpPort, with all it reads out of a message and all it counts.
 class Backend final : public Sockets {
  public:
   enum class Kind : std::uint8_t { trains, singles };
 
-  Backend(const std::string& a, const std::string& b, std::size_t bytes, Kind kind)
-      : Sockets(a, b, bytes, true), kind_(kind), pool_("bench", packet::kLargeBufferBytes, kPoolBytes) {
+  Backend(const std::string& a, const std::string& b, std::size_t bytes, Kind kind, io::UdpIo backend)
+      : Sockets(a, b, bytes, true, backend),
+        kind_(kind),
+        name_(std::string(io::name_of(backend)) + (kind == Kind::trains ? ", trains" : ", singles")),
+        pool_("bench", packet::kLargeBufferBytes, kPoolBytes) {
     pool_.adopt(nullptr);
   }
-  const char* send_name() const noexcept override {
-    return kind_ == Kind::trains ? "io::UdpSocket, trains" : "io::UdpSocket, singles";
+  // The receiver holds buffers of the pool.
+  ~Backend() override {
+    received_.clear();
+    receiver_.reset();
   }
+  const char* send_name() const noexcept override { return name_.c_str(); }
   const char* receive_name() const noexcept override { return send_name(); }
 
   void send(std::size_t datagrams) override {
@@ -183,6 +193,7 @@ class Backend final : public Sockets {
 
  private:
   Kind kind_;
+  std::string name_;
   io::BufferPool pool_;
   packet::UdpBatch received_;
   packet::UdpSendBatch batch_;
@@ -199,8 +210,12 @@ std::vector<std::unique_ptr<UdpMethod>> make_udp_methods(const std::string& a, c
   std::vector<std::unique_ptr<UdpMethod>> methods;
   methods.push_back(std::make_unique<OneByOne>(a, b, datagram_bytes));
   methods.push_back(std::make_unique<ManyPerCall>(a, b, datagram_bytes));
-  methods.push_back(std::make_unique<Backend>(a, b, datagram_bytes, Backend::Kind::singles));
-  methods.push_back(std::make_unique<Backend>(a, b, datagram_bytes, Backend::Kind::trains));
+  for (const auto kind : {Backend::Kind::singles, Backend::Kind::trains}) {
+    for (const auto backend : {io::UdpIo::syscall, io::UdpIo::io_uring}) {
+      if (backend == io::UdpIo::io_uring && !io::Uring::open(1, 2).has_value()) continue;  // not on this machine
+      methods.push_back(std::make_unique<Backend>(a, b, datagram_bytes, kind, backend));
+    }
+  }
   return methods;
 }
 

@@ -1,9 +1,11 @@
 // What the benchmark reads of other programs and of /proc.
 #include <gtest/gtest.h>
 
+#include <filesystem>
 #include <string>
 #include <vector>
 
+#include "tests/unit/io/temporary_directory.h"
 #include "tools/bench/candidate.h"
 #include "tools/bench/cpu_meter.h"
 #include "tools/bench/iperf.h"
@@ -99,12 +101,30 @@ TEST(Status, NumbersAreFoundByTheirNameAtAnyDepth) {
 }
 
 TEST(Candidates, WordsBecomeCandidates) {
-  const auto candidates = parse_candidates("veth,mine=/bin/true", "split,direct", "/nowhere");
+  const auto candidates = parse_candidates("veth,mine=/bin/true", "split,direct", "io_uring", "/nowhere");
   ASSERT_TRUE(candidates.has_value()) << candidates.error();
   ASSERT_EQ(candidates->size(), 2u);
   EXPECT_EQ(candidates->at(0).kind, Candidate::Kind::veth);
   EXPECT_EQ(candidates->at(1).label(), "mine") << "thread modes are fireline's alone";
   EXPECT_FALSE(candidates->at(1).fireline);
+}
+
+TEST(Candidates, FirelineAppearsOncePerThreadModeAndBackend) {
+  const io::TemporaryDirectory folder;
+  const std::string binary = folder.path() + "/fireline-wg";
+  std::filesystem::create_symlink("/bin/true", binary);
+  const auto labels = [&](std::string_view modes, std::string_view backends) {
+    const auto candidates = parse_candidates("fireline,veth", modes, backends, folder.path());
+    std::vector<std::string> found;
+    if (!candidates) return found;
+    for (const auto& candidate : *candidates) found.push_back(candidate.label());
+    return found;
+  };
+  using Labels = std::vector<std::string>;
+  EXPECT_EQ(labels("", ""), (Labels{"fireline", "veth"}));
+  EXPECT_EQ(labels("", "syscall,io_uring"), (Labels{"fireline/syscall", "fireline/io_uring", "veth"}));
+  EXPECT_EQ(labels("fused,direct", "io_uring"),
+            (Labels{"fireline/fused/io_uring", "fireline/direct/io_uring", "veth"}));
 }
 
 TEST(Candidates, WrongWordsAreRefusedWithTheFix) {
@@ -121,7 +141,7 @@ TEST(Candidates, WrongWordsAreRefusedWithTheFix) {
   };
   for (const auto& row : rows) {
     SCOPED_TRACE(row.words);
-    const auto candidates = parse_candidates(row.words, "", "/nowhere");
+    const auto candidates = parse_candidates(row.words, "", "", "/nowhere");
     ASSERT_FALSE(candidates.has_value());
     EXPECT_EQ(candidates.error(), row.sentence);
   }
