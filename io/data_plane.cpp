@@ -235,6 +235,10 @@ const Counters<PacketLoopCounter>& DataPlane::loop_counters() const noexcept {
   return parts_->loop.counters();
 }
 
+const Counters<UdpReaderCounter>& DataPlane::reader_counters(Family family) const noexcept {
+  return (family == Family::v4 ? parts_->udp4 : parts_->udp6).reader.counters();
+}
+
 std::vector<const LoopThread*> DataPlane::threads() const {
   std::vector<const LoopThread*> threads;
   for (const LoopThread* thread : parts_->threads()) {

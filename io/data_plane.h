@@ -63,6 +63,7 @@ class DataPlane {
   [[nodiscard]] std::vector<QueueDepth> queue_depths() const;
   [[nodiscard]] std::vector<const BufferPool*> pools() const;
   [[nodiscard]] const Counters<PacketLoopCounter>& loop_counters() const noexcept;
+  [[nodiscard]] const Counters<UdpReaderCounter>& reader_counters(Family family) const noexcept;
   [[nodiscard]] std::vector<const LoopThread*> threads() const;
   // Datagrams that were to be sent by a family without socket.
   [[nodiscard]] std::uint64_t datagrams_without_socket() const noexcept;

@@ -1,10 +1,21 @@
 #include "io/readers.h"
 
+#include <array>
+#include <bit>
+
+#include "core/crypto/random.h"
+
 namespace fireline::io {
 namespace {
 
 // Long against the time that a batch takes through the engine, short against a retransmission timer.
 constexpr Duration kStarvedRetry = std::chrono::milliseconds(10);
+
+std::uint64_t draw_seed() {
+  std::array<std::byte, sizeof(std::uint64_t)> seed{};
+  crypto::SystemRandom().fill(seed);
+  return std::bit_cast<std::uint64_t>(seed);
+}
 
 }  // namespace
 
@@ -34,6 +45,9 @@ void TunReader::arm(PollSet& set) {
   if (!gone_ && channel_->claim() != nullptr) set.add(device_->poll_fd(), POLLIN, &readable_);
 }
 
+UdpReader::UdpReader(Channel<packet::UdpBatch>& channel, BufferPool& pool, Waker& waker)
+    : channel_(&channel), pool_(&pool), waker_(&waker), share_(draw_seed()) {}
+
 void UdpReader::enter() {
   pool_->adopt(waker_);
 }
@@ -48,14 +62,28 @@ bool UdpReader::turn(Now now) {
   packet::UdpBatch* batch = channel_->claim();
   if (batch == nullptr) return false;
   retry_at_.reset();
-  if (port_->receive(*batch, *pool_) != IoStatus::done) readable_ = false;
+  share_.begin(now.boot);
+  if (port_->receive(*batch, *pool_) != IoStatus::done) {
+    readable_ = false;
+    share_.drained();
+  }
+  const bool worked = !batch->empty();
+  drop_unfair(*batch);
   if (batch->empty()) {
     batch->clear();
-    if (readable_) retry_at_ = now.boot + kStarvedRetry;
-    return false;
+    if (readable_ && !worked) retry_at_ = now.boot + kStarvedRetry;
+    return worked;
   }
   channel_->publish();
   return true;
+}
+
+void UdpReader::drop_unfair(packet::UdpBatch& batch) noexcept {
+  std::erase_if(batch.datagrams, [this](const packet::ReceivedDatagrams& train) {
+    if (share_.admit(train)) return false;
+    counters_.add(UdpReaderCounter::drop_unfair_share, train.count());
+    return true;
+  });
 }
 
 void UdpReader::arm(PollSet& set) {

@@ -6,6 +6,8 @@
 #include <functional>
 #include <optional>
 
+#include "core/base/counters.h"
+#include "core/packet/fair_share.h"
 #include "io/channel.h"
 #include "io/pool.h"
 #include "io/station.h"
@@ -35,11 +37,18 @@ class TunReader final : public Station {
   bool gone_ = false;
 };
 
+enum class UdpReaderCounter : std::uint8_t {
+  drop_unfair_share,  // datagrams of senders that took more than their share of a socket that overflows
+  count_
+};
+[[nodiscard]] constexpr std::string_view name_of(UdpReaderCounter) noexcept {
+  return "udp.receive.drop.unfair_share";
+}
+
 class UdpReader final : public Station {
  public:
   // `port` may be null: no socket of this family.
-  UdpReader(Channel<packet::UdpBatch>& channel, BufferPool& pool, Waker& waker)
-      : channel_(&channel), pool_(&pool), waker_(&waker) {}
+  UdpReader(Channel<packet::UdpBatch>& channel, BufferPool& pool, Waker& waker);
 
   // Only while the thread is stopped.
   void set_port(UdpPort* port) noexcept {
@@ -52,7 +61,11 @@ class UdpReader final : public Station {
   bool turn(Now now) override;
   void arm(PollSet& set) override;
 
+  [[nodiscard]] const Counters<UdpReaderCounter>& counters() const noexcept { return counters_; }
+
  private:
+  void drop_unfair(packet::UdpBatch& batch) noexcept;
+
   UdpPort* port_ = nullptr;
   Channel<packet::UdpBatch>* channel_;
   BufferPool* pool_;
@@ -60,6 +73,8 @@ class UdpReader final : public Station {
   bool readable_ = true;
   // Set while the port cannot receive though it may be readable: no buffer. The pool wakes us; this is the net below.
   std::optional<Instant> retry_at_;
+  packet::FairShare share_;
+  Counters<UdpReaderCounter> counters_;
 };
 
 }  // namespace fireline::io

@@ -70,6 +70,8 @@ struct ReceivedDatagrams {
   // TURN channel header in front of each datagram, checked by whoever sets this. With it `source` is the sender behind
   // the relay and `local` our relayed address.
   std::uint16_t skip = 0;
+
+  [[nodiscard]] std::size_t count() const noexcept { return (bytes.size() + segment_bytes - 1) / segment_bytes; }
 };
 
 inline constexpr std::size_t kUdpBatchDatagrams = 64;  // receive calls of one reader's turn

@@ -16,6 +16,7 @@ void add_counters(DataPath& path, const Devices& devices, CounterMap& out) {
   for (const auto family : {Family::v4, Family::v6}) {
     const io::UdpPort* port = path.plane().port(family);
     if (port == nullptr) continue;
+    add_counter_set(path.plane().reader_counters(family), out);
     add_counter_set(port->receive_counters(), out);
     add_counter_set(port->send_counters(), out);
   }

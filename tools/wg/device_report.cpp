@@ -25,6 +25,7 @@ Counts gather(const ReportSources& sources) {
   for (const auto family : {Family::v4, Family::v6}) {
     if (const io::UdpPort* port = sources.plane.port(family)) {
       add_to(counts, port->receive_counters());
+      add_to(counts, sources.plane.reader_counters(family));
       add_to(counts, port->send_counters());
     }
   }

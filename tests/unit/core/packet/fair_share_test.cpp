@@ -1,0 +1,251 @@
+// Fair shares against a model of what stands behind them: a socket with a bounded buffer, a reader with three batches,
+// and an engine that opens so many datagrams a second and no more. Time is simulated; no row depends on this machine.
+#include "core/packet/fair_share.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <deque>
+#include <functional>
+#include <string>
+#include <vector>
+
+namespace fireline::packet {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr std::size_t kDatagramBytes = 1232;
+constexpr std::size_t kSocketDatagrams = 3000;  // 4 MiB with the kernel's overhead
+constexpr std::size_t kChannelBatches = 3;
+constexpr Duration kOpening = 10us;  // of a datagram: the engine's capacity is 100,000 a second, 1 Gbit/s
+constexpr Duration kReading = 1us;
+constexpr Duration kTick = 100us;
+
+Endpoint sender(std::size_t number) {
+  return *Endpoint::parse("198.51.100." + std::to_string(number % 250 + 1) + ":" + std::to_string(40'000 + number));
+}
+
+ReceivedDatagrams single(Bytes bytes, std::size_t number) {
+  return {.bytes = bytes,
+          .segment_bytes = static_cast<std::uint16_t>(bytes.size()),
+          .ecn = Ecn::not_ect,
+          .source = sender(number),
+          .local = {}};
+}
+
+struct Load {
+  std::size_t number = 0;
+  double per_second = 0;  // datagrams
+};
+
+struct Outcome {
+  std::uint64_t sent = 0;
+  std::uint64_t opened = 0;
+  std::vector<Duration> waits;  // from the socket to the end of opening
+  [[nodiscard]] double loss() const { return 1.0 - static_cast<double>(opened) / static_cast<double>(sent); }
+  [[nodiscard]] Duration wait(double quantile) {
+    std::ranges::sort(waits);
+    return waits.empty() ? Duration::zero()
+                         : waits[static_cast<std::size_t>(quantile * static_cast<double>(waits.size() - 1))];
+  }
+};
+
+class Model {
+ public:
+  explicit Model(bool fair) : fair_(fair) {}
+
+  // What becomes of what each sender sends from `since` on.
+  std::vector<Outcome> run(const std::vector<Load>& loads, Duration length, Duration since) {
+    std::vector<Outcome> outcomes(loads.size());
+    std::vector<double> owed(loads.size());
+    for (std::size_t i = 0; i < owed.size(); ++i) owed[i] = static_cast<double>(i * 5 % 8) / 8;  // not all at once
+    for (Duration at{}; at < length; at += kTick, now_ += kTick) {
+      for (std::size_t i = 0; i < loads.size(); ++i) {
+        owed[i] += loads[i].per_second * std::chrono::duration<double>(kTick).count();
+        for (; owed[i] >= 1; owed[i] -= 1) arrive(outcomes[i], i, loads[i].number, at >= since);
+      }
+      read();
+      open(outcomes);
+    }
+    socket_.clear();
+    channel_.clear();
+    opened_ = 0;
+    return outcomes;
+  }
+  [[nodiscard]] bool pressed() const { return share_.pressed(); }
+  [[nodiscard]] std::uint64_t unfair_drops() const { return drops_; }
+
+ private:
+  struct Datagram {
+    std::size_t load = 0;
+    std::size_t number = 0;
+    Instant came{};
+    bool judged = false;
+  };
+
+  void arrive(Outcome& outcome, std::size_t load, std::size_t number, bool judged) {
+    outcome.sent += judged ? 1 : 0;
+    if (socket_.size() < kSocketDatagrams) socket_.push_back({load, number, now_, judged});
+  }
+  void read() {
+    for (Duration spent{}; spent < kTick && channel_.size() < kChannelBatches;) {
+      std::vector<Datagram> batch;
+      share_.begin(now_ + spent);
+      for (std::size_t i = 0; i < kUdpBatchDatagrams && !socket_.empty(); ++i) {
+        spent += kReading;
+        const Datagram one = socket_.front();
+        socket_.pop_front();
+        bytes_[0] = std::byte{4};
+        const bool taken = share_.admit(single(bytes_, one.number));
+        if (taken || !fair_) {
+          batch.push_back(one);
+        } else {
+          ++drops_;
+        }
+      }
+      if (socket_.empty()) share_.drained();
+      if (!batch.empty()) channel_.push_back(std::move(batch));
+      if (socket_.empty()) return;
+    }
+  }
+  void open(std::vector<Outcome>& outcomes) {
+    for (budget_ = std::min(budget_ + kTick, 2 * kTick); !channel_.empty() && budget_ >= kOpening;
+         budget_ -= kOpening) {
+      auto& batch = channel_.front();
+      const Datagram one = batch[opened_++];
+      if (one.judged) {
+        ++outcomes[one.load].opened;
+        outcomes[one.load].waits.push_back(now_ + kTick - one.came);
+      }
+      if (opened_ < batch.size()) continue;
+      channel_.pop_front();
+      opened_ = 0;
+    }
+  }
+
+  bool fair_;
+  FairShare share_{7};
+  Instant now_ = Instant(1h);
+  std::array<std::byte, kDatagramBytes> bytes_{};
+  std::deque<Datagram> socket_;
+  std::deque<std::vector<Datagram>> channel_;
+  std::size_t opened_ = 0;
+  Duration budget_{};
+  std::uint64_t drops_ = 0;
+};
+
+constexpr double kCapacity = 100'000;
+constexpr double kMegabit = 1e6 / 8 / kDatagramBytes;
+
+// The flood comes first in each tick: what room there is in the socket is its.
+std::vector<Load> flood_and_quiet(std::size_t quiet) {
+  std::vector<Load> loads{{0, 2 * kCapacity}};
+  for (std::size_t i = 1; i <= quiet; ++i) loads.push_back({i, kMegabit});
+  return loads;
+}
+
+// One client floods at twice the capacity, 50 others hold 1 Mbit/s each: loss at most 1 %, p99 at most 20 ms.
+TEST(FairShare, AFloodTakesNothingFromFiftyOthers) {
+  constexpr auto kSeconds = 4;
+  auto outcomes = Model(true).run(flood_and_quiet(50), kSeconds * 1s, 0s);
+  for (std::size_t i = 1; i <= 50; ++i) {
+    EXPECT_LE(outcomes[i].loss(), 0.01) << "sender " << i;
+    EXPECT_LE(outcomes[i].wait(0.99), 20ms) << "sender " << i;
+  }
+  double opened = 0;
+  for (const auto& outcome : outcomes) opened += static_cast<double>(outcome.opened);
+  EXPECT_GE(opened, 0.8 * kSeconds * kCapacity) << "dropping does not leave the engine idle";
+}
+
+TEST(FairShare, WithoutItTheFloodTakesHalfOfAll) {
+  auto outcomes = Model(false).run(flood_and_quiet(50), 2s, 500ms);
+  EXPECT_GE(outcomes[1].loss(), 0.4) << "else the model shows nothing";
+  EXPECT_GE(outcomes[1].wait(0.5), 20ms);
+}
+
+struct Row {
+  const char* rule;
+  std::vector<Load> loads;
+  std::vector<double> loss_min;
+  std::vector<double> loss_max;
+};
+
+TEST(FairShare, WhoLosesWhat) {
+  const Row rows[] = {
+      {"a sender alone is never judged", {{1, kCapacity / 2}}, {0}, {0}},
+      {"below the capacity nobody loses", {{1, 0.6 * kCapacity}, {2, 0.2 * kCapacity}}, {0, 0}, {0, 0}},
+      {"two that are equally loud lose alike", {{1, kCapacity}, {2, kCapacity}}, {0.45, 0.45}, {0.65, 0.65}},
+      {"the louder one pays alone while the other is below its half",
+       {{1, 2 * kCapacity}, {2, 0.3 * kCapacity}},
+       {0.6, 0},
+       {0.8, 0.02}},
+  };
+  for (const Row& row : rows) {
+    SCOPED_TRACE(row.rule);
+    const auto outcomes = Model(true).run(row.loads, 3s, 1s);
+    for (std::size_t i = 0; i < row.loads.size(); ++i) {
+      EXPECT_GE(outcomes[i].loss(), row.loss_min[i]) << i;
+      EXPECT_LE(outcomes[i].loss(), row.loss_max[i] + 0.001) << i;
+    }
+  }
+}
+
+TEST(FairShare, ASenderAloneIsLeftToTheSocketsBuffer) {
+  Model model(true);
+  static_cast<void>(model.run({{1, 2 * kCapacity}}, 2s, 0s));
+  EXPECT_EQ(model.unfair_drops(), 0u);
+  EXPECT_FALSE(model.pressed());
+}
+
+TEST(FairShare, WhenTheFloodEndsSoDoesTheJudging) {
+  Model model(true);
+  static_cast<void>(model.run({{1, 2 * kCapacity}, {2, kMegabit}}, 1s, 0s));
+  EXPECT_TRUE(model.pressed());
+  static_cast<void>(model.run({{1, 0.1 * kCapacity}, {2, kMegabit}}, 1s, 0s));
+  EXPECT_FALSE(model.pressed());
+}
+
+// Under the pressure of one loud peer behind a relay.
+struct Kind {
+  const char* rule;
+  std::vector<std::uint8_t> begin;
+  std::size_t number;
+  bool judged;
+};
+
+TEST(FairShare, WhatIsJudged) {
+  const std::vector<std::uint8_t> loud{0x40, 0x01, 0x04, 0xFC, 4};
+  const Kind rows[] = {
+      {"transport data of the loud peer", loud, 0, true},
+      {"a handshake over its channel", {0x40, 0x01, 0x04, 0xFC, 1}, 0, false},
+      {"STUN over its channel", {0x40, 0x01, 0x04, 0xFC, 0}, 0, false},
+      {"another peer's channel of the same relay", {0x40, 0x02, 0x04, 0xFC, 4}, 0, false},
+      {"a channel without content", {0x40, 0x01, 0x00, 0x00}, 0, false},
+      {"the relay's own STUN", {0x01, 0x01, 0x00, 0x00}, 0, false},
+      {"the same channel number at another relay", loud, 1, false},
+  };
+  for (const Kind& row : rows) {
+    SCOPED_TRACE(row.rule);
+    FairShare share(3);
+    std::vector<std::byte> bytes(1284);
+    Instant now{1h};
+    const auto send = [&](const std::vector<std::uint8_t>& begin, std::size_t number, std::size_t length) {
+      std::ranges::transform(begin, bytes.begin(), [](std::uint8_t byte) { return std::byte{byte}; });
+      return share.admit(single(Bytes(bytes).first(length), number));
+    };
+    for (int period = 0; period < 100; ++period, now += FairShare::kPeriod) {
+      share.begin(now);
+      for (int i = 0; i < 1000; ++i) static_cast<void>(send(loud, 0, 1284));
+      static_cast<void>(send(loud, 9, 1284));
+    }
+    ASSERT_TRUE(share.pressed());
+    int dropped = 0;
+    const std::size_t length = row.begin.size() > 4 ? 1284 : row.begin.size();
+    for (int i = 0; i < 100; ++i) dropped += send(row.begin, row.number, length) ? 0 : 1;
+    EXPECT_EQ(dropped > 0, row.judged);
+  }
+}
+
+}  // namespace
+}  // namespace fireline::packet
