@@ -5,8 +5,8 @@
        .10            .101           .102           .20            .30            .40
     router-portal  router-relay-1 router-relay-2 router-client  router-gateway  router-client-2
         │ TCP 8081     │ UDP 3478, 49152-65535      │ a NAT kind   │ a NAT kind   │
-     portal         relay-1        relay-2        client         gateway        client-2 (on demand)
-     172.28.0.100   172.29.1.100   172.29.2.100   172.30.0.100   172.31.0.100   172.32.0.100
+     portal         relay-1        relay-2        client         gateway        client-2 (on demand; also gateway-2,
+     172.28.0.100   172.29.1.100   172.29.2.100   172.30.0.100   172.31.0.100   172.32.0.100   with its own way to dns-resources)
                                                                    │ .254
                                      resources 172.20.0.0/24 (.100, .110), dns-resources 172.21.0.0/24 (.100, .101)
 
@@ -72,6 +72,7 @@ SITES = {site.host: site for site in (
     Site("client", 20, ("172.30.0", "172:30:0")),
     Site("gateway", 30, ("172.31.0", "172:31:0")),
     Site("client-2", 40, ("172.32.0", "172:32:0")),
+    Site("gateway-2", 50, ("172.33.0", "172:33:0")),
 )}
 RESOURCES = {"resources": (("172.20.0", "172:20:0"), (100, 110)),
              "dns-resources": (("172.21.0", "172:21:0"), (100, 101))}
@@ -270,6 +271,18 @@ class Internet:
             end.run("ip", "-batch", "-", text="\n".join(
                 line for part in parts
                 for line in _addresses(interface, (f"{groups[0]}.{part}", f"{groups[1]}::{part}"), FAMILIES)))
+
+
+    def add_way(self, gateway, name):
+        """A second gateway's own link to a resource network, over which it reaches that network's hosts."""
+        host, end, between = self.hosts[name], self.hosts[gateway], SITES[gateway].number
+        self._veth(end, name, host, f"to-{gateway}")
+        near, far = ((f"172.34.{between}.{part}", f"172:34:{between}::{part}") for part in (254, 100))
+        end.run("ip", "-batch", "-", text="\n".join(_addresses(name, near, FAMILIES)))
+        host.run("ip", "-batch", "-", text="\n".join(_addresses(f"to-{gateway}", far, FAMILIES)))
+        groups = RESOURCES[name][0]
+        end.run("ip", "-batch", "-", text=f"route add {groups[0]}.0/24 via {far[0]}\n"
+                                          f"route add {groups[1]}::/64 via {far[1]}\n")
 
 
 def flush_conntrack(namespace):

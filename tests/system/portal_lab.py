@@ -76,12 +76,16 @@ def policy(*resources, granted=None, **more):
 class System:
     """Programs by the host that they run on."""
 
-    def __init__(self, laboratory, document, kinds=None, families=None, relays=RELAYS, clients=("client",), wires=None):
-        self.lab, self.relays, self.clients = laboratory, relays, clients
-        self.world = internet.Internet(laboratory, kinds, families, sites=("portal", *relays, "gateway", *clients),
+    def __init__(self, laboratory, document, kinds=None, families=None, relays=RELAYS, clients=("client",), wires=None,
+                 gateways=("gateway",)):
+        """Gateways beyond the first reach 172.21.0.0/24 alone."""
+        self.lab, self.relays, self.clients, self.gateways = laboratory, relays, clients, gateways
+        self.world = internet.Internet(laboratory, kinds, families, sites=("portal", *relays, *gateways, *clients),
                                        resources=True, wires=wires)
+        for gateway in gateways[1:]:
+            self.world.add_way(gateway, "dns-resources")
         self.programs, self.tokens, self.before = {}, {}, {}
-        for host in ("portal", *relays, "gateway", *clients):
+        for host in ("portal", *relays, *gateways, *clients):
             self.world[host].own_files()
         self.url = f"ws://{internet.SITES['portal'].public[0]}:{internet.PORTAL_PORT}"
         self.portal_options, self.environment = ["--insecure-plaintext"], {}  # of the portal, of all programs
@@ -92,7 +96,8 @@ class System:
         self.start_portal()
         for relay in self.relays:
             self.start_relay(relay)
-        self.start_gateway()
+        for gateway in self.gateways:
+            self.start_gateway(gateway)
         for client in self.clients if clients is None else clients:
             self.start_client(client)
 
@@ -119,7 +124,7 @@ class System:
                      "-subj", "/CN=portal", "-addext", f"subjectAltName=IP:{address}", "-days", 2,
                      "-keyout", folder / "portal.key", "-out", folder / "portal.cert")
         self.portal_options = ["--tls-cert", "/var/lib/portal.cert", "--tls-key", "/var/lib/portal.key"]
-        for host in self.relays + ("gateway",) + self.clients:
+        for host in self.relays + self.gateways + self.clients:
             shutil.copy(folder / "portal.cert", self.world[host].files / "lib")
         self.environment["FIRELINE_CA_FILE"] = "/var/lib/portal.cert"
         self.url = f"wss://{address}:{internet.PORTAL_PORT}"
@@ -275,7 +280,7 @@ class System:
         """No bad checksum anywhere, and no socket of client and gateway without room."""
         found = []
         for label, host in self.world.hosts.items():
-            what = "CsumErrors|bufErrors" if label in ("gateway", *self.clients) else "CsumErrors"
+            what = "CsumErrors|bufErrors" if label in (*self.gateways, *self.clients) else "CsumErrors"
             counters = json.loads(host.output("nstat", "-a", "-s", "-z", "--json"))["kernel"]
             found += [f"{label}: {name} {value}" for name, value in counters.items() if re.search(what, name) and value]
         lab.check(not found, f"no bad checksum, no socket without room {', '.join(found)}".rstrip())
