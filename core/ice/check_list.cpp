@@ -31,13 +31,8 @@ CheckList::Outcome CheckList::add(Instant now, const LocalCandidate& local, cons
     return Outcome::replaced;
   }
 
-  if (pairs_.size() >= kPairsMax) {
-    // What is nominated carries data; it goes only when everything is.
-    auto victim = std::ranges::find(pairs_.rbegin(), pairs_.rend(), false, &Pair::nominated);
-    if (victim == pairs_.rend()) victim = pairs_.rbegin();
-    if (pair.priority <= victim->priority) return Outcome::full;
-    pairs_.erase(std::next(victim).base());
-  }
+  const bool signalled = remote.origin == RemoteOrigin::signalled;
+  if (pairs_.size() >= kPairsMax && !make_room(pair.priority, signalled)) return Outcome::full;
   pair.id = next_id_++;
   insert(std::move(pair));
   return Outcome::added;
@@ -168,6 +163,31 @@ Pair CheckList::make_pair(Instant now, const LocalCandidate& local, const Remote
   pair.check_priority = check_priority(local.candidate.priority);
   pair.next_check = now;
   return pair;
+}
+
+// For a signalled candidate first goes who never answered, the most often asked of them: NATs that map every port anew
+// can fill the list with pairs that lead nowhere, and a relayed one, the only one that works there, ranks below them
+// all. Discovered ones may not do so, for each check of such a pair leads to the discovery of another one. Else the
+// lowest goes, if the newcomer is better. What is nominated carries data; it goes only when everything is.
+bool CheckList::make_room(std::uint64_t priority, bool signalled) noexcept {
+  auto silent = pairs_.end();
+  std::uint32_t asked = kSilentRequests;
+  for (auto pair = pairs_.begin(); signalled && pair != pairs_.end(); ++pair) {
+    if (pair->nominated || pair->answered || pair->requests.unanswered() < asked) continue;
+    silent = pair;
+    asked = pair->requests.unanswered();
+  }
+  if (silent != pairs_.end()) {
+    pairs_.erase(silent);
+    return true;
+  }
+  const auto may_go = [&](const Pair& pair) { return !pair.nominated && (signalled || !pair.answered); };
+  auto lowest = std::ranges::find_if(pairs_.rbegin(), pairs_.rend(), may_go);
+  if (lowest == pairs_.rend() && !signalled) return false;
+  if (lowest == pairs_.rend()) lowest = pairs_.rbegin();
+  if (priority <= lowest->priority) return false;
+  pairs_.erase(std::next(lowest).base());
+  return true;
 }
 
 void CheckList::plan(Instant now, Pair& pair) noexcept {

@@ -26,6 +26,9 @@ inline constexpr std::size_t kPairsMax = 100;  // RFC 8445 section 6.1.2.5
 // How many USE-CANDIDATE requests on another pair show that the peer has left this one; see nomination.h.
 inline constexpr std::size_t kDesertedRequests = 3;
 
+// Unanswered requests after which a pair that never answered makes room in a full list: 0.75 s at least.
+inline constexpr std::uint32_t kSilentRequests = 3;
+
 enum class PairState : std::uint8_t { waiting, in_progress, succeeded };
 
 using PairId = std::uint32_t;
@@ -61,7 +64,7 @@ class CheckList {
     replaced,      // took the place of a pair of lower priority between the same addresses, its nomination included
     redundant,     // such a pair exists and is at least as good; of the same two candidates it gets the new priority
     other_family,  // never paired
-    full,          // kPairsMax better ones exist
+    full,          // kPairsMax better ones exist, and all that were asked for a while have answered
   };
   Outcome add(Instant now, const LocalCandidate& local, const RemoteCandidate& remote);
 
@@ -98,6 +101,8 @@ class CheckList {
 
  private:
   void insert(Pair&& pair);
+  // False: none of the pairs may go for one of that priority.
+  [[nodiscard]] bool make_room(std::uint64_t priority, bool signalled) noexcept;
   void lower(Pair& pair, std::uint64_t priority);
   void plan(Instant now, Pair& pair) noexcept;
   [[nodiscard]] Pair make_pair(Instant now, const LocalCandidate& local, const RemoteCandidate& remote) const;

@@ -18,6 +18,10 @@ std::optional<Instant> earlier(std::optional<Instant> a, std::optional<Instant> 
   if (!a) return b;
   return b ? std::min(*a, *b) : a;
 }
+
+constexpr Family other(Family family) noexcept {
+  return family == Family::v4 ? Family::v6 : Family::v4;
+}
 }  // namespace
 
 Allocation::Allocation(Now now, const RelayAddresses& servers, const Credentials& credentials,
@@ -118,6 +122,7 @@ void Allocation::refresh(Now now) {
   if (lifetime_ && lifetime_->expires <= now.boot) invalidate();
   if (is_suspended()) {
     active_.reset();
+    other_family_asked_.reset();
     start(now.boot);
     return;
   }
@@ -125,13 +130,13 @@ void Allocation::refresh(Now now) {
 }
 
 void Allocation::check(Now now) {
-  if (discarded_ || !has_allocation() || requests_.has(RequestKind::binding)) return;
+  if (discarded_ || !has_allocation() || requests_.has_binding(*active_)) return;
   queue(now.boot, RequestKind::binding);
 }
 
 std::optional<Instant> Allocation::poll_timeout() const {
   if (discarded_) return std::nullopt;
-  std::optional<Instant> next = earlier(requests_.next_due(), keepalive_due());
+  const std::optional<Instant> next = earlier(requests_.next_due(), earlier(keepalive_due(), other_family_due()));
   if (!lifetime_) return next;
   return earlier(earlier(next, lifetime_->refresh), lifetime_->expires);
 }
@@ -145,6 +150,10 @@ void Allocation::handle_timeout(Now now) {
   if (const auto due = keepalive_due(); due && *due <= now.boot) {
     last_sent_ = now.boot;
     queue(now.boot, RequestKind::binding);
+  }
+  if (const auto due = other_family_due(); due && *due <= now.boot) {
+    other_family_asked_ = now.boot;
+    requests_.add(now.boot, {.kind = RequestKind::binding, .server = other(*active_)});
   }
   refresh_channels(now.boot);
   discard_if_dead();
@@ -269,6 +278,7 @@ void Allocation::binding_succeeded(Instant now, const Request& request, const En
       candidates_.learn(request.server, local, response.find_xor_address(Attribute::xor_mapped_address), events_);
   // To the relay we are somebody else, and the allocation belongs to the address that we had: find out at once.
   if (moved && active_ == request.server) refresh_with(now, RequestKind::refresh);
+  if (active_ && active_ != request.server) other_family_asked_ = now;
   if (active_) return;
   active_ = request.server;
   last_sent_ = now;
@@ -390,6 +400,7 @@ void Allocation::given_up(Instant now, const Request& request) {
     return;
   }
   active_.reset();
+  other_family_asked_.reset();
   requests_.clear();
   invalidate();
 }
@@ -397,8 +408,15 @@ void Allocation::given_up(Instant now, const Request& request) {
 // Channel data counts as keepalive: it keeps the NAT's binding, and load cannot fake a dead relay. But only while the
 // relay is heard: checks go through channels all the time, and silence must be noticed.
 std::optional<Instant> Allocation::keepalive_due() const noexcept {
-  if (!has_allocation() || requests_.has(RequestKind::binding)) return std::nullopt;
+  if (!has_allocation() || requests_.has_binding(*active_)) return std::nullopt;
   return std::min(last_sent_, last_heard_) + kKeepaliveInterval;
+}
+
+// Our address of the other family was told to peers as well. Without a datagram its NAT forgets it, and a connection
+// that is made later finds no direct path.
+std::optional<Instant> Allocation::other_family_due() const noexcept {
+  if (!has_allocation() || !other_family_asked_ || requests_.has_binding(other(*active_))) return std::nullopt;
+  return *other_family_asked_ + kKeepaliveInterval;
 }
 
 void Allocation::grant(Instant now, std::uint32_t seconds) {

@@ -155,6 +155,7 @@ class Allocation {
   [[nodiscard]] bool has_allocation() const noexcept { return lifetime_.has_value(); }
   [[nodiscard]] bool is_suspended() const noexcept { return !has_allocation() && requests_.empty(); }
   [[nodiscard]] std::optional<Instant> keepalive_due() const noexcept;
+  [[nodiscard]] std::optional<Instant> other_family_due() const noexcept;
   void grant(Instant now, std::uint32_t seconds);
   // Counts a new start; false when there were too many of them.
   [[nodiscard]] bool may_resync(Instant now) noexcept;
@@ -177,6 +178,8 @@ class Allocation {
 
   std::optional<Family> active_;  // of the server address in use: the first that answered
   std::optional<Lifetime> lifetime_;
+  // When the address of the other family, which has answered, was last asked how it sees us.
+  std::optional<Instant> other_family_asked_;
   Instant last_sent_{};   // keepalive or channel data
   Instant last_heard_{};  // anything from the relay that was meant for us
   Instant channels_checked_{};

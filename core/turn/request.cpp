@@ -71,6 +71,12 @@ bool Requests::has(RequestKind kind) const noexcept {
   return std::ranges::find(requests_, kind, &Request::kind) != requests_.end();
 }
 
+bool Requests::has_binding(Family server) const noexcept {
+  return std::ranges::any_of(requests_, [server](const Request& request) {
+    return request.kind == RequestKind::binding && request.server == server;
+  });
+}
+
 void Requests::clear() noexcept {
   requests_.clear();
   unsent_ = 0;

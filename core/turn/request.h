@@ -87,6 +87,7 @@ class Requests {
   [[nodiscard]] std::optional<Request> handle_due(Instant now);
 
   [[nodiscard]] bool has(RequestKind kind) const noexcept;
+  [[nodiscard]] bool has_binding(Family server) const noexcept;
   [[nodiscard]] std::size_t size() const noexcept { return requests_.size(); }
   [[nodiscard]] bool empty() const noexcept { return requests_.empty(); }
   void clear() noexcept;

@@ -28,11 +28,8 @@ bool is_direct_possible(const std::optional<NatOptions>& a, const std::optional<
   if (is_predictable(a) && is_predictable(b)) return true;
   if (is_predictable(a)) return lets_other_ports_in(a);
   if (is_predictable(b)) return lets_other_ports_in(b);
+  if (a->mapping != Dependence::address_dependent && b->mapping != Dependence::address_dependent) return false;
   return (lets_anybody_in(a) && lets_other_ports_in(b)) || (lets_anybody_in(b) && lets_other_ports_in(a));
-}
-
-bool is_direct_unsteady(const std::optional<NatOptions>& a, const std::optional<NatOptions>& b) noexcept {
-  return !is_predictable(a) && !is_predictable(b) && is_direct_possible(a, b);
 }
 
 bool is_direct_by_luck(const std::optional<NatOptions>& a, const std::optional<NatOptions>& b) noexcept {

@@ -6,7 +6,9 @@
 //   one predictable                the other one comes from a port that nobody foretold: the predictable side's filter
 //                                  must let any port of a known address in
 //   none predictable               one side must let anybody in at the mapping that its relay saw, and the answer comes
-//                                  from another port of its: the other side's filter must let any port of it in
+//                                  from another port of its: the other side's filter must let any port of it in. That
+//                                  answer proves nothing; the check to the port that it came from does, provided that
+//                                  one of the two keeps its mapping for another port of the same address
 // A host without NAT is predictable and unfiltered; behind a firewall it is predictable with the firewall's filter, and
 // so always reaches another predictable one. Hosts of one site reach each other without NAT.
 //
@@ -38,10 +40,6 @@ struct RelayFamilies {
 };
 
 [[nodiscard]] bool is_direct_possible(const std::optional<NatOptions>& a, const std::optional<NatOptions>& b) noexcept;
-
-// Neither side is predictable, and yet direct checks get through: every answer comes from another port and is a
-// candidate of its own, so that either side's hundred pairs change all the time. Nothing is promised of such a path.
-[[nodiscard]] bool is_direct_unsteady(const std::optional<NatOptions>& a, const std::optional<NatOptions>& b) noexcept;
 
 // As is_direct_possible where ports that a NAT preserves come out as luck has it: a port that was free for each
 // destination is the one that the peer was told, though nobody could promise it.

@@ -1,6 +1,7 @@
 #include "tests/sim/nat.h"
 
 #include <array>
+#include <utility>
 
 namespace fireline::sim {
 namespace {
@@ -35,6 +36,7 @@ std::string NatOptions::describe() const {
   text += ", filtering " + std::string(word(filtering));
   if (ports == PortRule::preserving) text += ", preserves ports";
   if (hairpin) text += ", hairpin";
+  if (strays) text += ", strays";
   text += ", expires after " + std::to_string(std::chrono::duration_cast<std::chrono::seconds>(expiry).count()) + " s";
   return text;
 }
@@ -53,16 +55,20 @@ std::optional<Endpoint> Nat::outbound(Instant now, const Endpoint& inside, const
     if (mappings_.size() >= kMappingsMax) return std::nullopt;
     const auto outside = choose_outside(now, inside);
     if (!outside) return std::nullopt;
-    found = mappings_.emplace(key, Mapping{inside, *outside, now, {}}).first;
+    found = mappings_.emplace(key, Mapping{inside, *outside, now, {}, {}}).first;
     by_outside_.insert_or_assign(*outside, key);
   }
   Mapping& mapping = found->second;
   mapping.used = now;
   mapping.contacted.insert_or_assign(seen(options_.filtering, destination), now);
-  return mapping.outside;
+  return stray(now, mapping, destination).value_or(mapping.outside);
 }
 
 Nat::Inbound Nat::inbound(Instant now, const Endpoint& outside, const Endpoint& source) {
+  if (const auto stray = strays_.find(outside); stray != strays_.end()) {
+    if (now < stray->second.end && stray->second.peer == source) return {Refusal::none, stray->second.inside};
+    return {Refusal::no_mapping, {}};
+  }
   const auto place = by_outside_.find(outside);
   if (place == by_outside_.end()) return {Refusal::no_mapping, {}};
   Mapping& mapping = mappings_.at(place->second);
@@ -70,6 +76,7 @@ Nat::Inbound Nat::inbound(Instant now, const Endpoint& outside, const Endpoint& 
   const auto entry = mapping.contacted.find(seen(options_.filtering, source));
   if (entry == mapping.contacted.end() || !is_live(now, entry->second)) return {Refusal::filtered, {}};
   if (options_.inbound_refreshes) mapping.used = entry->second = now;
+  if (options_.strays) mapping.callers.emplace(source, now);
   return {Refusal::none, mapping.inside};
 }
 
@@ -78,6 +85,19 @@ bool Nat::maps(Instant now, const Endpoint& outside, const Endpoint& inside) con
   if (place == by_outside_.end()) return false;
   const Mapping& mapping = mappings_.at(place->second);
   return mapping.inside == inside && is_live(now, mapping.used);
+}
+
+std::optional<Endpoint> Nat::stray(Instant now, Mapping& mapping, const Endpoint& destination) {
+  if (!options_.strays) return std::nullopt;
+  const auto caller = mapping.callers.emplace(destination, Instant::min()).first;
+  if (now >= std::exchange(caller->second, Instant::min()) + kCrossing) return std::nullopt;
+  std::erase_if(strays_, [now](const auto& entry) { return now >= entry.second.end; });
+  Endpoint outside{outside_, 0};
+  do {
+    outside.port = static_cast<std::uint16_t>(dice_.between(kLowestPort, 65535));
+  } while (!is_free(now, outside));
+  strays_.insert_or_assign(outside, Stray{mapping.inside, destination, now + kStrayTime});
+  return outside;
 }
 
 std::optional<Endpoint> Nat::choose_outside(Instant now, const Endpoint& inside) {

@@ -33,12 +33,20 @@ struct NatOptions {
   bool hairpin = false;
   bool inbound_refreshes = false;               // RFC 4787 REQ-6 allows both
   Duration expiry = std::chrono::seconds(120);  // of mappings and of filter entries
+  // As Linux's does when the first datagram to a peer meets one from there that it is about to let in: it leaves from a
+  // port of its own, which leads back inside for kStrayTime. All that follows takes the mapping.
+  bool strays = false;
 
   [[nodiscard]] std::string describe() const;
 };
 
 // More than a simulated site needs; a real table has a limit as well.
 inline constexpr std::size_t kMappingsMax = 4096;
+
+// nf_ct_resolve_clash_harder() of the kernel. It takes microseconds for two datagrams to miss each other; longer here,
+// so that it happens at all.
+inline constexpr Duration kStrayTime = std::chrono::seconds(1);
+inline constexpr Duration kCrossing = std::chrono::milliseconds(5);
 
 class Nat {
  public:
@@ -60,7 +68,7 @@ class Nat {
   [[nodiscard]] bool maps(Instant now, const Endpoint& outside, const Endpoint& inside) const;
 
   // Forgets everything, as a restart does.
-  void reboot() noexcept { mappings_.clear(), by_outside_.clear(); }
+  void reboot() noexcept { mappings_.clear(), by_outside_.clear(), strays_.clear(); }
 
   [[nodiscard]] const NatOptions& options() const noexcept { return options_; }
   [[nodiscard]] const IpAddress& outside() const noexcept { return outside_; }
@@ -74,18 +82,27 @@ class Nat {
     Endpoint outside;
     Instant used;
     std::map<Endpoint, Instant> contacted;  // destination, or its address with port 0 → last time
+    std::map<Endpoint, Instant> callers;    // NatOptions::strays: who came in before anything went there
+  };
+  struct Stray {
+    Endpoint inside;
+    Endpoint peer;
+    Instant end;
   };
 
   [[nodiscard]] bool is_live(Instant now, Instant used) const noexcept { return now < used + options_.expiry; }
   [[nodiscard]] std::optional<Endpoint> choose_outside(Instant now, const Endpoint& inside);
   [[nodiscard]] bool is_free(Instant now, const Endpoint& outside);
   void remove_expired(Instant now);
+  // Where the datagram leaves from instead.
+  [[nodiscard]] std::optional<Endpoint> stray(Instant now, Mapping& mapping, const Endpoint& destination);
 
   NatOptions options_;
   IpAddress outside_;
   Dice dice_;
   std::map<MappingKey, Mapping> mappings_;
   std::map<Endpoint, MappingKey> by_outside_;
+  std::map<Endpoint, Stray> strays_;
 };
 
 }  // namespace fireline::sim

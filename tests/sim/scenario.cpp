@@ -255,6 +255,11 @@ Scenario Scenario::draw(std::uint64_t seed, Duration length_max) {
   const std::size_t sites = places.between(2, 4);
   for (std::size_t i = 0; i < sites; ++i) scenario.sites.push_back(draw_site(places, weather));
 
+  Dice crossings(seed, "crossings");  // of its own, lest old seeds become others
+  for (SiteSpec& site : scenario.sites) {
+    if (site.nat4) site.nat4->strays = crossings.chance(500);
+  }
+
   const std::size_t clients = shape.chance(250) ? 2 : 1;
   const std::size_t gateways = shape.chance(150) ? 2 : 1;
   for (std::size_t i = 0; i < clients; ++i) scenario.clients.push_back(shape.below(sites));

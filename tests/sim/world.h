@@ -94,7 +94,6 @@ class World final : public NodeOwner {
 
   [[nodiscard]] bool is_lossless() const;
   [[nodiscard]] Connectivity expected(const Pair& pair) const;
-  [[nodiscard]] bool is_unsteady(const Pair& pair) const;
   [[nodiscard]] bool may_be_direct(const Pair& pair) const;  // where nothing promises it
   [[nodiscard]] bool must_arrive(const Pair& pair) const;
   void check_connected(Pair& pair);

@@ -71,11 +71,6 @@ void World::expect_arrival(std::size_t index, bool up, std::uint64_t number) {
   });
 }
 
-bool World::is_unsteady(const Pair& pair) const {
-  const std::size_t a = place_of_[pair.client], b = place_of_[pair.gateway];
-  return a != b && is_direct_unsteady(scenario_.sites[a].nat4, scenario_.sites[b].nat4);
-}
-
 bool World::may_be_direct(const Pair& pair) const {
   const SiteSpec& a = scenario_.sites[place_of_[pair.client]];
   const SiteSpec& b = scenario_.sites[place_of_[pair.gateway]];
@@ -84,9 +79,7 @@ bool World::may_be_direct(const Pair& pair) const {
 
 bool World::must_arrive(const Pair& pair) const {
   const Instant now = queue_.now();
-  if (!is_lossless() || is_unsteady(pair) || now < calm_since_ + kRecoveryMax ||
-      !portal_.agree(pair.client, pair.gateway))
-    return false;
+  if (!is_lossless() || now < calm_since_ + kRecoveryMax || !portal_.agree(pair.client, pair.gateway)) return false;
   if (now < *pair.wanted_since + kRecoveryMax && now < calm_since_ + kIdleRecoveryMax) return false;
   for (const auto& [node, peer] : {std::pair(pair.client, pair.gateway), std::pair(pair.gateway, pair.client)}) {
     const auto status = nodes_[node]->connection(portal_.id(peer));
@@ -132,7 +125,7 @@ void World::check_connected(Pair& pair) {
   const Instant now = queue_.now();
   const Duration limit = is_lossless() ? kRecoveryMax : 2 * kRecoveryMax;
   if (now < calm_since_ + limit || now < *pair.wanted_since + limit) return;
-  if (expected(pair) == Connectivity::none || is_unsteady(pair) || !nodes_[pair.gateway]->is_running()) return;
+  if (expected(pair) == Connectivity::none || !nodes_[pair.gateway]->is_running()) return;
   const auto last = std::max(pair.up.last_delivery(), pair.down.last_delivery());
   const Duration window = limit / 2;
   if (last && now < *last + window) return;
@@ -143,7 +136,7 @@ void World::check_connected(Pair& pair) {
 // Nothing changed since the connection was made: its path is the best that there is.
 void World::check_kind(const Pair& pair) const {
   const Instant now = queue_.now();
-  if (!is_lossless() || is_unsteady(pair) || !portal_.agree(pair.client, pair.gateway)) return;
+  if (!is_lossless() || !portal_.agree(pair.client, pair.gateway)) return;
   const auto a = nodes_[pair.client]->connection(portal_.id(pair.gateway));
   const auto b = nodes_[pair.gateway]->connection(portal_.id(pair.client));
   if (!a || !b || !a->path || !b->path) return;

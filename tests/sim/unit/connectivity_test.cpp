@@ -50,8 +50,8 @@ constexpr std::array<std::string_view, 10> kTable{
     "dddrddrddr",  // AE: reachable where the relay saw it; its answer needs a tolerant peer
     "dddrdrrdrr",  // AA
     "dddrrrrrrr",  // AP
-    "dddrddrddr",  // PE
-    "dddrdrrdrr",  // PA
+    "dddrddrrrr",  // PE: between two of P every answer comes from yet another port
+    "dddrdrrrrr",  // PA
     "dddrrrrrrr",  // PP
 };
 
@@ -91,7 +91,8 @@ bool probe(Instant now, Prober& from, Prober& to) {
     const Endpoint seen = from.leave(now, target);
     if (!to.admits(now, target, seen)) continue;
     to.targets.insert(seen);
-    answered |= from.admits(now, seen, to.leave(now, seen));
+    const Endpoint answers_from = to.leave(now, seen);
+    answered |= answers_from == target && from.admits(now, seen, answers_from);
   }
   return answered;
 }

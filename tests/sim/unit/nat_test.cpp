@@ -110,6 +110,22 @@ TEST(Nat, IncomingDatagramsRefreshWhereTheKindSaysSo) {
   EXPECT_EQ(box.inbound(kNow + 45s, outside, kPeer).refusal, Nat::Refusal::none);
 }
 
+TEST(Nat, AFirstDatagramThatMeetsOneFromItsPeerStrays) {
+  Nat box = nat({.filtering = endpoint_independent, .strays = true});
+  const Endpoint outside = *box.outbound(kNow, kInside, kStranger);
+  EXPECT_EQ(box.inbound(kNow, outside, kPeer).inside, kInside);
+  EXPECT_EQ(box.inbound(kNow, outside, kPeerOtherPort).inside, kInside);
+  const Endpoint stray = *box.outbound(kNow + kCrossing - 1ns, kInside, kPeer);
+  EXPECT_NE(stray, outside);
+  EXPECT_EQ(stray.address, outside.address);
+  EXPECT_EQ(box.outbound(kNow + kCrossing, kInside, kPeer), outside) << "the second one";
+  EXPECT_EQ(box.outbound(kNow + kCrossing, kInside, kPeerOtherPort), outside) << "they did not meet";
+  EXPECT_EQ(box.inbound(kNow + 900ms, stray, kPeer).inside, kInside) << "leads inside for a while";
+  EXPECT_EQ(box.inbound(kNow + 900ms, stray, kStranger).refusal, Nat::Refusal::no_mapping) << "for the peer alone";
+  EXPECT_EQ(box.inbound(kNow + 1100ms, stray, kPeer).refusal, Nat::Refusal::no_mapping);
+  EXPECT_EQ(box.inbound(kNow + 1100ms, outside, kStranger).inside, kInside);
+}
+
 TEST(Nat, ARestartForgetsEverything) {
   Nat box = nat({});
   const Endpoint outside = *box.outbound(kNow, kInside, kPeer);

@@ -82,6 +82,38 @@ TEST_F(Checks, AtMostAHundredPairsTheLowestGoes) {
   EXPECT_EQ(list.find(at("10.0.0.4:1"), at("10.0.1.1:1")), nullptr);
 }
 
+TEST_F(Checks, OfAFullListFirstGoesWhoNeverAnswered) {
+  const auto base = local("10.0.0.4:1");
+  const auto pair_to = [&](std::uint32_t i) {
+    return list.find(at("10.0.0.4:1"), at("10.0.1." + std::to_string(i + 1) + ":1"));
+  };
+  RequestId id = 0;
+  const auto ask = [&](std::uint32_t i, std::uint32_t requests, bool answers) {
+    for (std::uint32_t n = 0; n < requests; ++n) {
+      list.record_request(now, *pair_to(i), ++id);
+      if (answers && n == 0) list.record_answer(now, id, at("10.0.0.4:1"));
+    }
+  };
+  for (std::uint32_t i = 0; i < kPairsMax; ++i) {
+    list.add(now, base, remote("10.0.1." + std::to_string(i + 1) + ":1", 1000 + i));
+  }
+  ask(50, kSilentRequests + 1, false);
+  ask(60, kSilentRequests, false);
+  ask(70, kSilentRequests - 1, false);
+  ask(80, kSilentRequests + 5, true);
+  auto discovered = remote("10.0.2.9:1", 999);
+  discovered.origin = RemoteOrigin::discovered;
+  EXPECT_EQ(list.add(now, base, discovered), Outcome::full) << "each check of such a one may lead to another one";
+  EXPECT_EQ(list.add(now, base, remote("10.0.2.1:1", 1)), Outcome::added) << "however low it ranks";
+  EXPECT_EQ(pair_to(50), nullptr) << "asked most often";
+  EXPECT_EQ(list.add(now, base, remote("10.0.2.2:1", 2)), Outcome::added);
+  EXPECT_EQ(pair_to(60), nullptr);
+  EXPECT_EQ(list.add(now, base, remote("10.0.2.3:1", 1)), Outcome::full) << "the others answered, or may yet";
+  EXPECT_NE(pair_to(70), nullptr);
+  EXPECT_NE(pair_to(80), nullptr) << "it answered once";
+  EXPECT_EQ(list.pairs().size(), kPairsMax);
+}
+
 TEST_F(Checks, TheNominatedPairIsNotTheOneThatGoes) {
   const auto base = local("10.0.0.4:1");
   list.add(now, base, remote("10.0.1.1:1", 1000));

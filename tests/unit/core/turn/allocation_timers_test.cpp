@@ -78,6 +78,56 @@ TEST(TurnTimers, BindingKeepaliveEvery25Seconds) {
   EXPECT_THAT(times, ElementsAre(25s, 50s, 75s, 100s));
 }
 
+TEST(TurnTimers, TheAddressOfTheOtherFamilyIsKeptAsWellOnceItAnswered) {
+  struct Row {
+    const char* rule;
+    bool answers;
+    std::size_t asked;  // in a minute
+  };
+  constexpr Row kRows[] = {{"it answered: its mapping is known to peers", true, 2}, {"it never did", false, 0}};
+  for (const Row& row : kRows) {
+    SCOPED_TRACE(row.rule);
+    Harness h(both_servers());
+    const SentRequest v4 = h.take(Method::binding);
+    const SentRequest v6 = h.take(Method::binding);
+    ASSERT_TRUE(h.bound(v4, kMapped4));
+    ASSERT_TRUE(h.allocated(h.take(Method::allocate)));
+    if (row.answers) {
+      ASSERT_TRUE(h.bound(v6, kMapped6));
+    }
+    std::size_t asked = 0;
+    h.advance(10s);
+    h.sent.clear();  // what was repeated without an answer
+    for (int i = 0; i < 50; ++i) {
+      h.advance(1s);
+      while (h.count(Method::binding) != 0) {
+        const SentRequest request = h.take(Method::binding);
+        const bool other = request.destination == kServer6;
+        asked += other;
+        ASSERT_TRUE(h.bound(request, other ? kMapped6 : kMapped4));
+      }
+    }
+    EXPECT_EQ(asked, row.asked);
+  }
+}
+
+TEST(TurnTimers, AChangedMappingOfTheOtherFamilyIsToldAndCostsNothingElse) {
+  Harness h(both_servers());
+  h.allocate();
+  ASSERT_TRUE(h.bound(h.take(Method::binding), kMapped6));
+  h.events.clear();
+  h.advance(25s);
+  const SentRequest first = h.take(Method::binding);
+  const SentRequest second = h.take(Method::binding);
+  const SentRequest& other = first.destination == kServer6 ? first : second;
+  const Endpoint moved = endpoint("[2001:db8::2]:40001");
+  ASSERT_TRUE(h.bound(other, moved));
+  EXPECT_EQ(h.count(Method::refresh), 0u) << "the allocation belongs to the address in use";
+  ASSERT_EQ(h.events.size(), 2u);
+  EXPECT_EQ(h.events[0].candidate.address, moved) << "announced before its predecessor is invalidated";
+  EXPECT_EQ(h.events[1].candidate.address, kMapped6);
+}
+
 TEST(TurnTimers, NoKeepaliveWithoutAnAllocation) {
   Harness h;
   ASSERT_TRUE(h.bound(h.take(Method::binding), kMapped4));

@@ -174,7 +174,7 @@ TEST(TurnLiveRelay, HalfAnHourOfSilenceKeepsTheAllocation) {
   world.advance(30min);
   EXPECT_EQ(world.client->state(), AllocationState::allocated);
   EXPECT_EQ(world.requests[Method::refresh], 6);
-  EXPECT_EQ(world.requests[Method::binding], 2 + 72) << "every 25 s";
+  EXPECT_EQ(world.requests[Method::binding], 2 + 2 * 72) << "every 25 s";
   EXPECT_EQ(world.exchange(kPeer4), "no channel");
   EXPECT_EQ(world.exchange(kPeer4), "");
 }
