@@ -13,6 +13,7 @@ import asyncio
 import os
 import random
 import signal
+import socket
 import sqlite3
 import sys
 import time
@@ -224,7 +225,11 @@ async def checkpoints(portal, token):
 async def access(portal):
     check_options(portal)
     portal.write_policy(document(networks(4)))
-    portal.start()
+    manager = ServiceManager(portal.folder / "notify")
+    portal.start(environment={"NOTIFY_SOCKET": str(manager.path)})
+    manager.check("READY=1")
+    portal.process.signal(signal.SIGHUP)
+    manager.check("RELOADING=1\nMONOTONIC_USEC=", "STATUS=the policy is that of the file", "READY=1")
     token, relay_token = portal.token("client", ACTOR), portal.token("relay")
     lab.check(await status_of_login(Peer(portal, "client", "a", relay_token)) == 401, "a relay's token is no client's")
     client = await Peer(portal, "client", "a", token).login()
@@ -245,6 +250,7 @@ async def access(portal):
     portal.check_secret_free(token, relay_token)
 
     await stop_with_open_connections(portal)
+    manager.check("STOPPING=1")
     left = sorted(path.name for path in portal.folder.iterdir())
     lab.check(left == ["policy.json", "state.sqlite", "state.sqlite-grants"], f"it leaves its files alone: {left}")
     portal.start()
@@ -256,6 +262,22 @@ async def access(portal):
     portal.start()
     lab.check(True, "it starts over the socket that a killed one left")
     await slow_reader(portal)
+
+
+class ServiceManager:
+    """systemd's end of sd_notify(3)."""
+
+    def __init__(self, path):
+        self.path = path
+        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.socket.bind(str(path))
+        self.socket.settimeout(portal_host.START_SECONDS)
+
+    def check(self, *states):
+        told = [self.socket.recv(4096).decode() for _ in states]
+        lab.check(all(one.startswith(state) for one, state in zip(told, states)), f"the service manager is told {told}")
+        if states == ("STOPPING=1",):
+            self.path.unlink()
 
 
 def check_options(portal):
@@ -297,6 +319,8 @@ async def slow_reader(portal):
     lab.check(dropped, f"who does not read is dropped: {portal.counter('websocket.closed.slow')} of {len(slow)}")
     await good.join()
     lab.check(True, "everybody else is served")
+    for peer in slow:
+        peer.socket.transport.abort()
     portal.check_memory(f"with {len(slow)} slow readers")
 
 
