@@ -12,7 +12,10 @@
 #include <thread>
 #include <vector>
 
+#include "core/base/wire.h"
+#include "io/datagram_sender.h"
 #include "io/socket_address.h"
+#include "io/udp_bind.h"
 #include "tests/unit/io/network_namespace.h"
 #include "tests/unit/io/udp_backend.h"
 
@@ -126,6 +129,42 @@ TEST_F(SendRingTest, AFullQueueCancelsTheTailWhichThenGoesOnceAndInOrder) {
   arrived.insert(arrived.end(), rest.begin(), rest.end());
   EXPECT_GT(cut, 0U) << "no chain was cut: this proves nothing";
   EXPECT_EQ(arrived, Messages(kNumbers).numbers);
+}
+
+// The kernel itself refuses a train of over 128 segments (64 before 6.9) with EINVAL, here in the middle of a chain:
+// what is before it has gone, the rest of it goes in shorter trains, what is behind it after that.
+TEST_F(SendRingTest, ARefusedTrainInTheMiddleOfAChainGoesInSmallerOnes) {
+  in_network_namespace([&] {
+    HeapBuffers pool;
+    const auto receiver = open_port(UdpIo::syscall, {.family = Family::v4});
+    const auto bound = bind_udp({.family = Family::v4});
+    ASSERT_TRUE(receiver && bound.has_value());
+    constexpr std::size_t kSegmentsTried = 200;
+    DatagramSender sender(bound->fd.get(), Family::v4, kSegmentsTried, *ring_, SendRing::kChainMessages);
+    packet::UdpSendBatch batch;
+    std::vector<std::vector<std::byte>> memory;
+    std::uint32_t number = 0;
+    for (const std::size_t datagrams : {3U, 1U, 200U, 2U, 5U}) {
+      memory.emplace_back(datagrams * 32);
+      for (std::size_t i = 0; i < datagrams; ++i) store_le32(Bytes(memory.back()), i * 32, number++);
+    }
+    for (auto& each : memory) batch.trains.push_back(train_of(each, 32, loopback(Family::v4, receiver->port())));
+    SendCursor cursor;
+    ASSERT_EQ(sender.send(batch, cursor, kNow), IoStatus::done);
+    EXPECT_EQ(sender.counters().get(UdpSendCounter::gso_refused), 1U);
+    EXPECT_EQ(sender.counters().get(UdpSendCounter::datagrams), number);
+    EXPECT_EQ(sender.gso().segments_max(), packet::kTrainSegments);
+    EXPECT_EQ(sender.gso().refused_paths(), 0U);
+    std::uint32_t next = 0;
+    while (next < number) {
+      packet::UdpBatch in;
+      if (receive_next(*receiver, in, pool) == IoStatus::closed) break;
+      for (const auto& each : in.datagrams) {
+        for (std::size_t at = 0; at < each.bytes.size(); at += 32) EXPECT_EQ(load_le32(each.bytes, at), next++);
+      }
+    }
+    EXPECT_EQ(next, number);
+  });
 }
 
 // As an outbox hands over: the packet thread writes, then the writer's, then the packet thread again.

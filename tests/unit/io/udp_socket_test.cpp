@@ -235,6 +235,38 @@ TEST_P(UdpPortOn, UnreachableAndTooLargeAreCountedAndTheRestGoes) {
   });
 }
 
+TEST_P(UdpPortOn, AFailureInTheMiddleOfABatchNeitherStopsNorReordersTheRest) {
+  in_network_namespace([io = GetParam()] {
+    HeapBuffers pool;
+    const auto sender = open_port(io, {.family = Family::v4});
+    const auto receiver = open_port(io, {.family = Family::v4});
+    ASSERT_TRUE(sender && receiver);
+    const Endpoint good = loopback(Family::v4, receiver->port());
+    const Endpoint unreachable = *Endpoint::parse("192.0.2.1:9");
+    const Endpoint foreign = loopback(Family::v6, 9);
+    std::vector<std::vector<std::byte>> memory;
+    packet::UdpSendBatch out;
+    unsigned char number = 0;
+    // More than one chain, with failures at its start, in its middle and at its end.
+    for (const Endpoint& destination : {unreachable, good, good, foreign, good, unreachable, unreachable, good, good,
+                                        good, good, good, good, good, good, unreachable, good, good, foreign}) {
+      memory.emplace_back(250, std::byte{number++});
+      out.trains.push_back(train_of(memory.back(), 100, destination));
+    }
+    for (std::size_t i = 0; i < memory.size(); ++i) out.trains[i].bytes = memory[i];
+    SendCursor cursor;
+    ASSERT_EQ(sender->send(out, cursor, kNow), IoStatus::done);
+    EXPECT_EQ(sender->send_counters().get(UdpSendCounter::drop_unreachable), 4U * 3);
+    EXPECT_EQ(sender->send_counters().get(UdpSendCounter::drop_invalid), 2U * 3);
+    EXPECT_EQ(sender->send_counters().get(UdpSendCounter::datagrams), 13U * 3);
+    std::vector<unsigned> arrived;
+    packet::UdpBatch in;
+    (void)receive_next(*receiver, in, pool);
+    for (const auto& each : in.datagrams) arrived.push_back(std::to_integer<unsigned>(each.bytes[0]));
+    EXPECT_EQ(arrived, (std::vector<unsigned>{1, 2, 4, 7, 8, 9, 10, 11, 12, 13, 14, 16, 17}));
+  });
+}
+
 TEST_P(UdpPortOn, AFullSocketBufferIsCountedAsKernelDrops) {
   in_network_namespace([io = GetParam()] {
     HeapBuffers pool;
