@@ -1,5 +1,5 @@
-"""Floods: handshake initiations, garbage, plain UDP, random IP packets. The messages are prepared here and sent by the
-program system_sender (sender/main.cpp): Python would cost more than what it tests.
+"""Floods: handshake initiations, garbage, plain UDP, random IP packets, or what the caller has. The messages are
+prepared here and sent by the program system_sender (sender/main.cpp): Python would cost more than what it tests.
 """
 import hashlib
 import json
@@ -72,6 +72,11 @@ def garbage(rng, arguments):
     return pool
 
 
+def given(_, arguments):
+    """The caller's own."""
+    return arguments["messages"]
+
+
 def plain(rng, arguments):
     return [rng.randbytes(arguments.get("bytes", 1200)) for _ in range(16)]
 
@@ -113,4 +118,4 @@ def turn_garbage(rng, arguments):
     return pool
 
 
-POOLS = {"turn_garbage": turn_garbage, "handshakes": handshakes, "garbage": garbage, "plain": plain, "inner": inner}
+POOLS = {"given": given, "turn_garbage": turn_garbage, "handshakes": handshakes, "garbage": garbage, "plain": plain, "inner": inner}
