@@ -48,8 +48,7 @@ TunnelProgram::TunnelProgram(WholeSystem& whole, portal::Role role, std::string 
     : system(whole),
       name(std::move(device)),
       station(whole.queue, whole.network, site, ip(address), std::nullopt, ++whole.next_seed),
-      channel(whole.queue, whole.portal, name,
-              role == portal::Role::client ? "headless-client/1.5.5" : "gateway/1.4.19",
+      channel(whole.portal, name, role == portal::Role::client ? "headless-client/1.5.5" : "gateway/1.4.19",
               [this](std::string_view event, std::string_view payload) { on_message(event, payload); }),
       role_(role),
       token_(std::move(token)),
@@ -213,7 +212,7 @@ RelayProgram::RelayProgram(WholeSystem& system, const std::string& name, const s
     : address(the_address),
       host(system.queue, system.network, name, system.core_site, ip(address), std::nullopt,
            sim::Dice(++system.next_seed)),
-      channel(system.queue, system.portal, name, "relay/0.1.0", [](std::string_view, std::string_view) {}) {
+      channel(system.portal, name, "relay/0.1.0", [](std::string_view, std::string_view) {}) {
   system.clock.add(host);
   system.clock.add(channel);
   log_in();

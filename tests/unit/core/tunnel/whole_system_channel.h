@@ -1,5 +1,5 @@
 // A program's channel to the portal: what portal::Channel decides, is done on a PortalHost's line.
-// Lifetime: queue and portal outlive it; it is never destroyed while lines may still call. Threads: one.
+// Lifetime: the portal outlives it; it is never destroyed while lines may still call. Threads: one.
 #pragma once
 #include <functional>
 #include <memory>
@@ -18,12 +18,8 @@ class ChannelHost final : public PortalCaller {
  public:
   using OnMessage = std::function<void(std::string_view event, std::string_view payload)>;
 
-  ChannelHost(sim::EventQueue& queue, PortalHost& portal, std::string name, std::string component, OnMessage on_message)
-      : queue_(queue),
-        portal_(portal),
-        name_(std::move(name)),
-        component_(std::move(component)),
-        on_message_(std::move(on_message)) {}
+  ChannelHost(PortalHost& portal, std::string name, std::string component, OnMessage on_message)
+      : portal_(portal), name_(std::move(name)), component_(std::move(component)), on_message_(std::move(on_message)) {}
 
   // A fresh process; the one before is gone without a word.
   void start(portal::ChannelOptions options, portal::LoginIdentity identity);
@@ -58,7 +54,6 @@ class ChannelHost final : public PortalCaller {
   void act(portal::ChannelAction& action);
   void leave();
 
-  sim::EventQueue& queue_;
   PortalHost& portal_;
   std::string name_;
   std::string component_;
