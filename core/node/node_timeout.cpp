@@ -164,7 +164,8 @@ void probe_silence(NodeState& state, Now now, Connection& connection) {
   if (connection.silence != since) connection.silence_probes = 0;
   connection.silence = since;
   ++connection.silence_probes;
-  connection.agent.probe(now.boot, connection.path->destination);
+  // All of its paths: what could take over is known when the one in use has failed, and so is that nothing can.
+  connection.agent.probe(now.boot, std::nullopt);
   if (connection.silence_probes == kSilenceProbes) {
     if (auto* allocation = state.relays.find(connection.relay)) allocation->check(now);
   }
