@@ -32,6 +32,13 @@ std::optional<EarlyExit> parse_command_line(CLI::App& app, int argc, const char*
   return std::nullopt;
 }
 
+void add_words(CLI::App& app, std::initializer_list<WordFlag> flags, const char* group) {
+  for (const WordFlag& each : flags) {
+    CLI::Option* const option = app.add_option(each.flag, each.word, each.help)->envname(each.variable);
+    if (group != nullptr) option->group(group);
+  }
+}
+
 int leave(const EarlyExit& exit, const char* program) {
   if (exit.code == 0) {
     std::fputs(exit.text.c_str(), stdout);

@@ -33,16 +33,15 @@ constexpr std::array<Choice<portal::TokenKind>, 3> kKinds{{{"client", portal::To
                                                            {"relay", portal::TokenKind::relay}}};
 
 void add_flags(CLI::App& app, Words& words, Options& options) {
-  app.add_option("--policy", options.policy, "Policy file: JSON with comments (/etc/fireline/policy.json)")
-      ->envname("FIRELINE_PORTAL_POLICY");
-  app.add_option("--state", options.state, "Devices, addresses and tokens (/var/lib/fireline/portal.sqlite)")
-      ->envname("FIRELINE_PORTAL_STATE");
+  add_words(app, {{"--policy", options.policy, "Policy file: JSON with comments (/etc/fireline/policy.json)",
+                   "FIRELINE_PORTAL_POLICY"},
+                  {"--state", options.state, "Devices, addresses and tokens (/var/lib/fireline/portal.sqlite)",
+                   "FIRELINE_PORTAL_STATE"}});
   app.add_option("--listen", words.listen, "ADDRESS:PORT; repeat it (127.0.0.1:8081; with a certificate [::]:8081)")
       ->delimiter(',')
       ->envname("FIRELINE_PORTAL_LISTEN");
-  app.add_option("--tls-cert", options.tls_cert, "PEM certificate chain; read at start")
-      ->envname("FIRELINE_PORTAL_TLS_CERT");
-  app.add_option("--tls-key", options.tls_key, "PEM key of the certificate")->envname("FIRELINE_PORTAL_TLS_KEY");
+  add_words(app, {{"--tls-cert", options.tls_cert, "PEM certificate chain; read at start", "FIRELINE_PORTAL_TLS_CERT"},
+                  {"--tls-key", options.tls_key, "PEM key of the certificate", "FIRELINE_PORTAL_TLS_KEY"}});
   app.add_flag("--insecure-plaintext", options.insecure_plaintext,
                "Listen beyond loopback without TLS: tokens and keys cross the network readable")
       ->envname("FIRELINE_PORTAL_INSECURE_PLAINTEXT");

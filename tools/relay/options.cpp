@@ -33,28 +33,25 @@ struct Words {
 using Wrong = std::optional<std::string>;
 
 void add_addresses(CLI::App& app, Words& words) {
-  app.add_option("--public-ip4-addr", words.public_ip4, "Public IPv4 address; at least one of both is needed")
-      ->envname("PUBLIC_IP4_ADDR");
-  app.add_option("--public-ip6-addr", words.public_ip6, "Public IPv6 address")->envname("PUBLIC_IP6_ADDR");
-  app.add_option("--bind-ip4-addr", words.bind_ip4, "Local IPv4 address of all sockets (default 0.0.0.0)")
-      ->envname("BIND_IP4_ADDR");
-  app.add_option("--bind-ip6-addr", words.bind_ip6, "Local IPv6 address of all sockets (default ::)")
-      ->envname("BIND_IP6_ADDR");
-  app.add_option("--listen-port", words.listen_port, "Control port (default 3478)")->envname("LISTEN_PORT");
-  app.add_option("--lowest-port", words.lowest_port, "First allocation port (default 49152)")->envname("LOWEST_PORT");
-  app.add_option("--highest-port", words.highest_port, "Last allocation port (default 65535)")->envname("HIGHEST_PORT");
+  add_words(
+      app, {{"--public-ip4-addr", words.public_ip4, "Public IPv4 address; at least one of both is needed",
+             "PUBLIC_IP4_ADDR"},
+            {"--public-ip6-addr", words.public_ip6, "Public IPv6 address", "PUBLIC_IP6_ADDR"},
+            {"--bind-ip4-addr", words.bind_ip4, "Local IPv4 address of all sockets (default 0.0.0.0)", "BIND_IP4_ADDR"},
+            {"--bind-ip6-addr", words.bind_ip6, "Local IPv6 address of all sockets (default ::)", "BIND_IP6_ADDR"},
+            {"--listen-port", words.listen_port, "Control port (default 3478)", "LISTEN_PORT"},
+            {"--lowest-port", words.lowest_port, "First allocation port (default 49152)", "LOWEST_PORT"},
+            {"--highest-port", words.highest_port, "Last allocation port (default 65535)", "HIGHEST_PORT"}});
 }
 
 void add_users(CLI::App& app, Words& words) {
-  app.add_option("--auth", words.auth, "firezone (default): stamped usernames; static: the users of --users")
-      ->envname("FIRELINE_RELAY_AUTH");
-  app.add_option("--users", words.users, "With --auth static: file of user:password lines")
-      ->envname("FIRELINE_RELAY_USERS");
-  app.add_option("--realm", words.realm, "With --auth static: the realm (default fireline)")
-      ->envname("FIRELINE_RELAY_REALM");
-  app.add_option("--secret-file", words.secret_file,
-                 "With --auth firezone: file, mode 0600, of the stamp secret (default: drawn at start)")
-      ->envname("FIRELINE_RELAY_SECRET_FILE");
+  add_words(app, {{"--auth", words.auth, "firezone (default): stamped usernames; static: the users of --users",
+                   "FIRELINE_RELAY_AUTH"},
+                  {"--users", words.users, "With --auth static: file of user:password lines", "FIRELINE_RELAY_USERS"},
+                  {"--realm", words.realm, "With --auth static: the realm (default fireline)", "FIRELINE_RELAY_REALM"},
+                  {"--secret-file", words.secret_file,
+                   "With --auth firezone: file, mode 0600, of the stamp secret (default: drawn at start)",
+                   "FIRELINE_RELAY_SECRET_FILE"}});
   app.add_option("--allow-peer", words.allow_peers, "With --auth static: private prefix that may be a peer; repeat it")
       ->delimiter(',')
       ->envname("FIRELINE_RELAY_ALLOW_PEER");
@@ -87,49 +84,44 @@ void add_limits(CLI::App& app, Words& words) {
 }
 
 void add_operations(CLI::App& app, Words& words) {
-  app.add_option("--rng-seed", words.rng_seed, "Deterministic randomness, for tests only")->envname("RNG_SEED");
-  app.add_option("--log-format", words.log_format, "human (default) or json, one object per line")
-      ->envname("LOG_FORMAT");
-  app.add_option("--log-level", words.log_level, "Log directives: level or target=level, comma-separated (info)")
-      ->envname("RUST_LOG");
-  app.add_option("--log-file", words.log_file, "Append the log to this file as well")
-      ->envname("FIRELINE_RELAY_LOG_FILE");
-  app.add_option("--log-file-level", words.log_file_level, "Log directives of the file (default: those of --log-level)")
-      ->envname("FIRELINE_RELAY_LOG_FILE_LEVEL");
-  app.add_option("--health-check-addr", words.health, "Public endpoint of /healthz and /readyz (0.0.0.0:8080)")
-      ->envname("HEALTH_CHECK_ADDR");
-  app.add_option("--control-endpoint", words.control,
-                 "Loopback endpoint of /status, /metrics, /log_filter (127.0.0.1:9999)")
-      ->envname("CONTROL_ENDPOINT");
+  add_words(app, {{"--rng-seed", words.rng_seed, "Deterministic randomness, for tests only", "RNG_SEED"},
+                  {"--log-format", words.log_format, "human (default) or json, one object per line", "LOG_FORMAT"},
+                  {"--log-level", words.log_level, "Log directives: level or target=level, comma-separated (info)",
+                   "RUST_LOG"},
+                  {"--log-file", words.log_file, "Append the log to this file as well", "FIRELINE_RELAY_LOG_FILE"},
+                  {"--log-file-level", words.log_file_level,
+                   "Log directives of the file (default: those of --log-level)", "FIRELINE_RELAY_LOG_FILE_LEVEL"},
+                  {"--health-check-addr", words.health, "Public endpoint of /healthz and /readyz (0.0.0.0:8080)",
+                   "HEALTH_CHECK_ADDR"},
+                  {"--control-endpoint", words.control,
+                   "Loopback endpoint of /status, /metrics, /log_filter (127.0.0.1:9999)", "CONTROL_ENDPOINT"}});
   app.add_flag("--no-gso", words.no_gso, "Send every datagram singly")->envname("FIRELINE_RELAY_NO_GSO");
   app.add_flag("--no-seccomp", words.no_seccomp, "Do without the filter of system calls: for debugging tools alone")
       ->envname("FIRELINE_RELAY_NO_SECCOMP");
   app.add_flag("--no-gro", words.no_gro, "Receive every datagram singly")->envname("FIRELINE_RELAY_NO_GRO");
-  app.add_option("--ebpf-offloading", words.interface, "Interface on which XDP forwards channels (default: off)")
-      ->envname("EBPF_OFFLOADING")
-      ->group("XDP");
-  app.add_option("--ebpf-attach-mode", words.attach_mode, "driver (default) or generic")
-      ->envname("EBPF_ATTACH_MODE")
-      ->group("XDP");
+  add_words(app,
+            {{"--ebpf-offloading", words.interface, "Interface on which XDP forwards channels (default: off)",
+              "EBPF_OFFLOADING"},
+             {"--ebpf-attach-mode", words.attach_mode, "driver (default) or generic", "EBPF_ATTACH_MODE"}},
+            "XDP");
   app.add_flag("--ebpf-debug", words.debug, "Log each frame that XDP saw: target eBPF, level trace. Slows all of them")
       ->envname("FIRELINE_RELAY_EBPF_DEBUG")
       ->group("XDP");
-  app.add_option("--ebpf-int4-addr", words.interface4, "The interface's IPv4 address (default: read from it)")
-      ->envname("EBPF_INT4_ADDR")
-      ->group("XDP");
-  app.add_option("--ebpf-int6-addr", words.interface6, "The interface's IPv6 address (default: read from it)")
-      ->envname("EBPF_INT6_ADDR")
-      ->group("XDP");
+  add_words(
+      app,
+      {{"--ebpf-int4-addr", words.interface4, "The interface's IPv4 address (default: read from it)", "EBPF_INT4_ADDR"},
+       {"--ebpf-int6-addr", words.interface6, "The interface's IPv6 address (default: read from it)",
+        "EBPF_INT6_ADDR"}},
+      "XDP");
 }
 
 // Of a Firezone relay's environment, for what this program does otherwise or not at all.
 void add_firezone(CLI::App& app, Words& words) {
-  app.add_option("--otlp-grpc-endpoint", words.otlp, "Refused: metrics are at /metrics of the control endpoint")
-      ->envname("OTLP_GRPC_ENDPOINT")
-      ->group("Firezone");
-  app.add_option("--google-cloud-project-id", words.gcp_project, "Accepted, without effect")
-      ->envname("GOOGLE_CLOUD_PROJECT_ID")
-      ->group("Firezone");
+  add_words(app,
+            {{"--otlp-grpc-endpoint", words.otlp, "Refused: metrics are at /metrics of the control endpoint",
+              "OTLP_GRPC_ENDPOINT"},
+             {"--google-cloud-project-id", words.gcp_project, "Accepted, without effect", "GOOGLE_CLOUD_PROJECT_ID"}},
+            "Firezone");
   app.add_option("--telemetry", words.telemetry, "Accepted, without effect: no crash report is sent to anybody")
       ->envname("FIREZONE_TELEMETRY")
       ->expected(0, 1)

@@ -9,6 +9,7 @@
 #include "io/tun_open.h"
 #include "platform/linux/routing.h"
 #include "tools/common/choice.h"
+#include "tools/common/command_line.h"
 #include "tools/common/human_duration.h"
 #include "tools/common/io_choices.h"
 
@@ -44,33 +45,26 @@ TunnelOptions ProgramOptions::tunnel() const {
 }
 
 void add_program_flags(CLI::App& app, ProgramWords& words, ProgramOptions& options, const char* partition_variable) {
-  app.add_option("-u,--api-url", options.api_url, "The portal (default wss://api.firezone.dev/)")
-      ->envname("FIREZONE_API_URL");
-  app.add_option("-n,--firezone-name", options.name, "Name that the portal shows (default: the host's)")
-      ->envname("FIREZONE_NAME");
-  app.add_option("-i,--firezone-id", options.id, "Id of this device (default: kept or derived)")
-      ->envname("FIREZONE_ID");
-  app.add_option("-m,--max-partition-time", words.max_partition_time,
-                 "How long to go on without the portal: 30s, 5m, 1h, 30d")
-      ->envname(partition_variable);
-  app.add_option("--ca-file", options.ca_file, "PEM file of certificates trusted beside the system's")
-      ->envname("FIRELINE_CA_FILE");
-  app.add_option("--tun-name", options.tun, "Network interface to create (default tun-firezone)")
-      ->envname("FIRELINE_TUN_NAME");
-  app.add_option("--status-socket", options.status_socket, "Unix socket of status and metrics")
-      ->envname("FIRELINE_STATUS_SOCKET");
-  app.add_option("--threads", words.threads, kThreadsHelp)->envname("FIRELINE_THREADS");
-  app.add_option("--udp-io", words.udp_io, kUdpIoHelp)->envname("FIRELINE_UDP_IO");
+  add_words(app,
+            {{"-u,--api-url", options.api_url, "The portal (default wss://api.firezone.dev/)", "FIREZONE_API_URL"},
+             {"-n,--firezone-name", options.name, "Name that the portal shows (default: the host's)", "FIREZONE_NAME"},
+             {"-i,--firezone-id", options.id, "Id of this device (default: kept or derived)", "FIREZONE_ID"},
+             {"-m,--max-partition-time", words.max_partition_time,
+              "How long to go on without the portal: 30s, 5m, 1h, 30d", partition_variable},
+             {"--ca-file", options.ca_file, "PEM file of certificates trusted beside the system's", "FIRELINE_CA_FILE"},
+             {"--tun-name", options.tun, "Network interface to create (default tun-firezone)", "FIRELINE_TUN_NAME"},
+             {"--status-socket", options.status_socket, "Unix socket of status and metrics", "FIRELINE_STATUS_SOCKET"},
+             {"--threads", words.threads, kThreadsHelp, "FIRELINE_THREADS"},
+             {"--udp-io", words.udp_io, kUdpIoHelp, "FIRELINE_UDP_IO"}});
   add_log_flags(app, words.log, {.level = "RUST_LOG", .format = "FIREZONE_LOG_FORMAT"});
   app.add_flag("--no-seccomp", words.no_seccomp, "Do without the filter of system calls: for debugging tools alone")
       ->envname("FIRELINE_NO_SECCOMP");
   // Understood so that Firezone's units and containers work as they are.
-  const auto hidden = [&app](const char* flag, std::string& word, const char* variable) {
-    app.add_option(flag, word)->envname(variable)->group("");
-  };
   app.add_flag("--no-telemetry", words.no_telemetry)->envname("FIREZONE_NO_TELEMETRY")->group("");
-  hidden("--metrics", words.metrics, "FIREZONE_METRICS");
-  hidden("--otlp-grpc-endpoint", words.otlp, "OTLP_GRPC_ENDPOINT");
+  add_words(app,
+            {{"--metrics", words.metrics, "", "FIREZONE_METRICS"},
+             {"--otlp-grpc-endpoint", words.otlp, "", "OTLP_GRPC_ENDPOINT"}},
+            "");
   read_bytes("FIREZONE_UDP_RECV_BUFFER_SIZE", options.receive_buffer_bytes);
   read_bytes("FIREZONE_UDP_SEND_BUFFER_SIZE", options.send_buffer_bytes);
 }

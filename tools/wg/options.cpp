@@ -53,19 +53,17 @@ void add_flags(CLI::App& app, Words& words) {
   app.add_flag("--status", words.status, "Print what the running fireline-wg of INTERFACE does")
       ->envname("FIRELINE_WG_STATUS");
   app.add_flag("--json", words.json, "With --status: as JSON")->envname("FIRELINE_WG_JSON");
-  app.add_option("--mtu", words.mtu, "MTU of the interface, 576 to 9000 (default 1420)")->envname("FIRELINE_WG_MTU");
-  app.add_option("--threads", words.threads, kThreadsHelp)->envname("FIRELINE_WG_THREADS");
-  app.add_option("--udp-io", words.udp_io, kUdpIoHelp)->envname("FIRELINE_WG_UDP_IO");
-  app.add_option("--aead", words.aead, "ipsec-mb, openssl, libsodium or auto (default: the fastest here)")
-      ->envname("FIRELINE_WG_AEAD");
-  app.add_option("--metrics", words.metrics, "Serve Prometheus metrics over HTTP on ADDRESS:PORT")
-      ->envname("FIRELINE_WG_METRICS");
-  app.add_option("--log-level", words.log_level,
-                 "debug, info (default), error or silent; LOG_LEVEL is understood as well")
-      ->envname("FIRELINE_WG_LOG_LEVEL");
-  app.add_option("--log-format", words.log_format, "text (default) or json, one object per line")
-      ->envname("FIRELINE_WG_LOG_FORMAT");
-  app.add_option("--log-file", words.log_file, "Append the log to this file")->envname("FIRELINE_WG_LOG_FILE");
+  add_words(
+      app,
+      {{"--mtu", words.mtu, "MTU of the interface, 576 to 9000 (default 1420)", "FIRELINE_WG_MTU"},
+       {"--threads", words.threads, kThreadsHelp, "FIRELINE_WG_THREADS"},
+       {"--udp-io", words.udp_io, kUdpIoHelp, "FIRELINE_WG_UDP_IO"},
+       {"--aead", words.aead, "ipsec-mb, openssl, libsodium or auto (default: the fastest here)", "FIRELINE_WG_AEAD"},
+       {"--metrics", words.metrics, "Serve Prometheus metrics over HTTP on ADDRESS:PORT", "FIRELINE_WG_METRICS"},
+       {"--log-level", words.log_level, "debug, info (default), error or silent; LOG_LEVEL is understood as well",
+        "FIRELINE_WG_LOG_LEVEL"},
+       {"--log-format", words.log_format, "text (default) or json, one object per line", "FIRELINE_WG_LOG_FORMAT"},
+       {"--log-file", words.log_file, "Append the log to this file", "FIRELINE_WG_LOG_FILE"}});
 }
 
 std::string environment(const char* name) {
