@@ -1,4 +1,4 @@
-// fireline-bench: tunnel, relay, xdp, aead and udp side by side with other people's programs.
+// fireline-bench: tunnel, relay, xdp, aead and udp side by side with other people's programs, and a node's connections.
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cstdio>
@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "tools/bench/aead_bench.h"
+#include "tools/bench/node_bench.h"
 #include "tools/bench/relay_bench.h"
 #include "tools/bench/tunnel_bench.h"
 #include "tools/bench/udp_bench.h"
@@ -118,6 +119,21 @@ void add_relay(CLI::App& relay, RelayWords& words, RelayBenchOptions& options) {
   relay.add_flag("--check", options.check, "judge the acceptance thresholds; exit code 2 when one is missed");
 }
 
+void add_node(CLI::App& node, NodeBenchOptions& options) {
+  node.add_option("--idle", options.idle, "connections that do nothing; 0: not measured")
+      ->check(CLI::Range(std::size_t{0}, kNodeClientsMax))
+      ->capture_default_str();
+  node.add_option("--busy", options.busy, "connections that take turns; the first number is the yardstick")
+      ->delimiter(',')
+      ->check(CLI::Range(std::size_t{1}, kNodeClientsMax));
+  node.add_option("--seconds", options.seconds, "of virtual time over which idle ones are metered")
+      ->check(CLI::Range(60, 3600))
+      ->capture_default_str();
+  add_rounds(node, options.rounds, 1000);
+  node.add_option("--json", options.json_path, "file for all figures");
+  node.add_flag("--check", options.check, "judge the acceptance thresholds; exit code 2 when one is missed");
+}
+
 int run_relay(const RelayWords& words, RelayBenchOptions& options) {
   auto candidates = parse_relay_candidates(words.candidates, own_folder());
   if (!candidates) {
@@ -166,6 +182,11 @@ int main(int argc, char** argv) {
       ->capture_default_str();
   udp.add_option("--json", udp_options.json_path, "file for all figures");
 
+  NodeBenchOptions node_options;
+  node_options.command = tunnel_options.command;
+  CLI::App& node = *app.add_subcommand("node", "what a gateway's idle and busy connections cost it, without sockets");
+  add_node(node, node_options);
+
   XdpBenchOptions xdp_options;
   CLI::App& xdp = *app.add_subcommand("xdp", "what a frame costs in the relay's XDP program (needs root)");
   add_rounds(xdp, xdp_options.rounds, 1000);
@@ -182,6 +203,7 @@ int main(int argc, char** argv) {
     if (xdp) return run_xdp_bench(xdp_options);
     if (udp) return run_udp_bench(udp_options);
     if (aead) return run_aead_bench(aead_options);
+    if (node) return run_node_bench(node_options);
     if (relay) return run_relay(relay_words, relay_options);
     if (tunnel) return run_tunnel(words, tunnel_options);
   } catch (const std::exception& error) {

@@ -1,0 +1,223 @@
+#include "tools/bench/node_bench.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <cstdio>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string_view>
+
+#include "tools/bench/node_world.h"
+#include "tools/bench/process.h"
+#include "tools/bench/report_parts.h"
+
+namespace fireline::bench {
+namespace {
+
+using namespace std::chrono_literals;
+using nlohmann::ordered_json;
+
+// Thresholds of the acceptance.
+constexpr double kIdlePercentMax = 1;
+constexpr double kIdleBytesMax = 32.0 * 1024;
+constexpr double kBusyRatioMax = 1.15;
+
+// Behind the last connection's start: all are idle, and each pair's memory of its checks is full (40 of them).
+constexpr Duration kSettles = 1100s;
+// Figures are of so many inner packets a round; every connection has its turn, whatever that takes.
+constexpr std::size_t kPacketsPerRound = 20'000;
+constexpr std::size_t kInnerBytes = 1280;
+constexpr std::size_t kRuleWidth = 64;
+constexpr std::size_t kColumnWidth = 26;
+
+// What one turn of the packet thread is given.
+struct Shape {
+  std::string_view name;
+  std::size_t packets;  // of one connection
+  bool up;              // from the client to the gateway's TUN, or back
+};
+constexpr std::array<Shape, 4> kShapes{{{"trains of 32, received", 32, true},
+                                        {"trains of 32, sent", 32, false},
+                                        {"single packets, received", 1, true},
+                                        {"single packets, sent", 1, false}}};
+
+struct IdleFigures {
+  std::size_t connections = 0;
+  double pairs = 0;    // of each
+  double percent = 0;  // of a core
+  double bytes = 0;    // of each connection
+  double calls = 0;    // of the node a second
+};
+
+IdleFigures measure_idle(const NodeBenchOptions& options) {
+  progress(std::to_string(options.idle) + " connections, until they idle");
+  NodeWorld world(options.idle, NodeWorld::Meter::memory);
+  world.run_for(kSettles);
+  const auto census = world.census();
+  if (census.connections != options.idle || census.idle != options.idle || census.direct != options.idle) {
+    throw BenchError("of " + std::to_string(options.idle) + " connections " + std::to_string(census.connections) +
+                     " live, " + std::to_string(census.idle) + " idle, " + std::to_string(census.direct) +
+                     " on a direct path");
+  }
+  IdleFigures figures;
+  const auto each = static_cast<double>(options.idle);
+  figures.connections = options.idle;
+  figures.pairs = static_cast<double>(census.pairs) / each;
+  figures.bytes = static_cast<double>(world.take_memory_bytes()) / each;
+  world.set_meter(NodeWorld::Meter::cpu);
+  const std::uint64_t calls = world.calls();
+  world.run_for(std::chrono::seconds(options.seconds));
+  const double seconds = options.seconds;
+  figures.percent = world.take_cpu_nanoseconds() / 1e9 / seconds * 100;
+  figures.calls = static_cast<double>(world.calls() - calls) / seconds;
+  return figures;
+}
+
+struct BusySeries {
+  std::size_t connections = 0;
+  std::unique_ptr<NodeWorld> world;
+  std::size_t next = 0;  // whose turn it is
+  std::array<std::vector<double>, kShapes.size()> nanoseconds;
+};
+
+double measure_shape(BusySeries& series, const Shape& shape) {
+  const std::size_t turns = std::max(kPacketsPerRound / shape.packets, series.connections);
+  std::size_t packets = 0;
+  series.world->set_meter(NodeWorld::Meter::cpu);
+  static_cast<void>(series.world->take_cpu_nanoseconds());
+  for (std::size_t i = 0; i < turns; ++i) {
+    const std::size_t client = series.next++ % series.connections;
+    packets += shape.up ? series.world->send_up(client, shape.packets, kInnerBytes)
+                        : series.world->send_down(client, shape.packets, kInnerBytes);
+  }
+  series.world->set_meter(NodeWorld::Meter::off);
+  if (packets != turns * shape.packets) throw BenchError("packets were lost on the way through the node");
+  return series.world->take_cpu_nanoseconds() / static_cast<double>(packets);
+}
+
+std::vector<BusySeries> measure_busy(const NodeBenchOptions& options) {
+  std::vector<BusySeries> all;
+  for (const std::size_t connections : options.busy) {
+    progress(std::to_string(connections) + " connections are made");
+    BusySeries& series = all.emplace_back();
+    series.connections = connections;
+    series.world = std::make_unique<NodeWorld>(connections, NodeWorld::Meter::off);
+    series.world->run_for(30s);
+  }
+  for (int round = 0; round <= options.rounds; ++round) {
+    progress("round " + std::to_string(round) + " of " + std::to_string(options.rounds));
+    for (std::size_t s = 0; s < kShapes.size(); ++s) {
+      for (std::size_t i = 0; i < all.size(); ++i) {
+        check_interrupt();
+        BusySeries& series = all[(i + static_cast<std::size_t>(round)) % all.size()];
+        const double figure = measure_shape(series, kShapes[s]);
+        if (round > 0) series.nanoseconds[s].push_back(figure);
+      }
+    }
+  }
+  return all;
+}
+
+Judgement at_most(std::string rule, double value, double limit, std::string figure) {
+  return {value <= limit ? Verdict::pass : Verdict::fail, std::move(rule), std::move(figure)};
+}
+
+std::vector<Judgement> judge_idle(const IdleFigures& idle) {
+  const std::string who = std::to_string(idle.connections) + " idle connections: ";
+  return {at_most(who + "CPU of a core <= 1 %", idle.percent, kIdlePercentMax, fmt::format("{:.2f} %", idle.percent)),
+          at_most(who + "memory of each <= 32 KiB", idle.bytes, kIdleBytesMax,
+                  fmt::format("{:.1f} KiB", idle.bytes / 1024))};
+}
+
+std::vector<Judgement> judge_busy(const std::vector<BusySeries>& all) {
+  std::vector<Judgement> judgements;
+  for (std::size_t i = 1; i < all.size(); ++i) {
+    for (std::size_t s = 0; s < kShapes.size(); ++s) {
+      const double one = summarize(all[0].nanoseconds[s])->median, many = summarize(all[i].nanoseconds[s])->median;
+      judgements.push_back(at_most(std::string(kShapes[s].name) + ", " + std::to_string(all[i].connections) +
+                                       " connections <= 1.15 of " + std::to_string(all[0].connections),
+                                   many / one, kBusyRatioMax, fmt::format("{:.2f} ({:.0f} ns)", many / one, many)));
+    }
+  }
+  return judgements;
+}
+
+void print_idle(const IdleFigures& idle) {
+  std::printf("%zu idle connections with %.1f pairs each: %.2f %% of a core, %.1f KiB each, %.0f calls a second\n\n",
+              idle.connections, idle.pairs, idle.percent, idle.bytes / 1024, idle.calls);
+}
+
+void print_busy(const std::vector<BusySeries>& all) {
+  std::vector<std::string> labels;
+  for (const BusySeries& series : all) labels.push_back(std::to_string(series.connections));
+  std::fputs(heading_line(std::vector<std::string>{labels}, kColumnWidth).c_str(), stdout);
+  for (std::size_t s = 0; s < kShapes.size(); ++s) {
+    std::vector<std::string> cells;
+    const auto one = summarize(all[0].nanoseconds[s]);
+    for (const BusySeries& series : all) {
+      const auto figure = summarize(series.nanoseconds[s]);
+      cells.push_back(cell(figure, 0, &series == &all[0] ? std::nullopt : std::optional(figure->median / one->median)));
+    }
+    std::fputs(table_line(kShapes[s].name, cells, kColumnWidth).c_str(), stdout);
+  }
+  std::printf("\n");
+}
+
+ordered_json busy_json(const std::vector<BusySeries>& all) {
+  ordered_json list = ordered_json::array();
+  for (const BusySeries& series : all) {
+    ordered_json one{{"connections", series.connections}};
+    for (std::size_t s = 0; s < kShapes.size(); ++s) {
+      one[std::string(kShapes[s].name) + " ns"] = summary_json(series.nanoseconds[s]);
+    }
+    list.push_back(std::move(one));
+  }
+  return list;
+}
+
+}  // namespace
+
+int run_node_bench(const NodeBenchOptions& options) {
+  watch_interrupts();
+  const Machine machine = describe_machine();
+  print_heading(options.command, machine);
+  std::vector<Judgement> judgements;
+  ordered_json json{{"benchmark", "node"}, {"machine", machine_json(machine)}};
+  if (options.idle > 0) {
+    const IdleFigures idle = measure_idle(options);
+    print_idle(idle);
+    judgements = judge_idle(idle);
+    json["idle"] = {{"connections", idle.connections},
+                    {"pairs", idle.pairs},
+                    {"percent_of_a_core", idle.percent},
+                    {"bytes_each", idle.bytes},
+                    {"calls_a_second", idle.calls}};
+  }
+  if (!options.busy.empty()) {
+    const auto busy = measure_busy(options);
+    std::printf("CPU nanoseconds of a packet of %zu bytes, by connections that take turns: median (low-high)\n",
+                kInnerBytes);
+    print_busy(busy);
+    const auto more = judge_busy(busy);
+    judgements.insert(judgements.end(), more.begin(), more.end());
+    json["busy"] = busy_json(busy);
+  }
+  bool missed = false;
+  json["judgements"] = ordered_json::array();
+  for (const Judgement& judgement : judgements) {
+    missed |= judgement.verdict == Verdict::fail;
+    json["judgements"].push_back(judgement_json(judgement));
+  }
+  std::fputs(judgement_lines(judgements, kRuleWidth).c_str(), stdout);
+  if (!options.json_path.empty()) {
+    if (const auto written = write_file(options.json_path, json.dump(2) + "\n"); !written) {
+      throw BenchError(written.error());
+    }
+  }
+  return options.check && missed ? 2 : 0;
+}
+
+}  // namespace fireline::bench

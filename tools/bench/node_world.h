@@ -1,0 +1,133 @@
+// A gateway node, many client nodes and a relay in one process on a virtual clock: no socket, no thread, no NAT. Every
+// datagram and every word of the portal takes kWireDelay. All hosts have both address families and public addresses, so
+// that each connection has a direct path per family and its relayed ones, which are checked like it.
+//
+//   clients 10.x.y.z, 2001:db8:1::N ────┐
+//                                       ├── relay 203.0.113.1, 2001:db8::1
+//   gateway 198.51.100.7, 2001:db8:2:: ─┘
+//
+// What the gateway's own calls cost is metered: CPU time of this thread without that of reading the clock, or the
+// difference in allocated memory.
+// Threads: one. Lifetime: the pools of a world are its own.
+#pragma once
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <queue>
+#include <string>
+#include <vector>
+
+#include "core/crypto/aead.h"
+#include "core/crypto/keys.h"
+#include "core/crypto/random.h"
+#include "core/node/node.h"
+#include "io/pool.h"
+#include "relay/protocol/server.h"
+
+namespace fireline::bench {
+
+class NodeWorld final : public relay::Host {
+ public:
+  enum class Meter : std::uint8_t { off, cpu, memory };
+
+  // Allocates at the relay and connects one after the other, below the rate at which handshakes cost cookies.
+  NodeWorld(std::size_t clients, Meter meter);
+  ~NodeWorld() override;
+  NodeWorld(const NodeWorld&) = delete;
+  NodeWorld& operator=(const NodeWorld&) = delete;
+
+  void run_for(Duration duration);
+  void set_meter(Meter meter) noexcept { meter_ = meter; }
+
+  // CPU nanoseconds and bytes of the gateway's calls since the last time it was asked.
+  [[nodiscard]] double take_cpu_nanoseconds() noexcept;
+  [[nodiscard]] std::int64_t take_memory_bytes() noexcept;
+  [[nodiscard]] std::uint64_t calls() const noexcept { return calls_; }
+
+  struct Census {
+    std::size_t connections = 0;
+    std::size_t idle = 0;
+    std::size_t direct = 0;
+    std::size_t pairs = 0;  // of all
+  };
+  [[nodiscard]] Census census() const;
+
+  // `count` inner packets of `bytes` from the client, one train, given to the gateway at once. Metered: the gateway's
+  // turn alone, cipher included. Returns how many reached its TUN.
+  std::size_t send_up(std::size_t client, std::size_t count, std::size_t bytes);
+  // As many from the gateway's TUN; returns how many were sealed. They reach nobody.
+  std::size_t send_down(std::size_t client, std::size_t count, std::size_t bytes);
+
+ private:
+  struct Party;
+  struct Flight {
+    Instant arrives;
+    Endpoint source;
+    Endpoint destination;
+    std::vector<std::byte> bytes;  // a datagram; empty: the portal's word, candidates of `client` or for it
+    std::vector<std::string> candidates;
+    std::size_t client = 0;
+    bool to_gateway = false;
+  };
+  struct Due {
+    Instant time;
+    std::size_t client;
+    friend bool operator>(const Due& a, const Due& b) noexcept { return a.time > b.time; }
+  };
+
+  // relay::Host
+  [[nodiscard]] Opened open_port(std::uint16_t, relay::Families) override { return Opened::done; }
+  void close_port(std::uint16_t) override {}
+  void send_control(const Endpoint& to, std::span<const std::byte> message) override;
+  void send_peer(std::uint16_t, const Endpoint&, std::span<const std::byte>) override {}
+  [[nodiscard]] Offload offload(const relay::ChannelBinding&) override { return Offload::not_offloaded; }
+  void withdraw(const relay::ChannelBinding&) override {}
+
+  [[nodiscard]] Now now() const noexcept;
+  [[nodiscard]] std::uint64_t opened() const;
+  [[nodiscard]] std::unique_ptr<Party> make_party(node::NodeRole role, std::string id, std::size_t index);
+  void connect(std::size_t index);
+
+  void deliver(const Flight& flight);
+  void deliver_candidates(const Flight& flight);
+  void deliver_to_relay(const Flight& flight);
+  void receive(Party& party, const Flight& flight);
+  void run_timers(Party& party);
+
+  // An input of the party; passes on what comes out.
+  template <class Call>
+  void call(Party& party, Call&& input);
+  template <class Call>
+  void meter(const Party& party, Call&& input);
+  template <class Batch>
+  void run_turn(Party& party, Batch& batch);
+  void collect(Party& party);
+  void pass_on(const Party& party, packet::UdpSendBatch& batch);
+  void post(const Endpoint& source, const Endpoint& destination, ConstBytes bytes);
+  void schedule(Party& party);
+  [[nodiscard]] packet::TunBatch tun_batch(std::uint32_t source, std::uint32_t destination, std::size_t count,
+                                           std::size_t bytes);
+
+  Meter meter_;
+  double cpu_nanoseconds_ = 0;
+  double clock_nanoseconds_;
+  std::int64_t memory_bytes_ = 0;
+  std::uint64_t calls_ = 0;
+
+  Instant now_;
+  crypto::SystemRandom random_;
+  std::unique_ptr<crypto::Aead> aead_;
+  io::BufferPool large_;
+  io::BufferPool small_;
+  crypto::Key preshared_key_;
+  std::string relay_secret_;
+  std::unique_ptr<relay::Server> relay_;
+  std::unique_ptr<Party> gateway_;
+  std::vector<std::unique_ptr<Party>> clients_;
+  std::deque<Flight> flights_;  // in order: all take as long
+  std::priority_queue<Due, std::vector<Due>, std::greater<>> due_;
+};
+
+}  // namespace fireline::bench
