@@ -10,6 +10,7 @@ usage: portal_network.py roaming|reset|loss|ecn
 """
 import datetime
 import hashlib
+import os
 import re
 import sys
 import time
@@ -101,6 +102,12 @@ def roaming(laboratory):
               + f" ({CONNECT_SECONDS} s are allowed)")
     lab.check(len(set(seen)) == len(seen), "it came from " + ", then from ".join(seen))
     lab.check(len(system.status("gateway")["clients"]) == 1, "the gateway has one client")
+    # Rings that were made behind the filter of system calls.
+    used = [system.status(host)["udp_io"] for host in ("client", "gateway")]
+    wanted = os.environ.get("FIRELINE_UDP_IO", used[0])
+    if wanted == "io_uring" != used[0]:
+        raise lab.Skip(f"no io_uring here: {system.programs['client'].history()}")
+    lab.check(used == [wanted] * 2, f"the sockets' backend is {wanted}")
     system.check_curl(*HOSTS)
     system.finish()
 

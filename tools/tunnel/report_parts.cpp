@@ -37,8 +37,10 @@ std::string answer_status(std::string_view line, const StatusParts& parts) {
   if (line == "metrics") return metrics_text(parts.program, counters_of(parts));
   if (line != "status" && line != "status text") return "ask for status, status text or metrics\n";
   const auto portal = parts.portal.status();
-  nlohmann::ordered_json document{
-      {"version", FIRELINE_VERSION}, {"interface", parts.devices.tun->name()}, {"portal", portal.state}};
+  nlohmann::ordered_json document{{"version", FIRELINE_VERSION},
+                                  {"interface", parts.devices.tun->name()},
+                                  {"udp_io", parts.path.plane().udp_backend()},
+                                  {"portal", portal.state}};
   if (!portal.joined && !portal.last_error.empty()) document["portal_error"] = portal.last_error;
   parts.add_status(document);
   if (line == "status") document["counters"] = counters_of(parts);
