@@ -2,6 +2,7 @@
 
 #include <array>
 #include <bit>
+#include <utility>
 
 #include "core/crypto/random.h"
 
@@ -67,6 +68,8 @@ bool UdpReader::turn(Now now) {
     readable_ = false;
     share_.drained();
   }
+  const auto dropped = port_->receive_counters().get(UdpReceiveCounter::kernel_drops);
+  if (dropped != std::exchange(kernel_drops_, dropped)) share_.overflowed();
   const bool worked = !batch->empty();
   drop_unfair(*batch);
   if (batch->empty()) {

@@ -74,6 +74,7 @@ class UdpReader final : public Station {
   // Set while the port cannot receive though it may be readable: no buffer. The pool wakes us; this is the net below.
   std::optional<Instant> retry_at_;
   packet::FairShare share_;
+  std::uint64_t kernel_drops_ = 0;  // as counted by the port at the last turn
   Counters<UdpReaderCounter> counters_;
 };
 

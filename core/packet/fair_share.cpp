@@ -42,6 +42,7 @@ void FairShare::begin(Instant now) noexcept {
   end_period(length);
   began_ = now;
   drained_ = false;
+  overflowed_ = false;
 }
 
 // `length` is longer when the reader slept, or waited for the packet thread.
@@ -60,7 +61,7 @@ void FairShare::end_period(Duration length) noexcept {
     loudest = std::max(loudest, slot.last);
     slot.now = 0;
   }
-  if (!drained_ && senders > 1) {
+  if (!drained_ && (senders > 1 || overflowed_)) {
     // At first in one large step, then as close to the capacity as the steps are small.
     share_ = std::max(pressed() ? std::min(share_, loudest) / 8 * 7 : loudest / 2, kShareMin);
   } else if (pressed()) {

@@ -5,8 +5,8 @@
 // As CoDel does (RFC 8289), a queue that was not empty for a whole period tells of pressure: reading is several times
 // cheaper than opening, so that a reader that drops catches up. As AFD does (Pan et al., "Approximate fairness through
 // differential dropping", 2003), a sender above the share loses the part above it: what came of it in the last period
-// is compared with the share, which falls while there is pressure and rises when there is none. A sender alone is never
-// judged: its own congestion control knows better.
+// is compared with the share, which falls while there is pressure and rises when there is none. A sender alone is
+// left to its own congestion control, unless the socket overflows: then nobody else gets in to be seen.
 //
 // Lifetime: one socket. Threads: its reader's. Limits: kSlots senders are told apart; more share a slot and its fate.
 // Nothing is allocated. Only WireGuard's transport data is judged: STUN and handshakes have a bounded queue of their
@@ -37,6 +37,8 @@ class FairShare {
   [[nodiscard]] bool admit(const ReceivedDatagrams& train) noexcept;
   // The socket had nothing more.
   void drained() noexcept { drained_ = true; }
+  // The kernel dropped datagrams, for the socket was full.
+  void overflowed() noexcept { overflowed_ = true; }
 
   [[nodiscard]] bool pressed() const noexcept { return share_ != kUnlimited; }
 
@@ -56,6 +58,7 @@ class FairShare {
   std::uint32_t share_ = kUnlimited;  // cost per period
   Instant began_{};
   bool drained_ = true;
+  bool overflowed_ = false;
 };
 
 }  // namespace fireline::packet
