@@ -9,6 +9,12 @@
 #include <cerrno>
 #include <cstring>
 
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define FIRELINE_ADDRESS_SANITIZER
+#endif
+#endif
+
 namespace fireline::platform {
 namespace {
 
@@ -87,6 +93,11 @@ constexpr std::array kCommon{
     any("geteuid"),
     any("getgid"),
     any("getegid"),
+#ifdef FIRELINE_ADDRESS_SANITIZER
+    // how UBSan finds out whether an object's memory can be read; refused, it takes every object for a broken one
+    any("pipe"),
+    any("pipe2"),
+#endif
 };
 
 std::string failure(const char* what, int code) {
