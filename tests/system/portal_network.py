@@ -204,7 +204,7 @@ def ecn(laboratory):
         lab.check(all(after[way] > before[way] for way in ("to", "from")),
                   f"{address}: TCP inside hears of the congestion outside, both ways: {after}")
     client.run("sysctl", "-qw", "net.ipv4.tcp_ecn=0")
-    before = marks(server)
+    before = settled_marks(server)
     transfers(system)
     lab.check(marks(server) == before, "TCP that does not want it has none")
     system.check_curl(*HOSTS)
@@ -215,6 +215,16 @@ def transfers(system, addresses=HOSTS):
     for address in addresses:
         for reverse in (False, True):
             lab.iperf(system.world[SERVER], system.world["client"], address, 1, reverse)
+
+
+def settled_marks(server):
+    """When what was on the way has arrived."""
+    def settled():
+        before = marks(server)
+        time.sleep(1)
+        return before if marks(server) == before else None
+
+    return lab.wait_until(settled, 30, "no further packet comes")
 
 
 def marks(server):

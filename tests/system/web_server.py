@@ -2,7 +2,7 @@
 """A web server of the labs, whatever path is asked for.
 
 usage: web_server.py PORT name NAME    answers with its name and with whom it sees
-       web_server.py PORT paced FILE   ten million zero bytes, 200 kB in a second; fast as soon as there is such a file
+       web_server.py PORT paced FILE   ten million zero bytes, 100 kB in a second; fast as soon as there is such a file
 """
 import http.server
 import os
@@ -13,7 +13,7 @@ import time
 import lab
 
 ZEROS = 10_000_000
-PAUSE_SECONDS, PACED_BYTES, FAST_BYTES = 0.1, 20_000, 1 << 16
+PAUSE_SECONDS, PACED_BYTES, FAST_BYTES = 0.1, 10_000, 1 << 16
 
 
 class Server(http.server.ThreadingHTTPServer):
