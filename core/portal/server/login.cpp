@@ -33,7 +33,11 @@ std::optional<std::string> decode(std::string_view text) {
   for (std::size_t i = 0; i < text.size(); ++i) {
     char c = text[i] == '+' ? ' ' : text[i];
     if (c == '%') {
+#ifdef FIRELINE_PLANTED_BUG
+      if (i + 2 > text.size()) return std::nullopt;
+#else
       if (i + 2 >= text.size()) return std::nullopt;
+#endif
       const int high = hex_digit(text[i + 1]);
       const int low = hex_digit(text[i + 2]);
       if (high < 0 || low < 0) return std::nullopt;
@@ -72,7 +76,8 @@ void wipe(std::string& text) noexcept {
 crypto::SecretText read_token(const LoginRequest& request, std::string_view query) {
   constexpr std::string_view kBearer = "Bearer ";
   if (request.authorization.starts_with(kBearer)) {
-    return crypto::SecretText(trimmed(request.authorization.substr(kBearer.size())));
+    const auto token = trimmed(request.authorization.substr(kBearer.size()));
+    return token.find('\0') == token.npos ? crypto::SecretText(token) : crypto::SecretText();
   }
   auto value = parameter(query, "token");
   if (!value) return {};
@@ -140,7 +145,9 @@ Result<LoginParameters, Refusal> read_login(const LoginRequest& request) {
   if (!agent) return err(refusal::invalid_parameters("the user agent names no known program"));
   login.agent = std::move(*agent);
   login.name = parameter(query, "name").value_or("");
-  if (characters(login.name) > kNameCharactersMax) return err(refusal::invalid_parameters("name is too long"));
+  // Bytes that are no UTF-8 may be no characters at all.
+  const bool long_name = characters(login.name) > kNameCharactersMax || login.name.size() > 4 * kNameCharactersMax;
+  if (long_name) return err(refusal::invalid_parameters("name is too long"));
   const auto wrong = login.role == Role::relay ? read_relay(query, login) : read_device(query, login);
   if (wrong) return err(*wrong);
   return login;
