@@ -54,7 +54,7 @@ struct IdleFigures {
 
 IdleFigures measure_idle(const NodeBenchOptions& options) {
   progress(std::to_string(options.idle) + " connections, until they idle");
-  NodeWorld world(options.idle, NodeWorld::Meter::memory);
+  NodeWorld world(options.idle);
   world.run_for(kSettles);
   const auto census = world.census();
   if (census.connections != options.idle || census.idle != options.idle || census.direct != options.idle) {
@@ -66,13 +66,13 @@ IdleFigures measure_idle(const NodeBenchOptions& options) {
   const auto each = static_cast<double>(options.idle);
   figures.connections = options.idle;
   figures.pairs = static_cast<double>(census.pairs) / each;
-  figures.bytes = static_cast<double>(world.take_memory_bytes()) / each;
-  world.set_meter(NodeWorld::Meter::cpu);
+  world.set_metered(true);
   const std::uint64_t calls = world.calls();
   world.run_for(std::chrono::seconds(options.seconds));
   const double seconds = options.seconds;
   figures.percent = world.take_cpu_nanoseconds() / 1e9 / seconds * 100;
   figures.calls = static_cast<double>(world.calls() - calls) / seconds;
+  figures.bytes = static_cast<double>(world.end_gateway()) / each;
   return figures;
 }
 
@@ -86,14 +86,14 @@ struct BusySeries {
 double measure_shape(BusySeries& series, const Shape& shape) {
   const std::size_t turns = std::max(kPacketsPerRound / shape.packets, series.connections);
   std::size_t packets = 0;
-  series.world->set_meter(NodeWorld::Meter::cpu);
+  series.world->set_metered(true);
   static_cast<void>(series.world->take_cpu_nanoseconds());
   for (std::size_t i = 0; i < turns; ++i) {
     const std::size_t client = series.next++ % series.connections;
     packets += shape.up ? series.world->send_up(client, shape.packets, kInnerBytes)
                         : series.world->send_down(client, shape.packets, kInnerBytes);
   }
-  series.world->set_meter(NodeWorld::Meter::off);
+  series.world->set_metered(false);
   if (packets != turns * shape.packets) throw BenchError("packets were lost on the way through the node");
   return series.world->take_cpu_nanoseconds() / static_cast<double>(packets);
 }
@@ -104,7 +104,7 @@ std::vector<BusySeries> measure_busy(const NodeBenchOptions& options) {
     progress(std::to_string(connections) + " connections are made");
     BusySeries& series = all.emplace_back();
     series.connections = connections;
-    series.world = std::make_unique<NodeWorld>(connections, NodeWorld::Meter::off);
+    series.world = std::make_unique<NodeWorld>(connections);
     series.world->run_for(30s);
   }
   for (int round = 0; round <= options.rounds; ++round) {

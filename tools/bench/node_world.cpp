@@ -80,9 +80,8 @@ struct NodeWorld::Party {
   Instant scheduled = Instant::max();  // the earliest entry among those that are due
 };
 
-NodeWorld::NodeWorld(std::size_t clients, Meter meter)
-    : meter_(meter),
-      clock_nanoseconds_(clock_cost()),
+NodeWorld::NodeWorld(std::size_t clients)
+    : clock_nanoseconds_(clock_cost()),
       now_(1000s),
       aead_(crypto::make_aead(
           crypto::fastest_aead_backend([] { return static_cast<std::uint64_t>(thread_nanoseconds()); }))),
@@ -103,7 +102,6 @@ NodeWorld::NodeWorld(std::size_t clients, Meter meter)
 
   gateway_ = make_party(node::NodeRole::gateway, "22222222-2222-4222-8222-222222222222", 0);
   run_for(1s);
-  memory_bytes_ = 0;  // of the node without connections
   for (std::size_t i = 0; i < clients + kClientsAllocating; ++i) {
     if (i < clients) clients_.push_back(make_party(node::NodeRole::client, id_of(i), i));
     if (i >= kClientsAllocating) connect(i - kClientsAllocating);
@@ -150,8 +148,10 @@ double NodeWorld::take_cpu_nanoseconds() noexcept {
   return std::exchange(cpu_nanoseconds_, 0);
 }
 
-std::int64_t NodeWorld::take_memory_bytes() noexcept {
-  return std::exchange(memory_bytes_, 0);
+std::int64_t NodeWorld::end_gateway() {
+  const std::int64_t before = allocated_bytes();
+  gateway_.reset();
+  return before - allocated_bytes();
 }
 
 NodeWorld::Census NodeWorld::census() const {
@@ -341,17 +341,11 @@ void NodeWorld::call(Party& party, Call&& input) {
 
 template <class Call>
 void NodeWorld::meter(const Party& party, Call&& input) {
-  if (meter_ == Meter::off || !party.is_gateway) return input();
+  if (!metered_ || !party.is_gateway) return input();
   ++calls_;
-  if (meter_ == Meter::cpu) {
-    const double start = thread_nanoseconds();
-    input();
-    cpu_nanoseconds_ += thread_nanoseconds() - start - clock_nanoseconds_;
-  } else {
-    const std::int64_t before = allocated_bytes();
-    input();
-    memory_bytes_ += allocated_bytes() - before;
-  }
+  const double start = thread_nanoseconds();
+  input();
+  cpu_nanoseconds_ += thread_nanoseconds() - start - clock_nanoseconds_;
 }
 
 template <class Batch>

@@ -6,9 +6,8 @@
 //                                       ├── relay 203.0.113.1, 2001:db8::1
 //   gateway 198.51.100.7, 2001:db8:2:: ─┘
 //
-// What the gateway's own calls cost is metered: CPU time of this thread without that of reading the clock, or the
-// difference in allocated memory.
-// Threads: one. Lifetime: the pools of a world are its own.
+// What the gateway's own calls cost is metered: CPU time of this thread without that of reading the clock. What it
+// holds is what the process has less when it is gone. Threads: one. Lifetime: the pools of a world are its own.
 #pragma once
 #include <cstddef>
 #include <cstdint>
@@ -30,21 +29,21 @@ namespace fireline::bench {
 
 class NodeWorld final : public relay::Host {
  public:
-  enum class Meter : std::uint8_t { off, cpu, memory };
-
   // Allocates at the relay and connects one after the other, below the rate at which handshakes cost cookies.
-  NodeWorld(std::size_t clients, Meter meter);
+  explicit NodeWorld(std::size_t clients);
   ~NodeWorld() override;
   NodeWorld(const NodeWorld&) = delete;
   NodeWorld& operator=(const NodeWorld&) = delete;
 
   void run_for(Duration duration);
-  void set_meter(Meter meter) noexcept { meter_ = meter; }
+  void set_metered(bool metered) noexcept { metered_ = metered; }
 
-  // CPU nanoseconds and bytes of the gateway's calls since the last time it was asked.
+  // Of the gateway's metered calls since the last time it was asked.
   [[nodiscard]] double take_cpu_nanoseconds() noexcept;
-  [[nodiscard]] std::int64_t take_memory_bytes() noexcept;
   [[nodiscard]] std::uint64_t calls() const noexcept { return calls_; }
+
+  // Ends the gateway; returns the bytes that it held. The world is of no use any more.
+  [[nodiscard]] std::int64_t end_gateway();
 
   struct Census {
     std::size_t connections = 0;
@@ -110,10 +109,9 @@ class NodeWorld final : public relay::Host {
   [[nodiscard]] packet::TunBatch tun_batch(std::uint32_t source, std::uint32_t destination, std::size_t count,
                                            std::size_t bytes);
 
-  Meter meter_;
+  bool metered_ = false;
   double cpu_nanoseconds_ = 0;
   double clock_nanoseconds_;
-  std::int64_t memory_bytes_ = 0;
   std::uint64_t calls_ = 0;
 
   Instant now_;
