@@ -119,6 +119,10 @@ Route find_route(ClientState& state, ConstBytes destination) noexcept {
 }
 
 bool is_own_address(const ClientState& state, ConstBytes address) noexcept {
+#ifdef FIRELINE_PLANTED_BUG
+  // A wrong bound on purpose: tools/fuzz shows that the fuzz target finds it.
+  if (state.interface && address.size() == 4) return equal(address.first(3), state.interface->ipv4.bytes().first(3));
+#endif
   return state.interface &&
          equal(address, address.size() == 4 ? state.interface->ipv4.bytes() : state.interface->ipv6.bytes());
 }

@@ -15,12 +15,7 @@ std::optional<IpAddress> prohibited_destination(const packet::IpPacket& packet) 
   const ConstBytes message = packet.transport();
   if (load_be16(message, 0) != (packet.is_v4() ? kProhibitedV4 : kProhibitedV6)) return std::nullopt;
   const ConstBytes quoted = message.subspan(packet::kIcmpHeaderBytes);
-#ifdef FIRELINE_PLANTED_BUG
-  // A wrong bound on purpose: tools/fuzz shows that the fuzz target finds it.
-  if (quoted.size() < packet::kIpv4HeaderBytes) return std::nullopt;
-#else
   if (quoted.size() < (packet.is_v4() ? packet::kIpv4HeaderBytes : packet::kIpv6HeaderBytes)) return std::nullopt;
-#endif
   if (load_u8(quoted, 0) >> 4 != (packet.is_v4() ? 4 : 6)) return std::nullopt;
   return IpAddress::from_bytes(packet.is_v4() ? quoted.subspan(16, 4) : quoted.subspan(24, 16));
 }
