@@ -22,6 +22,7 @@ from tunnel import OVERLAY, PORT, UNDERLAY, Keys, Tunnel, endpoint, peer, wg
 HERE = Path(__file__).resolve().parent
 BOOT_SECONDS = 120    # takes 3 to 10 s; emulation on a busy machine
 ANSWER_SECONDS = 60
+SILENCE_SECONDS = 5     # then a command is sent again
 FOLLOW_SECONDS = 10
 RETURN_SECONDS = 40   # 15 s until the end that stayed notices, retransmissions 5 s apart, and the emulation's pace
 
@@ -43,16 +44,18 @@ class Guest:
         lab.wait_until(lambda: Path(path).exists() or not self.process.alive(), 10, "qemu opens its socket")
         self.serial = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self.serial.connect(path)
-        self.pending = b""
+        self.pending, self.number = b"", 0
         self.kernel = self.line(BOOT_SECONDS).split()[1]
 
-    def line(self, seconds):
+    def line(self, seconds, must=True):
         deadline = time.monotonic() + seconds
         while b"\n" not in self.pending:
             self.serial.settimeout(max(0.01, deadline - time.monotonic()))
             try:
                 part = self.serial.recv(4096)
             except TimeoutError:
+                if not must:
+                    return None
                 raise lab.Failure(f"no answer from the guest within {seconds} s")
             lab.require(part, "the guest ended")
             self.pending += part
@@ -61,13 +64,23 @@ class Guest:
 
     def run(self, command, must=True):
         """(exit code, output) of one line of shell in the guest."""
-        self.serial.sendall(command.encode() + b"\n")
+        self.number, command = self.number + 1, command.strip()  # as the guest reads it
+        self._send(f"{self.number} {len(command)} {command}\n".encode())
         lines = []
         while not (line := self.line(ANSWER_SECONDS)).startswith("EXIT "):
-            lines.append(line)
+            lines += [line] if line != "AGAIN" else []
         code = int(line.split()[1])
         lab.require(code == 0 or not must, f"in the guest, exit code {code}: {command}\n" + "\n".join(lines))
         return code, "\n".join(lines)
+
+    def _send(self, line):
+        """Until the guest says that it has the whole line (guest/build)."""
+        self.serial.sendall(line)
+        deadline = time.monotonic() + ANSWER_SECONDS
+        while (said := self.line(SILENCE_SECONDS, must=False)) != "GOT":
+            lab.require(time.monotonic() < deadline, f"the guest takes no command: {line}")
+            # Where the line's end was lost, the guest waits for one.
+            self.serial.sendall(line if said == "AGAIN" else b"\n" + line)
 
     def output(self, command):
         return self.run(command)[1].strip()
