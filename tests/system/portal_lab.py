@@ -297,7 +297,7 @@ class System:
     def _check_leftovers(self):
         for host in self.programs:
             end = self.world[host]
-            lab.require(not end.has_link(TUN), f"{host} has no interface {TUN} any more")
+            lab.wait_until(lambda end=end: not end.has_link(TUN), 5, f"{host} has no interface {TUN} any more")
             left = [str(path) for path in (end.files / "run").rglob("*.sock")]
             lab.require(not left, f"{host} has no socket any more: {left}")
         for host, before in self.before.items():
