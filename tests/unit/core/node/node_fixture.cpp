@@ -1,17 +1,13 @@
 #include "tests/unit/core/node/node_fixture.h"
 
 #include <algorithm>
-#include <iterator>
 #include <utility>
 
 #include "core/crypto/x25519.h"
-#include "tests/unit/core/packet/packets.h"
+#include "tests/unit/core/node/world_clock.h"
 
 namespace fireline::node {
 namespace {
-
-constexpr std::uint16_t kPort = 52625;
-constexpr int kSameTimeMax = 200;  // turns of one instant
 
 IpAddress ip(const std::string& text) {
   return IpAddress::parse(text).value();
@@ -37,39 +33,35 @@ Endpoint endpoint(const std::string& text) {
 
 TestNode::TestNode(World& the_world, std::string name, NodeRole role, std::size_t site, std::optional<IpAddress> v4,
                    std::optional<IpAddress> v6)
-    : world(the_world),
+    : Station(the_world.queue, the_world.network, site, v4, v6, role == NodeRole::client ? 3 : 4),
+      world(the_world),
       id(std::move(name)),
       private_key(key_of(role == NodeRole::client ? 0x11 : 0x22)),
-      public_key(crypto::public_key(private_key)),
-      random(role == NodeRole::client ? 3u : 4u),
-      aead(crypto::make_aead(crypto::AeadBackend::libsodium)),
-      host(world.network.add_host(*this)) {
-  world.network.attach(host, site, v4, v6);
+      public_key(crypto::public_key(private_key)) {
   NodeOptions options;
   options.role = role;
-  options.port_v4 = options.port_v6 = kPort;
+  options.port_v4 = options.port_v6 = kStationPort;
   options.tun_offloads = {};
-  node = std::make_unique<Node>(options, private_key, world.now(), large, small, random, *aead);
-  work = node->make_work();
-}
-
-TestNode::~TestNode() {
-  output = {};
-  work.reset();
-  node.reset();
+  auto engine = std::make_unique<Node>(options, private_key, world.now(), large, small, random, *aead);
+  node = engine.get();
+  on_send = [this](const sim::Train& train) {
+    trains.push_back(train.count());
+    if (keep_sent) sent.push_back(train);
+  };
+  on_unreachable = [this](const Endpoint& destination) {
+    if (!hears_icmp) return;
+    Station::call([&](packet::Output& out) { node->handle_unreachable(world.now(), destination, out); });
+  };
+  Station::run(std::move(engine), [this] {
+    while (auto event = node->poll_event()) {
+      world.on_event(*this, *event);
+      events.push_back(std::move(*event));
+    }
+  });
 }
 
 void TestNode::set_relays(const std::vector<std::string>& removed, const std::vector<turn::RelayEntry>& connected) {
-  node->update_relays(world.now(), removed, connected, output);
-  collect();
-}
-
-void TestNode::send(const std::vector<Packet>& packets) {
-  packet::TunBatch batch = wireguard::Node::tun_batch(input, packets);
-  node->plan(world.now(), batch, *work);
-  aead->seal(work->jobs);
-  node->commit(world.now(), *work, output);
-  collect();
+  Station::call([&](packet::Output& out) { node->update_relays(world.now(), removed, connected, out); });
 }
 
 void TestNode::receive_train(const Endpoint& source, const Endpoint& destination,
@@ -79,34 +71,6 @@ void TestNode::receive_train(const Endpoint& source, const Endpoint& destination
   train.destination = destination;
   for (const Packet& datagram : datagrams) train.append(datagram, 0);
   receive(train);
-}
-
-void TestNode::run_due() {
-  node->handle_timeout(world.now(), output);
-  collect();
-}
-
-bool TestNode::is_open(const Endpoint& destination) const {
-  return destination.port == kPort;
-}
-
-void TestNode::receive(const sim::Train& train) {
-  packet::UdpBatch batch;
-  packet::Buffer buffer = input.acquire();
-  std::ranges::copy(train.bytes, buffer.data());
-  batch.datagrams.push_back({.bytes = buffer.bytes().first(train.bytes.size()),
-                             .segment_bytes = train.segment_bytes,
-                             .ecn = train.ecn,
-                             .source = train.source,
-                             .local = {.address = train.destination.address, .interface = 0}});
-  batch.buffers.push_back(std::move(buffer));
-  plan_and_commit(batch);
-}
-
-void TestNode::unreachable(const Endpoint& destination) {
-  if (!hears_icmp) return;
-  node->handle_unreachable(world.now(), destination, output);
-  collect();
 }
 
 ConnectionStatus TestNode::status(const std::string& peer) const {
@@ -143,52 +107,6 @@ void TestNode::expect_ledger() const {
   EXPECT_EQ(node->device().counters().get(wireguard::DeviceCounter::udp_datagrams), of(NodeCounter::to_device)) << id;
 }
 
-void TestNode::plan_and_commit(packet::UdpBatch& batch) {
-  node->plan(world.now(), batch, *work);
-  aead->open(work->jobs);
-  node->commit(world.now(), *work, output);
-  collect();
-}
-
-void TestNode::collect() {
-  while (node->step_handshake(world.now(), output)) {
-  }
-  send_trains(output.udp4);
-  send_trains(output.udp6);
-  collect_writes();
-  while (auto event = node->poll_event()) {
-    world.on_event(*this, *event);
-    events.push_back(std::move(*event));
-  }
-}
-
-void TestNode::send_trains(packet::UdpSendBatch& batch) {
-  for (const packet::UdpTrain& out : batch.trains) {
-    sim::Train train;
-    train.ecn = out.ecn;
-    const Family family = out.destination.address.family();
-    const auto own = world.network.address(host, family);
-    train.source = {.address = out.local.address.is_unspecified() && own ? *own : out.local.address, .port = kPort};
-    train.destination = out.destination;
-    for (std::size_t at = 0; at < out.bytes.size(); at += out.segment_bytes) {
-      train.append(out.bytes.subspan(at, std::min<std::size_t>(out.segment_bytes, out.bytes.size() - at)), 0);
-    }
-    trains.push_back(train.count());
-    if (keep_sent) sent.push_back(train);
-    world.network.send(host, std::move(train));
-  }
-  batch.clear();
-}
-
-void TestNode::collect_writes() {
-  for (const packet::TunWrite& write : output.tun.packets) {
-    auto packets = packet::test::cut(output.tun, write);
-    ASSERT_TRUE(packets.has_value()) << "the kernel would refuse this packet";
-    std::ranges::move(*packets, std::back_inserter(delivered));
-  }
-  output.tun.clear();
-}
-
 World::World(const Options& options) {
   preshared_key = key_of(0x55);
   const std::size_t core = network.add_site({});
@@ -217,38 +135,10 @@ void World::run(Duration duration) {
 }
 
 bool World::run_until(const std::function<bool()>& condition, Duration limit) {
-  const Instant end = queue.now() + limit;
-  int same = 0;
-  for (;;) {
-    if (condition()) return true;
-    Instant next = queue.next();
-    const Instant before = queue.now();
-    const auto earlier = [&](const std::optional<Instant>& time) { next = std::min(next, time.value_or(next)); };
-    for (auto& relay : relays) earlier(relay->poll_timeout());
-    for (TestNode* node : {client.get(), gateway.get()}) earlier(node->node->poll_timeout());
-    if (next > end) {
-      queue.advance_to(end);
-      return false;
-    }
-    next = std::max(next, before);
-    same = next == before ? same + 1 : 0;
-    if (same > kSameTimeMax) {
-      ADD_FAILURE() << "a timer repeats without progress";
-      return false;
-    }
-    if (queue.next() <= next) {
-      queue.run_next();
-    } else {
-      queue.advance_to(next);
-    }
-    const auto is_due = [&](const std::optional<Instant>& time) { return time && *time <= queue.now(); };
-    for (auto& relay : relays) {
-      if (is_due(relay->poll_timeout())) relay->handle_timeout();
-    }
-    for (TestNode* node : {client.get(), gateway.get()}) {
-      if (is_due(node->node->poll_timeout())) node->run_due();
-    }
-  }
+  WorldClock clock(queue);
+  for (auto& relay : relays) clock.add(*relay);
+  for (TestNode* node : {client.get(), gateway.get()}) clock.add(*node);
+  return clock.run_until(condition, limit);
 }
 
 ConnectionParameters World::parameters_at(const TestNode& node, const TestNode& peer) const {

@@ -16,7 +16,7 @@
 #include "tests/sim/clock.h"
 #include "tests/sim/network.h"
 #include "tests/sim/relay_host.h"
-#include "tests/unit/core/wireguard/device_fixture.h"
+#include "tests/unit/core/node/station.h"
 
 namespace fireline::node {
 
@@ -25,29 +25,19 @@ using wireguard::Packet;
 
 class World;
 
-// A node with its sockets, its TUN and its portal connection.
-class TestNode final : public sim::Receiver {
+// A station with a node, and its portal connection.
+class TestNode final : public Station {
  public:
   TestNode(World& world, std::string id, NodeRole role, std::size_t site, std::optional<IpAddress> v4,
            std::optional<IpAddress> v6);
-  ~TestNode() override;
 
   // Calls an input, sends what it gives, tells the portal.
   template <class Input>
   auto call(Input&& ask) {
-    auto result = ask(*node, output);
-    collect();
-    return result;
+    return Station::call([&](packet::Output& out) { return ask(*node, out); });
   }
   void set_relays(const std::vector<std::string>& removed, const std::vector<turn::RelayEntry>& connected);
-  // One packet or many from the TUN.
-  void send(const std::vector<Packet>& packets);
   void receive_train(const Endpoint& source, const Endpoint& destination, const std::vector<Packet>& datagrams);
-  void run_due();
-
-  [[nodiscard]] bool is_open(const Endpoint& destination) const override;
-  void receive(const sim::Train& train) override;
-  void unreachable(const Endpoint& destination) override;
 
   [[nodiscard]] ConnectionStatus status(const std::string& id) const;
   [[nodiscard]] bool has(const std::string& id) const;
@@ -61,28 +51,13 @@ class TestNode final : public sim::Receiver {
   std::string id;
   crypto::Key private_key;
   crypto::PublicKey public_key;
-  wireguard::HeapBuffers large{packet::kLargeBufferBytes};
-  wireguard::HeapBuffers small{packet::kSmallBufferBytes};
-  wireguard::HeapBuffers input{packet::kLargeBufferBytes};
-  wireguard::SeededRandom random;
-  std::unique_ptr<crypto::Aead> aead;
-  std::unique_ptr<Node> node;
-  std::unique_ptr<packet::Work> work;
-  packet::Output output;
-  std::size_t host = 0;
+  Node* node = nullptr;  // the station's engine
 
   std::vector<NodeEvent> events;
-  std::vector<Packet> delivered;
   std::vector<std::size_t> trains;  // datagrams of each train that was sent
   std::vector<sim::Train> sent;     // kept while `keep_sent`
   bool keep_sent = false;
   bool hears_icmp = true;
-
- private:
-  void plan_and_commit(packet::UdpBatch& batch);
-  void collect();
-  void send_trains(packet::UdpSendBatch& batch);
-  void collect_writes();
 };
 
 class World {
