@@ -149,7 +149,13 @@ class WholeSystem {
   // that it took. Empty: not within the limit.
   std::optional<Duration> reach(ClientProgram& client, const std::string& destination, GatewayProgram& gateway,
                                 Duration limit = 30s);
-  // The same, and until the path has become the best one.
+  // The same; that time must be within the limit.
+  void expect_reached(ClientProgram& from, const std::string& destination, GatewayProgram& to, Duration limit) {
+    const auto took = reach(from, destination, to);
+    ASSERT_TRUE(took.has_value());
+    EXPECT_LE(*took, limit);
+  }
+  // The same without a limit of its own, and until the path has become the best one.
   void connect(ClientProgram& from, const std::string& destination, GatewayProgram& to) {
     EXPECT_TRUE(reach(from, destination, to).has_value());
     run(5s);
