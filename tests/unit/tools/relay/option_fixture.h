@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <cstdlib>
+#include <string>
 #include <vector>
 
 #include "tools/relay/options.h"
@@ -47,6 +48,15 @@ class RelayOptionsTest : public ::testing::Test {
   static Result<RelayOptions, EarlyExit> parse(std::vector<const char*> arguments) {
     arguments.insert(arguments.begin(), "fireline-relay");
     return parse_relay_options(static_cast<int>(arguments.size()), arguments.data());
+  }
+  // What a person reads whose command line is refused: one sentence.
+  static std::string refusal_of(const std::vector<const char*>& arguments) {
+    const auto options = parse(arguments);
+    EXPECT_FALSE(options);
+    if (options) return "accepted";
+    EXPECT_EQ(options.error().code, 1);
+    EXPECT_EQ(options.error().text.find('\n'), std::string::npos) << "one sentence";
+    return options.error().text;
   }
 };
 
