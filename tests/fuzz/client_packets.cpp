@@ -22,6 +22,7 @@
 #include "core/tunnel/client_state.h"
 #include "tests/sim/counted_buffers.h"
 #include "tests/unit/core/crypto/seeded_random.h"
+#include "tests/unit/core/tunnel/client_ledger.h"
 
 using namespace fireline;
 using namespace fireline::tunnel;
@@ -239,18 +240,9 @@ class Story {
   }
 
   void check_ledger() {
-    const auto sum = [&](ClientCounter first, ClientCounter last) {
-      std::uint64_t total = 0;
-      for (auto i = static_cast<int>(first); i <= static_cast<int>(last); ++i) {
-        total += count(static_cast<ClientCounter>(i));
-      }
-      return total;
-    };
-    using enum ClientCounter;
-    require(count(tun_packets) == sum(to_node, drop_tun_no_resource));
-    std::size_t waiting = 0;
-    for (const ResourceFlow& one : status_of(state_).flows) waiting += one.pending_packets;
-    require(count(pending_packets) == sum(pending_released, drop_pending_abandoned) + waiting);
+    const tunnel::test::ClientLedger ledger(state_.counters, status_of(state_).flows);
+    require(ledger.from_tun == ledger.accounted_for);
+    require(ledger.held == ledger.ended_or_waiting);
     require(state_.pending.bytes() <= state_.options.pending_bytes_max);
     output_.udp4.clear();
     output_.udp6.clear();

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "core/tunnel/client.h"
+#include "tests/unit/core/tunnel/client_ledger.h"
 #include "tests/unit/core/tunnel/client_values.h"
 #include "tests/unit/core/wireguard/device_fixture.h"
 
@@ -126,18 +127,9 @@ class ClientFixture {
   }
   // The ledger of client_counters.h.
   void expect_ledger() const {
-    const auto sum = [&](ClientCounter first, ClientCounter last) {
-      std::uint64_t total = 0;
-      for (auto i = static_cast<int>(first); i <= static_cast<int>(last); ++i) {
-        total += count(static_cast<ClientCounter>(i));
-      }
-      return total;
-    };
-    using enum ClientCounter;
-    EXPECT_EQ(count(tun_packets), sum(to_node, drop_tun_no_resource));
-    std::size_t waiting = 0;
-    for (const ResourceFlow& one : client->status().flows) waiting += one.pending_packets;
-    EXPECT_EQ(count(pending_packets), sum(pending_released, drop_pending_abandoned) + waiting);
+    const ClientLedger ledger(client->counters(), client->status().flows);
+    EXPECT_EQ(ledger.from_tun, ledger.accounted_for);
+    EXPECT_EQ(ledger.held, ledger.ended_or_waiting);
   }
 
   Now now{.boot = Instant(1000s), .wall = UnixTime(1'790'000'000s)};
