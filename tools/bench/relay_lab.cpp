@@ -57,9 +57,11 @@ void RelayLab::send_singles(bool on) const {
   const bool merged = !on && underlay_ == Underlay::software_gso;
   const std::string features =
       fmt::format("tso {0} tx-udp-segmentation {0} gro {1}", segmented ? "off" : "on", merged ? "on" : "off");
+  // The relay's host merges what nobody there receives too: the kernel then forwards trains.
+  const std::string merges = fmt::format("{} rx-udp-gro-forwarding {}", features, merged ? "on" : "off");
   in(near(), "ethtool -K under " + features);
-  in(relay(), "ethtool -K under " + features);
-  in(relay(), "ethtool -K far " + features);
+  in(relay(), "ethtool -K under " + merges);
+  in(relay(), "ethtool -K far " + merges);
   in(far(), "ethtool -K under " + features);
 }
 

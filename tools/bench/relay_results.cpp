@@ -58,17 +58,19 @@ Judgement judge_ratio(const RelayBlock& block, const RelaySeries& series, RelayM
     judgement.figure = "not measured for both";
     return judgement;
   }
-  // A threshold that was reached was carried by the lab. What remains in doubt of a rate is coturn's: a lab that held
-  // it back would flatter us.
-  const auto why = text_of(measure).is_rate ? refuse_claim(block, measure, *block.find(Kind::coturn)->median(measure))
-                                            : refuse_ratio(block, measure, series);
+  // What is claimed of a rate is the threshold: the lab has to carry twice that. Above it the ratio may be the lab's.
+  const auto excess = refuse_ratio(block, measure, series);
+  const auto why = text_of(measure).is_rate
+                       ? refuse_claim(block, measure, bound * *block.find(Kind::coturn)->median(measure))
+                       : excess;
   if (why) {
     judgement.figure = *why;
     return judgement;
   }
   const std::size_t rounds = series.values(measure).size();
-  judgement.figure = fmt::format("{:.2f} x ({:.2f} of {:.2f}), {} rounds", *ratio, *series.median(measure),
-                                 *block.find(Kind::coturn)->median(measure), rounds);
+  const bool more = excess && *ratio > bound;
+  judgement.figure = fmt::format("{}{:.2f} x ({:.2f} of {:.2f}), {} rounds", more ? "over " : "", more ? bound : *ratio,
+                                 *series.median(measure), *block.find(Kind::coturn)->median(measure), rounds);
   if (rounds < kJudgedRounds) {
     judgement.figure += fmt::format(": {} are needed", kJudgedRounds);
     return judgement;

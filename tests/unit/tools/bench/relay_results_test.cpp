@@ -88,12 +88,14 @@ TEST(RelayResults, JudgesAgainstCoturn) {
   }
 }
 
-TEST(RelayResults, JudgesARateWhereTheLabDoesNotHoldCoturnBack) {
-  // The candidate is faster than half of the lab, which tells nothing against four times coturn.
-  const RelayBlock fast = block_of(700, 100, 200, RelayMeasure::train_rate_up);
+TEST(RelayResults, JudgesARateWhereTheLabCarriesTwiceTheThreshold) {
+  // The candidate is faster than half of the lab: how much more than the threshold it makes may be the lab's figure.
+  const RelayBlock fast = block_of(700, 100, 800, RelayMeasure::train_rate_up);
   EXPECT_FALSE(ratio_to_coturn(fast, RelayMeasure::train_rate_up, fast.series[0]).has_value());
-  EXPECT_EQ(judgement_of(judge(fast, fast.series[0]), "train_rate_up").verdict, Verdict::pass);
-  const RelayBlock scarce = block_of(700, 100, 199, RelayMeasure::train_rate_up);
+  const auto judgements = judge(fast, fast.series[0]);
+  EXPECT_EQ(judgement_of(judgements, "train_rate_up").verdict, Verdict::pass);
+  EXPECT_EQ(judgement_of(judgements, "train_rate_up").figure, "over 4.00 x (700.00 of 100.00), 9 rounds");
+  const RelayBlock scarce = block_of(700, 100, 799, RelayMeasure::train_rate_up);
   EXPECT_EQ(judgement_of(judge(scarce, scarce.series[0]), "train_rate_up").verdict, Verdict::not_judged);
 }
 
