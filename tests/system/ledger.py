@@ -9,6 +9,7 @@ import argparse
 import base64
 import json
 import os
+import signal
 import time
 
 import generators
@@ -16,7 +17,8 @@ import lab
 from tunnel import OVERLAY, PORT, UNDERLAY, Ends
 
 QUIET_SECONDS = 15  # for gauges that are collected once a second, and packets still under way
-FLOOD_SECONDS = 3
+FLOOD_SECONDS = 2
+STOPPED_SECONDS = 1
 TRAIN_SEGMENTS = 64   # the most that the kernel merges into one receive
 
 
@@ -112,6 +114,10 @@ def traffic(ends, left, right):
     # Into the device without a peer that takes it.
     ends.near.run("ip", "route", "add", "10.98.0.0/16", "dev", left.interface)
     homeless = generators.start(ends.near, "plain", 1000, to="10.98.0.1", port=9)
+    # Long enough that the kernel drops trains.
+    os.kill(right.process.pid, signal.SIGSTOP)
+    time.sleep(STOPPED_SECONDS)
+    os.kill(right.process.pid, signal.SIGCONT)
     time.sleep(FLOOD_SECONDS)
     for generator in (inside, homeless):
         generators.stop(generator)
