@@ -11,6 +11,7 @@ inside, with and without preshared key, either side initiating; roaming of eithe
 usage: guest.py [--near PROGRAM] [--cache FOLDER]      the cache keeps kernel and initramfs between runs
 """
 import argparse
+import shutil
 import socket
 import subprocess
 import time
@@ -23,29 +24,44 @@ HERE = Path(__file__).resolve().parent
 BOOT_SECONDS = 120    # takes 3 to 10 s; emulation on a busy machine
 ANSWER_SECONDS = 60
 SILENCE_SECONDS = 5     # then a command is sent again
+CONSOLE_LINES = 25      # of a guest that ended
 FOLLOW_SECONDS = 10
 RETURN_SECONDS = 40   # 15 s until the end that stayed notices, retransmissions 5 s apart, and the emulation's pace
 
 
-class Guest:
-    """The guest and its command line."""
+def made(laboratory, cache, programs=()):
+    """The folder of a guest: the cache, or one of the laboratory where the guest has further programs."""
+    cache = Path(cache).resolve()
+    built = subprocess.run([HERE / "guest/build", cache], capture_output=True, text=True)
+    if built.returncode == 77:
+        raise lab.Skip(built.stdout.strip().removeprefix("skipped: "))
+    lab.require(built.returncode == 0, f"guest/build: {built.stdout}{built.stderr}")
+    if not programs:
+        return cache
+    folder = laboratory.folder / "guest"
+    shutil.copytree(cache / "root", folder / "root", symlinks=True)
+    laboratory.run(HERE / "guest/pack", folder / "root", folder / "initrd.gz", *programs)
+    (folder / "kernel").symlink_to(cache / "kernel")
+    return folder
 
-    def __init__(self, laboratory, namespace, cache):
-        made = subprocess.run([HERE / "guest/build", cache], capture_output=True, text=True)
-        if made.returncode == 77:
-            raise lab.Skip(made.stdout.strip().removeprefix("skipped: "))
-        lab.require(made.returncode == 0, f"guest/build: {made.stdout}{made.stderr}")
+
+class Guest:
+    """The guest in a folder of made(), and its command line."""
+
+    def __init__(self, laboratory, namespace, folder):
         namespace.run("ip", "tuntap", "add", "tap0", "mode", "tap")
         for address in (f"{UNDERLAY['near'][0]}/24", f"{UNDERLAY['near'][1]}/64"):
             namespace.run("ip", "address", "add", address, "dev", "tap0", *(["nodad"] if ":" in address else []))
         namespace.run("ip", "link", "set", "tap0", "up")
-        path = str(laboratory.folder / "serial")
-        self.process = namespace.start(HERE / "guest/boot", cache, "tap0", path, name="guest")
+        path = str(laboratory.folder / f"serial-{namespace.label}")
+        self.process = namespace.start(HERE / "guest/boot", folder, "tap0", path, name="guest")
         lab.wait_until(lambda: Path(path).exists() or not self.process.alive(), 10, "qemu opens its socket")
         self.serial = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self.serial.connect(path)
         self.pending, self.number = b"", 0
-        self.kernel = self.line(BOOT_SECONDS).split()[1]
+        first = self.line(BOOT_SECONDS)
+        lab.require(first.startswith("READY "), f"the guest says {first}")
+        self.kernel = first.split()[1]
 
     def line(self, seconds, must=True):
         deadline = time.monotonic() + seconds
@@ -57,7 +73,7 @@ class Guest:
                 if not must:
                     return None
                 raise lab.Failure(f"no answer from the guest within {seconds} s")
-            lab.require(part, "the guest ended")
+            lab.require(part, "the guest ended: " + " | ".join(self.process.text().splitlines()[-CONSOLE_LINES:]))
             self.pending += part
         line, self.pending = self.pending.split(b"\n", 1)
         return line.decode(errors="replace").rstrip("\r")
@@ -98,8 +114,11 @@ class KernelDevice:
     def __init__(self, guest):
         self.guest, self.keys, self.configuration = guest, Keys(), ""
 
-    def start(self):
+    def create(self):
         self.guest.run("ip link add wg0 type wireguard")
+
+    def start(self):
+        self.create()
         for address in (f"{OVERLAY['far'][0]}/24", f"{OVERLAY['far'][1]}/64 nodad"):
             self.guest.run(f"ip address add {address} dev wg0")
         self.guest.run("ip link set wg0 up")
@@ -121,11 +140,9 @@ class KernelDevice:
 
 def scenario(laboratory, near, cache):
     host = laboratory.namespace("near")
-    guest = Guest(laboratory, host, cache)
+    guest = Guest(laboratory, host, made(laboratory, cache))
     lab.check(guest.kernel.startswith("6."), f"the guest runs Linux {guest.kernel}")
-    for address in (f"{UNDERLAY['far'][0]}/24", f"{UNDERLAY['far'][1]}/64 nodad"):
-        guest.run(f"ip address add {address} dev eth0")
-    lab.wait_until(lambda: host.reaches(UNDERLAY["far"][0]) and host.reaches(UNDERLAY["far"][1]), 20, "underlay works")
+    join(host, guest)
 
     for underlay in (0, 1):
         for psk in (None, wg("genpsk")):
@@ -141,6 +158,12 @@ def scenario(laboratory, near, cache):
                     lab.check(bulk(host, guest), "TCP both ways through the tunnel")
                 kernel.stop()
                 device.process.stop()
+
+
+def join(host, guest):
+    for address in (f"{UNDERLAY['far'][0]}/24", f"{UNDERLAY['far'][1]}/64 nodad"):
+        guest.run(f"ip address add {address} dev eth0")
+    lab.wait_until(lambda: host.reaches(UNDERLAY["far"][0]) and host.reaches(UNDERLAY["far"][1]), 20, "underlay works")
 
 
 def tunnel(device, kernel, underlay, psk, initiator):

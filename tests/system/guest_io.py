@@ -5,41 +5,16 @@ io_uring, another limit of segments. The guest is that of guest.py, with the tes
 usage: guest_io.py --program UNIT_IO [--cache FOLDER]      the cache is guest.py's
 """
 import argparse
-import re
-import shutil
-import subprocess
-from pathlib import Path
 
 import lab
-from guest import HERE, Guest
+from guest import Guest, made
 
 TESTS = "ReceiveRing*:SendRing*:UdpOpen*:*UdpPort*:*DataPlane*io_uring"  # a minute, emulated
 SHOWN_LINES = 30
 
 
-def add_program(cache, folder, program):
-    """A guest in `folder`: the cache's, and a second archive behind its own that holds the program."""
-    made = subprocess.run([HERE / "guest/build", cache], capture_output=True, text=True)
-    if made.returncode == 77:
-        raise lab.Skip(made.stdout.strip().removeprefix("skipped: "))
-    lab.require(made.returncode == 0, f"guest/build: {made.stdout}{made.stderr}")
-    root = folder / "root"
-    (root / "bin").mkdir(parents=True)
-    subprocess.run(["strip", "-o", root / "bin/unit_io", program], check=True)
-    libraries = subprocess.run(["ldd", program], check=True, capture_output=True, text=True).stdout
-    for library in re.findall(r"/\S+", libraries):
-        place = root / library.lstrip("/")
-        place.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(library, place)
-    archive = subprocess.run("find . | cpio -o -H newc --quiet | gzip -1", shell=True, cwd=root, check=True, capture_output=True)
-    (folder / "initrd.gz").write_bytes((cache / "initrd.gz").read_bytes() + archive.stdout)
-    (folder / "kernel").symlink_to(cache / "kernel")
-
-
 def scenario(laboratory, program, cache):
-    folder = laboratory.folder / "guest"
-    add_program(cache.resolve(), folder, program)
-    guest = Guest(laboratory, laboratory.namespace("host"), folder)
+    guest = Guest(laboratory, laboratory.namespace("host"), made(laboratory, cache, [program]))
     lab.check(guest.kernel.startswith("6."), f"the guest runs Linux {guest.kernel}")
     code, output = guest.run(f"unit_io --gtest_color=no --gtest_filter='{TESTS}'", must=False)
     lines = output.splitlines()
@@ -56,4 +31,4 @@ if __name__ == "__main__":
     options.add_argument("--program", required=True)
     options.add_argument("--cache", default="build/guest")
     chosen = options.parse_args()
-    lab.run(scenario, chosen.program, Path(chosen.cache))
+    lab.run(scenario, chosen.program, chosen.cache)
