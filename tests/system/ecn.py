@@ -17,6 +17,7 @@ NOT_ECT, ECT1, ECT0, CE = range(4)
 NAMES = ("Not-ECT", "ECT(1)", "ECT(0)", "CE")
 DSCP = 0xB8  # expedited forwarding: must not show outside
 ETH_P_ALL = 0x0003
+ARRIVAL_SECONDS = 10
 
 
 def scenario(laboratory, near, far, underlay):
@@ -69,8 +70,8 @@ def observe(sender, receiver, address, bits, underlay):
     with receiver.socket(family, socket.SOCK_DGRAM) as inside, sender.socket(family, socket.SOCK_DGRAM) as source, \
             receiver.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(ETH_P_ALL)) as outside:
         outside.bind(("eth0", ETH_P_ALL))
-        outside.settimeout(2)
-        inside.settimeout(2)
+        outside.settimeout(ARRIVAL_SECONDS)
+        inside.settimeout(ARRIVAL_SECONDS)
         inside.setsockopt(level, receive_class, 1)
         inside.bind((address, 5300))
         source.setsockopt(level, set_class, DSCP | bits)

@@ -201,7 +201,8 @@ def roam(host, guest, device, kernel, family):
         device.set("listen-port", PORT)  # see roaming.py
     lab.wait_until(lambda: host.reaches(OVERLAY["far"][0]) and kernel.column("endpoints") == endpoint(new),
                    FOLLOW_SECONDS, f"the kernel follows us to {new}")
-    lab.check(guest.reaches(OVERLAY["near"][0]), f"the kernel follows us to {new}")
+    lab.wait_until(lambda: guest.reaches(OVERLAY["near"][0]), FOLLOW_SECONDS, f"the kernel follows us to {new}, both ways")
+    lab.check(True, f"the kernel follows us to {new}")
     host.run("ip", "address", "add", f"{old}/{length}", "dev", "tap0", *(["nodad"] if family else []))
 
     old, new = UNDERLAY["far"][family], ("10.76.0.12", "fd76::12")[family]
@@ -209,7 +210,7 @@ def roam(host, guest, device, kernel, family):
     guest.run(f"ip address delete {old}/{length} dev eth0")
     lab.wait_until(lambda: guest.reaches(OVERLAY["near"][0]) and device.column("endpoints", kernel) == endpoint(new),
                    FOLLOW_SECONDS, f"we follow the kernel to {new}")
-    lab.check(host.reaches(OVERLAY["far"][0]), f"we follow the kernel to {new}")
+    host.check_reaches(OVERLAY["far"][0], f"we follow the kernel to {new}")
     guest.run(f"ip address add {old}/{length} dev eth0 {'nodad' if family else ''}")
     guest.run(f"ip address delete {new}/{length} dev eth0")
     host.run("ip", "address", "delete", f"{('10.76.0.11', 'fd76::11')[family]}/{length}", "dev", "tap0")
@@ -218,7 +219,8 @@ def roam(host, guest, device, kernel, family):
 def restart(host, guest, device, kernel):
     device.restart("kill")
     lab.wait_until(lambda: host.reaches(OVERLAY["far"][0]), RETURN_SECONDS, "we are back")
-    lab.check(guest.reaches(OVERLAY["near"][0]), "our restart: the tunnel comes back")
+    lab.wait_until(lambda: guest.reaches(OVERLAY["near"][0]), FOLLOW_SECONDS, "the tunnel works both ways")
+    lab.check(True, "our restart: the tunnel comes back")
     pinging = host.start("ping", "-n", "-i", "0.5", OVERLAY["far"][0], name="near-traffic")
     kernel.stop()
     kernel.start()

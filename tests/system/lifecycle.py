@@ -40,7 +40,7 @@ def ways_to_end(laboratory, host, device, program):
     def daemon():
         """Starts the program without -f; the pid of what it leaves running."""
         before = set(laboratory.run("ip", "netns", "pids", host.name).stdout.split())
-        begun = host.run(program, device.interface, seconds=10, environment={"LOG_LEVEL": ""})
+        begun = host.run(program, device.interface, environment={"LOG_LEVEL": ""})
         lab.check(begun.returncode == 0 and device.ready(), "the parent returns when interface and socket exist")
         left = set(laboratory.run("ip", "netns", "pids", host.name).stdout.split()) - before
         lab.check(len(left) == 1, "one daemon stays")
@@ -78,7 +78,7 @@ def kill(host, device):
 
 
 def running_twice(host, device, program):
-    second = host.run(program, "-f", device.interface, must=False, seconds=10)
+    second = host.run(program, "-f", device.interface, must=False)
     lab.check(second.returncode == 1, "a second program with the same name ends with 1")
     lab.check(device.process.alive() and device.ready() and device.show("private-key") == "(none)",
               "and the first one still answers")
@@ -122,7 +122,7 @@ def start_failures(laboratory, host, program):
     ]
     for title, before, arguments, names in rows:
         for way, flags in (("in the foreground", ["-f"]), ("as a daemon", [])):
-            result = host.run(*before, program, *flags, *arguments, must=False, seconds=10,
+            result = host.run(*before, program, *flags, *arguments, must=False,
                               environment={"LOG_LEVEL": "error"})
             said = [text for text in (result.stdout + result.stderr).splitlines() if text.strip()]
             lab.check(result.returncode == 1 and len(said) == 1 and names in said[0],

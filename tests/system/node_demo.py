@@ -33,12 +33,10 @@ def scenario(laboratory):
     ends.world.part(*ROLES, apart=False)
     lab.wait_until(lambda: show(ends, pings, begin, STEP_SECONDS) == "reflexive", 15, "the path is direct")
     show(ends, pings, begin, DIRECT_SECONDS)
-    time.sleep(1)  # what is under way arrives
     sent, answered = pings.stop()
     print()
     print(f"  {ends.describe()}")
-    # The last ones' answers may be under way when ping ends.
-    lab.check(sent - answered <= 1, f"of {sent} packets {answered} were answered")
+    lab.check(sent == answered, f"of {sent} packets {answered} were answered")
 
 
 def show(ends, pings, begin, seconds):

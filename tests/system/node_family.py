@@ -28,7 +28,7 @@ def scenario(laboratory, case):
                                     f"{describe(path)}")
     if family:
         lab.check(path["source"].startswith("[") == (family == 6), f"over IPv{family}")
-    lab.check(ends.reaches(4) and ends.reaches(6), "IPv4 and IPv6 pass the tunnel")
+    ends.check_both_families()
     lab.check(ends.client.ping("100.64.0.2", "-s", "1200", "-M", "do", count=20).returncode == 0,
               "packets of the tunnel's MTU pass")
     ends.stop()

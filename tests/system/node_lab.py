@@ -110,6 +110,10 @@ class Ends:
     def reaches(self, family=4):
         return self.client.reaches(TUNNEL["gateway"][internet.FAMILIES.index(family)])
 
+    def check_both_families(self):
+        for family in internet.FAMILIES:
+            self.client.check_reaches(TUNNEL["gateway"][internet.FAMILIES.index(family)], f"IPv{family} passes the tunnel")
+
     def kind(self):
         """The worse of what both ends see, for an end behind a NAT takes its own address for a host's; or None."""
         paths = [self.path(role) for role in ROLES]
@@ -178,8 +182,8 @@ class Pings:
         return len({int((now - stamp) / 0.4) for stamp in recent}) >= 5
 
     def stop(self):
-        """(sent, answered)"""
+        """(sent, answered) up to the last one that was answered: what came after it may be under way."""
         self.process.signal(signal.SIGINT)
         self.process.wait(5)
-        sent, answered = re.search(r"(\d+) packets transmitted, (\d+) received", self.process.text()).groups()
-        return int(sent), int(answered)
+        numbers = {number for _, number in self.answers()}
+        return max(numbers), len(numbers)

@@ -46,7 +46,7 @@ def scenario(laboratory, pairs, families):
         kind = ends.kind()
         lab.check(kind == expected, f"client {client}, gateway {gateway}: {kind} ({expected} is right), "
                                     f"{describe(ends.path())}, first answer {connected:.2f} s after the start")
-        lab.check(ends.reaches(4) and ends.reaches(6), "IPv4 and IPv6 pass the tunnel")
+        ends.check_both_families()
         ends.stop()
 
 

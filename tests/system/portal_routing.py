@@ -88,7 +88,7 @@ class Tiers:
         for address in RESOURCE_HOSTS:
             self.wait_answer(address, "served", "a resource comes before the LAN")
         router = internet.SITES["client"].inside(254)[0]
-        lab.check(self.client.reaches(router), f"the LAN comes before the internet: {router} answers")
+        self.client.check_reaches(router, f"the LAN comes before the internet: {router} answers")
         for address, seen in zip(INTERNET_HOSTS, internet.SITES["gateway"].public):
             self.wait_answer(address, f"internet {seen}", "the internet is reached by the gateway")
 

@@ -24,7 +24,7 @@ def scenario(laboratory, near, far):
     for how in ("stop", "kill"):
         left.restart(how)
         lab.wait_until(lambda: ends.near.reaches(OVERLAY["far"][0]), RETURN_SECONDS, "near is back")
-        lab.check(ends.far.reaches(OVERLAY["near"][0]), f"near is back after {how}: it initiates at once")
+        ends.far.check_reaches(OVERLAY["near"][0], f"near is back after {how}: it initiates at once")
 
     traffic = ends.near.start("ping", "-n", "-i", "0.2", OVERLAY["far"][0], name="near-traffic")
     right.restart("kill")

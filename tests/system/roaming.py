@@ -47,7 +47,7 @@ def scenario(laboratory, near, far, underlay):
     new = endpoint(NEW["near"][family], 51999)
     tunnel.set("listen-port", 51999)
     lab.wait_until(lambda: peer.column("endpoints", tunnel) == new, FOLLOW_SECONDS, "far follows to another port")
-    lab.check(ends.far.reaches(OVERLAY["near"][0]), "far follows near to another port")
+    ends.far.check_reaches(OVERLAY["near"][0], "far follows near to another port")
     lab.check(all(process.alive() for process in traffic), "the traffic never ended")
     ends.tcp_both_ways(families=(0,))
 

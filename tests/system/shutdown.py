@@ -69,7 +69,8 @@ def end(tunnel, title):
 
 
 def gone(tunnel):
-    lab.require(not tunnel.namespace.has_link(tunnel.interface), f"interface {tunnel.interface} is gone")
+    # The kernel takes it a moment after its program, where rings still held it.
+    lab.wait_until(lambda: not tunnel.namespace.has_link(tunnel.interface), END_SECONDS, f"interface {tunnel.interface} goes")
     lab.require(not (lab.SOCKETS / f"{tunnel.interface}.sock").exists(), f"the socket of {tunnel.interface} is gone")
 
 

@@ -8,7 +8,7 @@
 """
 import subprocess
 
-from lab import SOCKETS, Failure, check, goodput, iperf, program, wait_until
+from lab import SOCKETS, TCP_BYTES, Failure, check, goodput, iperf, program, wait_until
 
 OVERLAY = {"near": ("10.77.0.1", "fd77::1"), "far": ("10.77.0.2", "fd77::2")}
 UNDERLAY = {"near": ("10.76.0.1", "fd76::1"), "far": ("10.76.0.2", "fd76::2")}
@@ -139,9 +139,9 @@ class Ends:
                 sides[side].ping(OVERLAY[other][family])
         check(True, f"ping both ways, {first} first, IPv4 and IPv6 inside" if len(families) == 2 else "ping both ways")
 
-    def tcp_both_ways(self, seconds=1, families=(0, 1)):
+    def tcp_both_ways(self, families=(0, 1)):
         for family in families:
             for reverse in (False, True):
-                rate = goodput(iperf(self.far, self.near, OVERLAY["far"][family], seconds, reverse))
+                rate = goodput(iperf(self.far, self.near, OVERLAY["far"][family], reverse=reverse, amount=TCP_BYTES))
                 check(rate > 1e6, f"TCP {'far to near' if reverse else 'near to far'} over IPv{(4, 6)[family]}: "
                                   f"{rate / 1e6:.0f} Mbit/s")

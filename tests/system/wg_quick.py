@@ -69,15 +69,15 @@ def default_route(ends, device):
     for address in BEHIND:
         ends.near.ping(address)
     lab.check(True, "addresses behind the default route answer, both families")
-    lab.check(ends.near.reaches(UNDERLAY["far"][0]), "the underlay's own prefix stays outside of the tunnel")
+    ends.near.check_reaches(UNDERLAY["far"][0], "the underlay's own prefix stays outside of the tunnel")
 
 
 def commands(laboratory, ends, device, right, allowed):
     stripped = ends.near.output("wg-quick", "strip", laboratory.folder / f"{device.interface}.conf")
     handshake = device.handshake_time(right)
     device.load(stripped, "syncconf")
-    lab.check(device.handshake_time(right) == handshake and ends.near.reaches(OVERLAY["far"][0]),
-              "wg syncconf with the same configuration keeps the session")
+    ends.near.check_reaches(OVERLAY["far"][0], "wg syncconf with the same configuration keeps the peer")
+    lab.check(device.handshake_time(right) == handshake, "and the session")
     stranger = Keys()
     device.set("peer", stranger.public, "allowed-ips", "10.99.0.0/16", "persistent-keepalive", "25")
     shown = ends.near.output("wg", "show", device.interface)
