@@ -115,7 +115,7 @@ TEST(HttpServer, ServesOverTcp) {
   ASSERT_EQ(::send(client.get(), kRequest.data(), kRequest.size(), 0), static_cast<ssize_t>(kRequest.size()));
   std::string answer;
   bool ended = false;
-  for (int i = 0; i < 2000 && !ended; ++i) {
+  for (int i = 0; i < 12000 && !ended; ++i) {
     loop->turn(5ms);
     char chunk[4096];
     const auto bytes = ::recv(client.get(), chunk, sizeof(chunk), MSG_DONTWAIT);

@@ -33,7 +33,7 @@ TEST(IcmpErrors, ClosedPortsAreHeardOfByTheirSenderAlone) {
       (*errors)->set_ports(ours.port, ours.port);
       send_byte(other.fd.get(), {target, 9});
       send_byte(ours.fd.get(), {target, 10});
-      for (int turn = 0; turn < 100 && heard.empty(); ++turn) loop->turn(50ms);
+      for (int turn = 0; turn < 1200 && heard.empty(); ++turn) loop->turn(50ms);
       EXPECT_EQ(heard, (std::vector<Endpoint>{{target, 10}})) << address;
     }
   });

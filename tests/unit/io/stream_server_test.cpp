@@ -51,7 +51,7 @@ class StreamServerTest : public ::testing::Test {
   std::string receive(const FileDescriptor& socket, std::size_t bytes) {
     std::string text;
     ended_ = false;
-    for (int i = 0; i < 2000 && text.size() < bytes; ++i) {
+    for (int i = 0; i < 12000 && text.size() < bytes; ++i) {
       loop_->turn(5ms);
       char chunk[65536];
       const auto got = ::recv(socket.get(), chunk, sizeof(chunk), MSG_DONTWAIT);
@@ -65,7 +65,7 @@ class StreamServerTest : public ::testing::Test {
   }
   template <class Condition>
   bool turn_until(Condition condition) {
-    for (int i = 0; i < 2000 && !condition(); ++i) loop_->turn(5ms);
+    for (int i = 0; i < 12000 && !condition(); ++i) loop_->turn(5ms);
     return condition();
   }
 

@@ -56,7 +56,7 @@ class PortalSessionTest : public ::testing::Test {
   }
   template <class Condition>
   bool turn_until(Condition condition) {
-    for (int i = 0; i < 1000 && !condition(); ++i) loop_->turn(5ms);
+    for (int i = 0; i < 12000 && !condition(); ++i) loop_->turn(5ms);
     return condition();
   }
 

@@ -29,7 +29,7 @@ class Ends : public ::testing::Test {
     return std::move(*exchange);
   }
   void turn_until(const std::vector<std::string>& heard, std::size_t count) {
-    for (int turn = 0; turn < 100 && heard.size() < count; ++turn) loop_->turn(50ms);
+    for (int turn = 0; turn < 1200 && heard.size() < count; ++turn) loop_->turn(50ms);
   }
 
   const io::TemporaryDirectory directory_;

@@ -56,7 +56,7 @@ class PortalConnectionTest : public ::testing::Test {
   void push(const std::string& text) { server_->send(connection_, text); }
   template <class Condition>
   bool turn_until(Condition condition) {
-    for (int i = 0; i < 1000 && !condition(); ++i) loop_->turn(5ms);
+    for (int i = 0; i < 12000 && !condition(); ++i) loop_->turn(5ms);
     return condition();
   }
   RelayReport report() {
