@@ -12,6 +12,7 @@ import time
 
 import lab
 
+CAP_NET_BIND_SERVICE = 1 << 10
 CAP_NET_ADMIN = 1 << 12
 PORTAL = "ws://127.0.0.1:9"  # nobody listens on the discard port
 CONNECTED_SECONDS = 20
@@ -31,17 +32,19 @@ def threads_of(process):
     return found
 
 
-def check_privileges(process, seccomp):
+def check_privileges(process, seccomp, allowed=CAP_NET_ADMIN, least=4):
+    """Each thread holds none but the allowed capabilities; the statuses by thread."""
     threads = threads_of(process)
-    lab.check(len(threads) >= 4, f"{process.name} has its threads: {', '.join(threads)}")
+    lab.check(len(threads) >= least, f"{process.name} has its threads: {', '.join(threads)}")
     for thread, fields in threads.items():
         for name in ("CapPrm", "CapEff"):
-            lab.require(int(fields[name], 16) in (0, CAP_NET_ADMIN), f"{thread}: {name} {fields[name]}")
+            lab.require(int(fields[name], 16) & ~allowed == 0, f"{thread}: {name} {fields[name]}")
         for name in ("CapInh", "CapAmb"):
             lab.require(int(fields[name], 16) == 0, f"{thread}: {name} {fields[name]}")
         lab.require(fields["NoNewPrivs"] == "1", f"{thread} may gain privileges")
         lab.require(fields["Seccomp"] == seccomp, f"{thread}: Seccomp {fields['Seccomp']}")
-    lab.check(True, f"{process.name}: CAP_NET_ADMIN at most, no_new_privs, Seccomp {seccomp} in every thread")
+    lab.check(True, f"{process.name}: capabilities {allowed:x} at most, no_new_privs, Seccomp {seccomp} in every thread")
+    return threads
 
 
 def start(world, namespace, name, *flags):

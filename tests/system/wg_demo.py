@@ -11,6 +11,7 @@ import re
 
 import lab
 from tunnel import OVERLAY, Ends
+from wg_privileges import check_held
 
 FILE_BYTES = 16 << 20
 
@@ -25,6 +26,9 @@ def scenario(laboratory, keep, seconds):
         # retransmission comes 5 s later.
         lab.wait_until(lambda: ends.near.reaches(OVERLAY["far"][0]), 15, "the first ping is answered")
         print(ends.near.output("wg", "show", tunnels[0].interface))
+        for tunnel in tunnels:
+            if tunnel.program_name == "fireline":
+                check_held(tunnel.process)
         rows.append([f"fireline-wg to {name(far)}", *measure(laboratory, ends, seconds)])
         if keep:
             print(f"\nLook around, e.g.:\n  ip netns exec {ends.near.name} wg show\n  ip netns exec {ends.near.name} "

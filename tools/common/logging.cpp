@@ -57,7 +57,7 @@ Result<std::vector<spdlog::sink_ptr>, std::string> make_sinks(const LogOptions& 
 Result<std::unique_ptr<Logging>, std::string> Logging::start(const LogOptions& options) {
   auto sinks = make_sinks(options);
   if (!sinks) return err(std::move(sinks.error()));
-  spdlog::init_thread_pool(kQueueLines, 1);
+  spdlog::init_thread_pool(kQueueLines, 1, options.on_thread_start);
   auto logger = std::make_shared<spdlog::async_logger>(
       options.name, sinks->begin(), sinks->end(), spdlog::thread_pool(), spdlog::async_overflow_policy::overrun_oldest);
   logger->set_level(spdlog_level(options.level));

@@ -2,6 +2,7 @@
 // A full queue overwrites its oldest lines: no thread waits for a slow terminal.
 // Lifetime: from Logging's construction to its end, which flushes. Threads: construct after fork; log from any.
 #pragma once
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -20,6 +21,7 @@ struct LogOptions {
   std::string folder{};   // of log files in addition, as text (tools/common/log_folder.h); empty: none
   std::string program{};  // the base of their names
   bool quiet = false;     // without a file: nowhere
+  std::function<void()> on_thread_start = [] {};  // in the log's own thread, before its first line
 };
 
 class Logging {

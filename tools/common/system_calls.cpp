@@ -37,6 +37,8 @@ constexpr std::array kConnection{
     control(FIONREAD),  any("eventfd2"),   any("epoll_create1"), any("timerfd_create"), any("access"),
     any("faccessat"),   any("faccessat2"), any("readlink"),      any("readlinkat"),     any("sysinfo")};
 
+constexpr std::array kDevice{control(SIOCGIFINDEX), control(SIOCGIFNAME), any("unlink"), any("lstat")};
+
 // clone() says in its first argument what it makes.
 constexpr std::uint64_t kNamespaces =
     CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNET;
@@ -53,6 +55,10 @@ constexpr std::array kIoUring{any("io_uring_setup"), any("io_uring_enter"), any(
 
 std::span<const AllowedCall> connection_calls() noexcept {
   return kConnection;
+}
+
+std::span<const AllowedCall> device_calls() noexcept {
+  return kDevice;
 }
 
 std::span<const AllowedCall> thread_calls() noexcept {

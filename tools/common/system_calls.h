@@ -12,6 +12,10 @@ namespace fireline {
 // Connections of Asio and OpenSSL, of HTTP listeners and status sockets, and those that io::Resolver asks through.
 [[nodiscard]] std::span<const platform::AllowedCall> connection_calls() noexcept;
 
+// Of a program with a TUN device and a status socket: an interface's index by its name and back, and the removal of the
+// socket's file at the end.
+[[nodiscard]] std::span<const platform::AllowedCall> device_calls() noexcept;
+
 // A thread that starts behind the filter, as io::Resolver's does for getaddrinfo: a thread of this process, in the
 // namespaces of this process, and no other process.
 [[nodiscard]] std::span<const platform::AllowedCall> thread_calls() noexcept;

@@ -31,6 +31,7 @@ struct Words {
   std::string log_level;
   std::string log_format = "text";
   std::string log_file;
+  bool no_seccomp = false;
 };
 
 using AeadChoice = std::optional<crypto::AeadBackend>;
@@ -53,6 +54,8 @@ void add_flags(CLI::App& app, Words& words) {
   app.add_flag("--status", words.status, "Print what the running fireline-wg of INTERFACE does")
       ->envname("FIRELINE_WG_STATUS");
   app.add_flag("--json", words.json, "With --status: as JSON")->envname("FIRELINE_WG_JSON");
+  app.add_flag("--no-seccomp", words.no_seccomp, "Do without the filter of system calls: for debugging tools alone")
+      ->envname("FIRELINE_WG_NO_SECCOMP");
   add_words(
       app,
       {{"--mtu", words.mtu, "MTU of the interface, 576 to 9000 (default 1420)", "FIRELINE_WG_MTU"},
@@ -105,6 +108,7 @@ std::optional<std::string> read_words(const Words& words, Options& options) {
   options.command = words.status ? Options::Command::status : Options::Command::run;
   options.interface_name = words.interface_name;
   options.json = words.json;
+  options.seccomp = !words.no_seccomp;
   options.foreground = words.foreground || environment("WG_PROCESS_FOREGROUND") == "1";
   if (words.interface_name.empty()) return "the name of the interface is missing: use fireline-wg [-f] INTERFACE";
   if (auto wrong = check_name(words.interface_name)) return wrong;

@@ -34,6 +34,7 @@ struct Options {
   std::optional<Endpoint> metrics;
   LogLevel log_level = LogLevel::info;
   LogFormat log_format = LogFormat::text;
+  bool seccomp = true;
   std::string log_file;  // absolute; empty: standard output in the foreground, nothing in the background
 };
 

@@ -7,12 +7,15 @@
 #include <algorithm>
 #include <csignal>
 #include <cstdio>
+#include <latch>
 #include <limits>
 
 #include "io/http.h"
+#include "io/udp_io.h"
 #include "platform/linux/link_monitor.h"
 #include "tools/common/block_signals.h"
 #include "tools/wg/metrics.h"
+#include "tools/wg/privileges.h"
 
 namespace fireline::wg {
 namespace {
@@ -33,6 +36,7 @@ class Program {
  private:
   [[nodiscard]] Result<void, std::string> listen_for_metrics();
   [[nodiscard]] Result<void, std::string> follow_link();
+  void confine();
   [[nodiscard]] io::HttpResponse answer_http(std::string_view path);
   void on_signal(int signal);
   void on_link();
@@ -74,6 +78,7 @@ Result<void, std::string> Program::start(BackendFactory make_backend, const Dire
       loop_, *backend_, name, [this] { end(0, "the configuration socket was removed"); }, directories.uapi);
   if (!uapi) return err(std::move(uapi.error()));
   uapi_ = std::move(*uapi);
+  confine();
   return {};
 }
 
@@ -103,6 +108,13 @@ Result<void, std::string> Program::follow_link() {
     return err(std::string("cannot follow the interface: too many descriptors"));
   apply_link_state();
   return {};
+}
+
+void Program::confine() {
+  if (!options_.seccomp) return spdlog::warn("--no-seccomp: every system call is allowed");
+  if (const auto refused = allow_device_calls(io::chosen(options_.udp_io) == io::UdpIo::io_uring)) {
+    spdlog::warn("{}: it runs without", *refused);
+  }
 }
 
 io::HttpResponse Program::answer_http(std::string_view path) {
@@ -176,6 +188,26 @@ void Program::end(int code, std::string_view why) {
   loop_.stop();
 }
 
+// The log file is opened with all privileges, since it may lie in another user's folder; the log's thread needs none
+// and gives them up before the filter of system calls would keep it from that. The device's threads inherit from this
+// one.
+Result<std::unique_ptr<Logging>, std::string> start_logging(const Options& options) {
+  std::latch dropped(1);
+  auto log = Logging::start({.name = options.interface_name,
+                             .level = options.log_level,
+                             .format = options.log_format,
+                             .file = options.log_file,
+                             .quiet = !options.foreground,
+                             .on_thread_start = [&dropped] {
+                               keep_no_capabilities();
+                               dropped.count_down();
+                             }});
+  if (!log) return log;
+  dropped.wait();
+  if (const auto refused = keep_device_capabilities()) spdlog::warn("{}", *refused);
+  return log;
+}
+
 }  // namespace
 
 int run_program(const Options& options, StartNotice notice, BackendFactory make_backend,
@@ -218,11 +250,7 @@ int run_command(int argc, const char* const* argv, BackendFactory make_backend) 
   }
   // Before the log's thread starts: a signal that one thread does not block ends the process without cleaning up.
   block_signals(kSignals);
-  const auto log = Logging::start({.name = options->interface_name,
-                                   .level = options->log_level,
-                                   .format = options->log_format,
-                                   .file = options->log_file,
-                                   .quiet = !options->foreground});
+  const auto log = start_logging(*options);
   if (!log) {
     notice.failed(log.error());
     return 1;

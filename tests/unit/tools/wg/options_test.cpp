@@ -12,10 +12,19 @@ namespace {
 
 using ::testing::HasSubstr;
 
-constexpr const char* kVariables[] = {"FIRELINE_WG_FOREGROUND", "FIRELINE_WG_MTU",        "FIRELINE_WG_THREADS",
-                                      "FIRELINE_WG_UDP_IO",     "FIRELINE_WG_AEAD",       "FIRELINE_WG_METRICS",
-                                      "FIRELINE_WG_LOG_LEVEL",  "FIRELINE_WG_LOG_FORMAT", "FIRELINE_WG_LOG_FILE",
-                                      "FIRELINE_WG_STATUS",     "FIRELINE_WG_JSON",       "LOG_LEVEL",
+constexpr const char* kVariables[] = {"FIRELINE_WG_FOREGROUND",
+                                      "FIRELINE_WG_MTU",
+                                      "FIRELINE_WG_THREADS",
+                                      "FIRELINE_WG_UDP_IO",
+                                      "FIRELINE_WG_AEAD",
+                                      "FIRELINE_WG_METRICS",
+                                      "FIRELINE_WG_LOG_LEVEL",
+                                      "FIRELINE_WG_LOG_FORMAT",
+                                      "FIRELINE_WG_LOG_FILE",
+                                      "FIRELINE_WG_STATUS",
+                                      "FIRELINE_WG_JSON",
+                                      "FIRELINE_WG_NO_SECCOMP",
+                                      "LOG_LEVEL",
                                       "WG_PROCESS_FOREGROUND"};
 
 class OptionsTest : public ::testing::Test {
@@ -45,12 +54,13 @@ TEST_F(OptionsTest, Defaults) {
   EXPECT_EQ(options->log_level, LogLevel::info);
   EXPECT_EQ(options->log_format, LogFormat::text);
   EXPECT_EQ(options->log_file, "");
+  EXPECT_TRUE(options->seccomp);
 }
 
 TEST_F(OptionsTest, Flags) {
-  const auto options =
-      parse({"-f", "--mtu", "1280", "--threads=fused", "--udp-io", "io_uring", "--aead", "ipsec-mb", "--metrics",
-             "[::1]:9100", "--log-level", "debug", "--log-format", "json", "--log-file", "x.log", "wg0"});
+  const auto options = parse({"-f", "--mtu", "1280", "--threads=fused", "--udp-io", "io_uring", "--aead", "ipsec-mb",
+                              "--metrics", "[::1]:9100", "--log-level", "debug", "--log-format", "json", "--log-file",
+                              "x.log", "--no-seccomp", "wg0"});
   ASSERT_TRUE(options) << options.error().text;
   EXPECT_TRUE(options->foreground);
   EXPECT_EQ(options->mtu, 1280);
@@ -61,6 +71,7 @@ TEST_F(OptionsTest, Flags) {
   EXPECT_EQ(options->log_level, LogLevel::debug);
   EXPECT_EQ(options->log_format, LogFormat::json);
   EXPECT_EQ(options->log_file, (std::filesystem::current_path() / "x.log").string());
+  EXPECT_FALSE(options->seccomp);
 }
 
 TEST_F(OptionsTest, Status) {
