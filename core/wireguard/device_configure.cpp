@@ -67,7 +67,6 @@ void set_up(DeviceState& state, Now now, bool up, packet::Output& output) {
     clear_queue(state, *peer);
     peer->timers.stop();
     state.deadlines.remove(*peer);
-    peer->initiation_wanted = false;
     peer->initiation_postponed = false;
     peer->flush_wanted = false;
   }
@@ -155,7 +154,7 @@ void remove_peer(DeviceState& state, Peer& peer) {
   forget_sessions(peer);
   clear_queue(state, peer);
   state.deadlines.remove(peer);
-  if (peer.initiation_wanted) std::erase(state.wanted, &peer);
+  state.wanted.remove(peer);
   if (peer.flush_wanted) std::erase(state.flush_waiting, &peer);
   state.report(DeviceEvent::Kind::peer_removed, &peer);
   state.peers.remove(peer);

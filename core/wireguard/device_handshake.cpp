@@ -38,20 +38,17 @@ void want_initiation(DeviceState& state, Now now, Peer& peer, Ask ask) {
     peer.timers.handshake_postponed(allowed, state.jitter);
     return state.arm(peer);
   }
-  peer.initiation_wanted = true;
-  state.wanted.push_back(&peer);
+  state.wanted.push_back(peer);
   state.wanted_since = now.boot;
 }
 
 bool send_wanted_initiations(DeviceState& state, Now now, std::size_t limit, packet::Output& output) {
   std::size_t taken = 0;
-  for (; taken < limit && taken < state.wanted.size(); ++taken) {
-    Peer& peer = *state.wanted[taken];
-    peer.initiation_wanted = false;
+  for (; taken < limit && !state.wanted.empty(); ++taken) {
+    Peer& peer = state.wanted.pop_front();
     // In the meantime an initiation of the peer may have been answered.
     if (initiation_allowed_at(peer) <= now.boot) send_initiation(state, now, peer, output);
   }
-  state.wanted.erase(state.wanted.begin(), state.wanted.begin() + static_cast<std::ptrdiff_t>(taken));
   return taken != 0;
 }
 

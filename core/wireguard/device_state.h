@@ -24,6 +24,7 @@
 #include "core/wireguard/device_work.h"
 #include "core/wireguard/event_queue.h"
 #include "core/wireguard/handshake_queue.h"
+#include "core/wireguard/initiation_list.h"
 #include "core/wireguard/peer_table.h"
 #include "core/wireguard/rate_limiter.h"
 #include "core/wireguard/tai64n.h"
@@ -116,8 +117,8 @@ struct DeviceState {
   std::optional<SourceLimiter> sources;  // LoadRule::queue_depth alone
   TimestampClock timestamps;
   HandshakeQueue handshakes;
-  std::vector<Peer*> wanted;  // initiations to be sent, oldest first; each peer once
-  Instant wanted_since{};     // when the list was last added to
+  InitiationList wanted;
+  Instant wanted_since{};  // when the list was last added to
 
   // Peers.
   PeerTable peers;

@@ -66,6 +66,9 @@ struct Peer : AllowedIpsOwner {
   bool flush_wanted = false;            // in the device's list
 
   // Of the tables that hold it.
+  std::uint32_t table_position = 0;
+  Peer* wanted_before = nullptr;  // with initiation_wanted
+  Peer* wanted_behind = nullptr;
   std::uint32_t heap_position = kNotInHeap;
   std::uint32_t first_planned = kNone;  // of this turn: chain of the packets to be planned
   std::uint32_t last_planned = kNone;

@@ -1,12 +1,14 @@
 #include "core/wireguard/peer_table.h"
 
-#include <algorithm>
+#include <utility>
 
 namespace fireline::wireguard {
 
 Peer* PeerTable::create(const crypto::PublicKey& key, const Profile& profile, crypto::Random& random) {
   if (peers_.size() >= kPeersMax) return nullptr;
+  const auto position = static_cast<std::uint32_t>(peers_.size());
   Peer* peer = peers_.emplace_back(std::make_unique<Peer>(key, profile)).get();
+  peer->table_position = position;
   by_key_.emplace(key, peer);
   peer->connection = indices_.insert(peer, random);
   return peer;
@@ -15,9 +17,10 @@ Peer* PeerTable::create(const crypto::PublicKey& key, const Profile& profile, cr
 void PeerTable::remove(Peer& peer) noexcept {
   indices_.erase(peer.connection);
   by_key_.erase(peer.public_key);
-  // From the back, so that removing all of them takes linear time.
-  const auto at = std::find_if(peers_.rbegin(), peers_.rend(), [&](const auto& owned) { return owned.get() == &peer; });
-  if (at != peers_.rend()) peers_.erase(std::next(at).base());
+  const std::uint32_t position = peer.table_position;
+  std::swap(peers_[position], peers_.back());
+  peers_[position]->table_position = position;
+  peers_.pop_back();
 }
 
 Peer* PeerTable::find(const crypto::PublicKey& key) const noexcept {

@@ -1,4 +1,5 @@
-// The peers of a device, by public key, by session index and in the order in which they were made.
+// The peers of a device, by public key, by session index, and in a row: in the order in which they were made, until one
+// is removed and the last one takes its place. Each operation takes the same time however many there are.
 // At most kPeersMax. Allocates on create alone. Threads: one owner.
 #pragma once
 #include <cstddef>

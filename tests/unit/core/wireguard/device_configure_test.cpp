@@ -1,6 +1,8 @@
 // Configuration: the meaning of each field, as `wg set`, `wg setconf` and `wg syncconf` rely on it.
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "core/wireguard/constants.h"
 #include "tests/unit/core/wireguard/device_fixture.h"
 
@@ -97,6 +99,31 @@ TEST_F(DeviceConfigure, PeersComeAndGo) {
   world.a.collect();
   EXPECT_EQ(world.a.events(DeviceEvent::Kind::peer_created), 4u);
   EXPECT_EQ(world.a.events(DeviceEvent::Kind::peer_removed), 3u);
+}
+
+TEST_F(DeviceConfigure, PeersThatWaitForTheirInitiationAreRemovedFromWhereverTheyStand) {
+  for (std::uint8_t number = 10; number <= 20; ++number) {
+    PeerUpdate update = peer_update(key(number));
+    update.endpoint = Endpoint::parse("203.0.113.5:" + std::to_string(number));
+    update.persistent_keepalive_seconds = 25;
+    apply(update);
+  }
+  EXPECT_EQ(world.a.device.gauges().wanted_initiations, 11u);
+  for (const std::uint8_t number : std::vector<std::uint8_t>{10, 15, 20}) {
+    PeerUpdate remove = peer_update(key(number));
+    remove.remove = true;
+    apply(remove);
+  }
+  EXPECT_EQ(world.a.device.gauges().wanted_initiations, 8u);
+  world.a.step(world.now);
+  std::vector<int> ports;
+  for (const Datagram& datagram : world.a.sent) ports.push_back(datagram.destination.port);
+  EXPECT_EQ(ports, (std::vector{11, 12, 13, 14, 16, 17, 18, 19})) << "oldest first";
+  std::vector<crypto::PublicKey> left = peers();
+  EXPECT_EQ(left.size(), 9u);
+  for (const std::uint8_t number : std::vector<std::uint8_t>{11, 12, 13, 14, 16, 17, 18, 19}) {
+    EXPECT_EQ(std::ranges::count(left, key(number)), 1) << int{number};
+  }
 }
 
 TEST_F(DeviceConfigure, TheOwnKeyIsNoPeer) {
