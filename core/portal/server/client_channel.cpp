@@ -102,7 +102,7 @@ void create_flow(ControlPlaneState& state, Session& client, const CreateFlow& wi
   auto& used = state.memories[client.device.id].gateways;
   const auto before = used.find(wish.resource);
   Session* const gateway =
-      choose_gateway(state.presence, client, *resource, wish.connected_gateways,
+      choose_gateway(now.boot, state.presence, client, *resource, wish.connected_gateways,
                      before == used.end() ? std::nullopt : std::optional(before->second), state.random);
   if (gateway == nullptr) return fail(state, client, wish.resource, FlowFailure::offline);
   if (before != used.end() && before->second != gateway->device.id) {
@@ -142,6 +142,7 @@ void authorize(ControlPlaneState& state, Session& client, Session& gateway, cons
   const bool other_end = known != nullptr && known->expires_at != grant.expires_at;
   if (!ref || !state.grants.put(key, grant)) return state.counters.add(PortalCounter::flow_limited);
 
+  if (!gateway.asked) gateway.asked = now.boot;
   const policy::Actor* const actor = state.document->actor(grant.actor);
   push(state, gateway,
        AuthorizeFlow{.ref = std::move(*ref),

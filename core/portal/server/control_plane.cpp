@@ -41,6 +41,7 @@ Result<Role, Refusal> ControlPlane::admit(ConnectionId id, const LoginRequest& r
 void ControlPlane::text(ConnectionId id, std::string_view text, Now now) {
   Session* const session = state_->presence.find(id);
   if (session == nullptr || session->ending) return;
+  session->asked.reset();
   const auto frame = read_program_frame(text);
   if (!frame) return state_->counters.add(PortalCounter::frame_bad);
   if (frame->topic == kHeartbeatTopic && frame->event == kHeartbeatEvent) {

@@ -79,6 +79,11 @@ enum class PortalCounter : std::uint8_t {
 struct ClientMemory {
   crypto::PublicKey key;
   std::unordered_map<Uuid, Uuid> gateways;
+
+  [[nodiscard]] bool serves(const Uuid& resource, const Uuid& gateway) const {
+    const auto found = gateways.find(resource);
+    return found != gateways.end() && found->second == gateway;
+  }
 };
 
 struct ControlPlaneState {

@@ -20,9 +20,11 @@ void flow_authorized(ControlPlaneState& state, const Session& gateway, const Flo
     return state.actions.send(gateway.id, write_error(name_of(Role::gateway), ref, kInvalidRef));
   }
   state.actions.send(gateway.id, write_ok(name_of(Role::gateway), ref));
-  // Since the question the client may have left, and the policy may have taken the grant away.
+  // Since the question the client may have left or been sent to another gateway, and the policy may have taken the
+  // grant away.
   const Session* const client = state.presence.find(flow->client);
   const bool current = client != nullptr && client->channel == JoinState::joined &&
+                       state.memories[client->device.id].serves(flow->answer.resource, gateway.device.id) &&
                        state.grants.find({client->device.id, flow->answer.resource, gateway.device.id}) != nullptr;
   if (!current) return state.counters.add(PortalCounter::flow_stale);
   state.counters.add(PortalCounter::flow_authorized);

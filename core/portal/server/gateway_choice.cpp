@@ -1,6 +1,7 @@
 #include "core/portal/server/gateway_choice.h"
 
 #include <algorithm>
+#include <functional>
 #include <vector>
 
 namespace fireline::portal {
@@ -13,6 +14,10 @@ bool serves(const Session& gateway, const Session& client, const policy::Resourc
          gateway_fits(client.agent, gateway.agent) && understands(gateway.agent, resource);
 }
 
+bool answers(Instant now, const Session& gateway) {
+  return !gateway.asked || now - *gateway.asked < kGatewayPatience;
+}
+
 }  // namespace
 
 bool understands(const ProgramAgent& agent, const policy::Resource& resource) noexcept {
@@ -22,19 +27,20 @@ bool understands(const ProgramAgent& agent, const policy::Resource& resource) no
   return true;
 }
 
-Session* choose_gateway(const Presence& presence, const Session& client, const policy::Resource& resource,
+Session* choose_gateway(Instant now, const Presence& presence, const Session& client, const policy::Resource& resource,
                         std::span<const Uuid> connected, const std::optional<Uuid>& before, crypto::Random& random) {
   std::vector<Session*> candidates;
-  std::vector<Session*> preferred;
   for (const auto& [id, gateway] : presence.gateways()) {
-    if (!serves(*gateway, client, resource)) continue;
-    if (before == id) return gateway;
-    candidates.push_back(gateway);
-    if (std::ranges::find(connected, id) != connected.end()) preferred.push_back(gateway);
+    if (serves(*gateway, client, resource)) candidates.push_back(gateway);
   }
-  const auto& choice = preferred.empty() ? candidates : preferred;
-  if (choice.empty()) return nullptr;
-  return choice[random.u32() % choice.size()];
+  const auto keep = [&](auto&& condition) {
+    if (std::ranges::any_of(candidates, condition)) std::erase_if(candidates, std::not_fn(condition));
+  };
+  keep([&](const Session* gateway) { return answers(now, *gateway); });
+  keep([&](const Session* gateway) { return before == gateway->device.id; });
+  keep([&](const Session* gateway) { return std::ranges::find(connected, gateway->device.id) != connected.end(); });
+  if (candidates.empty()) return nullptr;
+  return candidates[random.u32() % candidates.size()];
 }
 
 }  // namespace fireline::portal

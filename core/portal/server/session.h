@@ -55,6 +55,9 @@ struct Session {
   // Clients: places in the present document's resources, as last announced; ascending.
   std::vector<std::size_t> sees;
 
+  // Gateways: the first question since they were heard of last.
+  std::optional<Instant> asked;
+
   // Relays.
   KnownRelay relay;
 };

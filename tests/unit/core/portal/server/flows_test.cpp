@@ -1,6 +1,7 @@
 // Portal specification 6.4 to 6.6, 6.9, 6.10, 6.12, 7.1 and 7.2, as conversations.
 #include <gtest/gtest.h>
 
+#include "core/portal/server/gateway_choice.h"
 #include "tests/unit/core/portal/server/portal_world.h"
 
 namespace fireline::portal {
@@ -162,6 +163,72 @@ const Row kRows[] = {
      },
      {"alice < resource_deleted net", "alice < resource_created_or_updated net", "gw2 < authorize_flow alice net",
       "gw2 < ok", "alice < flow_created net gw2"}},
+    {"a gateway that was asked and is silent for 1.5 s comes behind another one: it may be cut off",
+     [](PortalWorld& world) {
+       world.gateway();
+       world.client();
+       world.ask("alice", "net");
+       world.gateway("gw2");
+       world.pass(kGatewayPatience);
+       world.ask("alice", "net", {"gw1"});
+     },
+     {"alice < resource_deleted net", "alice < resource_created_or_updated net", "gw2 < authorize_flow alice net"}},
+    {"and nobody else is sent to it either, until it is heard of",
+     [](PortalWorld& world) {
+       world.gateway();
+       world.client();
+       world.ask("alice", "net");
+       world.gateway("gw2");
+       world.pass(kGatewayPatience);
+       world.client("robot", "robot");
+       world.ask("robot", "net", {"gw1"});
+       world.send("gw1", R"({"topic":"phoenix","event":"heartbeat","payload":{},"ref":1})");
+       world.ask("robot", "far", {"gw1"});
+     },
+     {"gw2 < authorize_flow robot net", "gw1 < ok", "gw1 < authorize_flow robot far"}},
+    {"a gateway that was asked just before may still answer",
+     [](PortalWorld& world) {
+       world.gateway();
+       world.client();
+       world.ask("alice", "net");
+       world.gateway("gw2");
+       world.pass(kGatewayPatience - std::chrono::milliseconds(1));
+       world.ask("alice", "net");
+     },
+     {"gw1 < authorize_flow alice net"}},
+    {"a gateway that says anything meanwhile is there: it has its reason",
+     [](PortalWorld& world) {
+       world.gateway();
+       world.client();
+       world.ask("alice", "net");
+       world.gateway("gw2");
+       world.send("gw1", "no frame");
+       world.pass(kGatewayPatience);
+       world.ask("alice", "net");
+     },
+     {"gw1 < authorize_flow alice net"}},
+    {"the only gateway is asked again however long it has been silent",
+     [](PortalWorld& world) {
+       world.gateway();
+       world.client();
+       world.ask("alice", "net");
+       world.pass(kGatewayPatience);
+       world.ask("alice", "net");
+     },
+     {"gw1 < authorize_flow alice net", "gw1 < authorize_flow alice net"}},
+    {"the answer of a gateway that the client was taken from is fine and goes nowhere",
+     [](PortalWorld& world) {
+       world.gateway();
+       world.client();
+       world.ask("alice", "net");
+       world.gateway("gw2");
+       world.pass(kGatewayPatience);
+       world.ask("alice", "net");
+       static_cast<void>(world.lines());
+       world.agree("gw1");
+       world.agree("gw2");
+     },
+     {"gw1 < ok", "gw2 < ok", "alice < flow_created net gw2"}},
     {"the memory outlives the connection while the key stays",
      [](PortalWorld& world) {
        world.gateway();
