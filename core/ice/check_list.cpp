@@ -18,6 +18,7 @@ CheckList::Outcome CheckList::add(Instant now, const LocalCandidate& local, cons
 
   if (Pair* const existing = find(pair.source, pair.destination)) {
     if (pair.priority <= existing->priority) {
+      existing->signalled |= pair.signalled;
       if (existing->local == pair.local && existing->remote == pair.remote) lower(*existing, pair.priority);
       return Outcome::redundant;
     }
@@ -31,8 +32,7 @@ CheckList::Outcome CheckList::add(Instant now, const LocalCandidate& local, cons
     return Outcome::replaced;
   }
 
-  const bool signalled = remote.origin == RemoteOrigin::signalled;
-  if (pairs_.size() >= kPairsMax && !make_room(pair.priority, signalled)) return Outcome::full;
+  if (pairs_.size() >= kPairsMax && !make_room(pair)) return Outcome::full;
   pair.id = next_id_++;
   insert(std::move(pair));
   return Outcome::added;
@@ -157,6 +157,7 @@ Pair CheckList::make_pair(Instant now, const LocalCandidate& local, const Remote
   pair.remote = remote.id;
   pair.source = local.candidate.base;
   pair.destination = remote.candidate.address;
+  pair.signalled = remote.origin == RemoteOrigin::signalled;
   const bool controlling = role_ == Role::controlling;
   pair.priority = pair_priority(controlling ? local.candidate.priority : remote.candidate.priority,
                                 controlling ? remote.candidate.priority : local.candidate.priority);
@@ -165,28 +166,33 @@ Pair CheckList::make_pair(Instant now, const LocalCandidate& local, const Remote
   return pair;
 }
 
-// For a signalled candidate first goes who never answered, the most often asked of them: NATs that map every port anew
-// can fill the list with pairs that lead nowhere, and a relayed one, the only one that works there, ranks below them
-// all. Discovered ones may not do so, for each check of such a pair leads to the discovery of another one. Else the
-// lowest goes, if the newcomer is better. What is nominated carries data; it goes only when everything is.
-bool CheckList::make_room(std::uint64_t priority, bool signalled) noexcept {
-  auto silent = pairs_.end();
-  std::uint32_t asked = kSilentRequests;
-  for (auto pair = pairs_.begin(); signalled && pair != pairs_.end(); ++pair) {
-    if (pair->nominated || pair->answered || pair->requests.unanswered() < asked) continue;
-    silent = pair;
-    asked = pair->requests.unanswered();
+// NATs that map every port anew fill the list with pairs that lead nowhere, for each check of a discovered one leads to
+// the discovery of another one, and a relayed pair, the only one that works there, ranks below them all. So a
+// discovered newcomer never takes the place of what was signalled. For a signalled one goes, in this order: a
+// discovered one that has not answered, the most often asked; a signalled one that was asked for a while and never
+// answered; the lowest of all, if the newcomer is better. What is nominated carries data; it goes only when everything
+// is.
+bool CheckList::make_room(const Pair& newcomer) noexcept {
+  auto victim = pairs_.end();
+  const auto choose_silent = [&](bool signalled, std::uint32_t asked) {
+    for (auto pair = pairs_.begin(); pair != pairs_.end(); ++pair) {
+      if (pair->signalled != signalled || pair->nominated || pair->answered) continue;
+      if (pair->requests.unanswered() < asked) continue;
+      victim = pair;  // of several the lowest
+      if (newcomer.signalled) asked = pair->requests.unanswered();
+    }
+  };
+  bool must_be_better = !newcomer.signalled;
+  choose_silent(false, 0);
+  if (newcomer.signalled && victim == pairs_.end()) choose_silent(true, kSilentRequests);
+  if (victim == pairs_.end()) {
+    if (!newcomer.signalled) return false;
+    const auto lowest = std::ranges::find(pairs_.rbegin(), pairs_.rend(), false, &Pair::nominated);
+    victim = std::prev(lowest == pairs_.rend() ? pairs_.end() : lowest.base());
+    must_be_better = true;
   }
-  if (silent != pairs_.end()) {
-    pairs_.erase(silent);
-    return true;
-  }
-  const auto may_go = [&](const Pair& pair) { return !pair.nominated && (signalled || !pair.answered); };
-  auto lowest = std::ranges::find_if(pairs_.rbegin(), pairs_.rend(), may_go);
-  if (lowest == pairs_.rend() && !signalled) return false;
-  if (lowest == pairs_.rend()) lowest = pairs_.rbegin();
-  if (priority <= lowest->priority) return false;
-  pairs_.erase(std::next(lowest).base());
+  if (must_be_better && newcomer.priority <= victim->priority) return false;
+  pairs_.erase(victim);
   return true;
 }
 

@@ -42,6 +42,7 @@ struct Pair {
   Endpoint destination;
   std::uint64_t priority = 0;
   std::uint32_t check_priority = 0;  // the PRIORITY attribute
+  bool signalled = false;            // its remote candidate: neither discovered nor made up
 
   PairState state = PairState::waiting;
   bool answered = false;          // a check of this source and destination succeeded, perhaps under other candidates
@@ -64,7 +65,7 @@ class CheckList {
     replaced,      // took the place of a pair of lower priority between the same addresses, its nomination included
     redundant,     // such a pair exists and is at least as good; of the same two candidates it gets the new priority
     other_family,  // never paired
-    full,          // kPairsMax better ones exist, and all that were asked for a while have answered
+    full,          // kPairsMax that are worth more exist
   };
   Outcome add(Instant now, const LocalCandidate& local, const RemoteCandidate& remote);
 
@@ -101,8 +102,8 @@ class CheckList {
 
  private:
   void insert(Pair&& pair);
-  // False: none of the pairs may go for one of that priority.
-  [[nodiscard]] bool make_room(std::uint64_t priority, bool signalled) noexcept;
+  // False: none of the pairs may go for the newcomer.
+  [[nodiscard]] bool make_room(const Pair& newcomer) noexcept;
   void lower(Pair& pair, std::uint64_t priority);
   void plan(Instant now, Pair& pair) noexcept;
   [[nodiscard]] Pair make_pair(Instant now, const LocalCandidate& local, const RemoteCandidate& remote) const;

@@ -77,6 +77,10 @@ bool World::may_be_direct(const Pair& pair) const {
   return a.nat4 && b.nat4 && is_direct_by_luck(a.nat4, b.nat4);
 }
 
+// Where neither NATs nor relays allow a path any more, packets wait for one: a connection without a nominated pair is
+// not "disconnected", and does not fail, as long as some pair is possible (connectivity spec 2.8). Behind two NATs that
+// map every port anew one always is, for each check of one leads to the discovery of another one. A direct path that
+// was there before the relays went must go on.
 bool World::must_arrive(const Pair& pair) const {
   const Instant now = queue_.now();
   if (!is_lossless() || now < calm_since_ + kRecoveryMax || !portal_.agree(pair.client, pair.gateway)) return false;
@@ -84,6 +88,7 @@ bool World::must_arrive(const Pair& pair) const {
   for (const auto& [node, peer] : {std::pair(pair.client, pair.gateway), std::pair(pair.gateway, pair.client)}) {
     const auto status = nodes_[node]->connection(portal_.id(peer));
     if (!status || !status->path || now < status->created + kRecoveryMax) return false;
+    if (status->path_suspended && expected(pair) == Connectivity::none) return false;
   }
   return true;
 }

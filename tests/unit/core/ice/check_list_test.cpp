@@ -114,6 +114,40 @@ TEST_F(Checks, OfAFullListFirstGoesWhoNeverAnswered) {
   EXPECT_EQ(list.pairs().size(), kPairsMax);
 }
 
+// Both NATs map every port anew: whatever is checked leads to the discovery of another candidate, sooner than a channel
+// is bound for the relayed one.
+TEST_F(Checks, OfAFullListDiscoveredOnesNeverDriveOutASignalledOne) {
+  const auto base = local("10.0.0.4:1");
+  std::uint32_t count = 0;
+  const auto discovered = [&](std::uint32_t priority) {
+    auto candidate =
+        remote("10.0." + std::to_string(1 + count / 200) + "." + std::to_string(1 + count % 200) + ":1", priority);
+    ++count;
+    candidate.origin = RemoteOrigin::discovered;
+    return candidate;
+  };
+  for (std::uint32_t i = 0; i < kPairsMax; ++i) {
+    ASSERT_EQ(list.add(now, base, discovered(1000 + i)), Outcome::added);
+  }
+  EXPECT_EQ(list.add(now, base, remote("203.0.113.1:1", 1)), Outcome::added) << "though nobody was asked yet";
+  EXPECT_EQ(list.find(at("10.0.0.4:1"), at("10.0.1.1:1")), nullptr) << "the lowest of the discovered ones went";
+  for (std::uint32_t i = 0; i < 2 * kPairsMax; ++i) list.add(now, base, discovered(5000 + i));
+  EXPECT_NE(list.find(at("10.0.0.4:1"), at("203.0.113.1:1")), nullptr);
+  EXPECT_EQ(list.pairs().size(), kPairsMax);
+}
+
+TEST_F(Checks, ADiscoveredOneThatIsAnnouncedCountsAsSignalled) {
+  const auto base = local("10.0.0.4:1");
+  auto found = remote("203.0.113.1:1", 10);
+  found.origin = RemoteOrigin::discovered;
+  list.add(now, base, found);
+  EXPECT_FALSE(list.pairs().front().signalled);
+  found.origin = RemoteOrigin::signalled;
+  found.candidate.priority = 9;
+  EXPECT_EQ(list.add(now, base, found), Outcome::redundant);
+  EXPECT_TRUE(list.pairs().front().signalled);
+}
+
 TEST_F(Checks, TheNominatedPairIsNotTheOneThatGoes) {
   const auto base = local("10.0.0.4:1");
   list.add(now, base, remote("10.0.1.1:1", 1000));
