@@ -88,7 +88,7 @@ void probe(NodeState& state, Now now, const Endpoint& destination) {
   if (state.relays.origin_of(destination) == turn::Origin::relay) {
     if (too_soon(state.last_relay_hint)) return state.counters.add(NodeCounter::hints_ignored);
     state.last_relay_hint = now.boot;
-    state.relays.refresh(now, destination);
+    state.relays.suspect(now, destination);
     return state.counters.add(NodeCounter::hints);
   }
   bool used = false;

@@ -58,6 +58,7 @@ bool Allocation::handle_response(Now now, const Endpoint& source, const Endpoint
   last_heard_ = now.boot;
   ever_answered_ = true;
   const Request request = requests_.take(*asked);
+  slowest_ = std::max(now.boot - request.first_sent, slowest_ - slowest_ / 8);  // forgotten by and by
   if (success) {
     handle_success(now.boot, request, local, *response);
   } else {
@@ -126,7 +127,13 @@ void Allocation::refresh(Now now) {
     start(now.boot);
     return;
   }
-  refresh_with(now.boot, RequestKind::probe);
+  refresh_with(now.boot, {.kind = RequestKind::probe});
+}
+
+void Allocation::suspect(Now now) {
+  if (discarded_ || !has_allocation() || lifetime_->expires <= now.boot) return refresh(now);
+  const Duration budget = std::clamp(kSuspicionAnswers * slowest_, kSuspicionGiveUpMin, kProbeGiveUpAfter);
+  refresh_with(now.boot, {.kind = RequestKind::probe, .suspicion = true, .budget = budget});
 }
 
 void Allocation::check(Now now) {
@@ -146,7 +153,9 @@ void Allocation::handle_timeout(Now now) {
   while (const auto request = requests_.handle_due(now.boot)) given_up(now.boot, *request);
 
   if (lifetime_ && lifetime_->expires <= now.boot) invalidate();
-  if (lifetime_ && lifetime_->refresh && *lifetime_->refresh <= now.boot) refresh_with(now.boot, RequestKind::refresh);
+  if (lifetime_ && lifetime_->refresh && *lifetime_->refresh <= now.boot) {
+    refresh_with(now.boot, {.kind = RequestKind::refresh});
+  }
   if (const auto due = keepalive_due(); due && *due <= now.boot) {
     last_sent_ = now.boot;
     queue(now.boot, RequestKind::binding);
@@ -206,10 +215,11 @@ void Allocation::queue(Instant now, RequestKind kind) {
   requests_.add(now, {.kind = kind, .server = *active_});
 }
 
-void Allocation::refresh_with(Instant now, RequestKind kind) {
+void Allocation::refresh_with(Instant now, Request request) {
   if (!has_allocation() || requests_.has(RequestKind::refresh) || requests_.has(RequestKind::probe)) return;
   lifetime_->refresh.reset();
-  queue(now, kind);
+  request.server = *active_;
+  requests_.add(now, request);
 }
 
 void Allocation::queue_bind(Instant now, const Endpoint& peer) {
@@ -277,7 +287,7 @@ void Allocation::binding_succeeded(Instant now, const Request& request, const En
   const bool moved =
       candidates_.learn(request.server, local, response.find_xor_address(Attribute::xor_mapped_address), events_);
   // To the relay we are somebody else, and the allocation belongs to the address that we had: find out at once.
-  if (moved && active_ == request.server) refresh_with(now, RequestKind::refresh);
+  if (moved && active_ == request.server) refresh_with(now, {.kind = RequestKind::refresh});
   if (active_ && active_ != request.server) other_family_asked_ = now;
   if (active_) return;
   active_ = request.server;
@@ -394,9 +404,10 @@ void Allocation::given_up(Instant now, const Request& request) {
   counters_.add(TurnCounter::requests_given_up);
   if (active_ != request.server) return;
   // Channel data since then proves that the relay lives: under load keepalives may be lost.
-  const bool alive = request.kind == RequestKind::binding && has_allocation() && last_heard_ > request.first_sent;
-  if (alive) {
+  const bool may_be_lost = request.kind == RequestKind::binding || request.suspicion;
+  if (may_be_lost && has_allocation() && last_heard_ > request.first_sent) {
     last_sent_ = now;
+    if (request.suspicion) lifetime_->refresh = now;  // in the usual way
     return;
   }
   active_.reset();

@@ -110,6 +110,10 @@ class Allocation {
   // Asks the relay whether the allocation still exists, and believes silence after a second. Starts anew when
   // suspended.
   void refresh(Now now);
+  // The same where ICMP says that nobody listens at the relay's address. The relay alone is believed, but its silence
+  // sooner: after four times what its slowest answer of late took, at least 250 ms. Data from it meanwhile proves that
+  // it lives.
+  void suspect(Now now);
 
   // Sends a keepalive at once: nothing came back through it for a moment. An answer from elsewhere than before brings
   // another allocation, silence ends this one after the usual retransmissions.
@@ -137,7 +141,7 @@ class Allocation {
 
   void start(Instant now);
   void queue(Instant now, RequestKind kind);
-  void refresh_with(Instant now, RequestKind kind);  // unless one is on its way
+  void refresh_with(Instant now, Request request);  // unless one is on its way
   void queue_bind(Instant now, const Endpoint& peer);
   void buffer_peer(const Endpoint& peer);
 
@@ -180,6 +184,7 @@ class Allocation {
   std::optional<Lifetime> lifetime_;
   // When the address of the other family, which has answered, was last asked how it sees us.
   std::optional<Instant> other_family_asked_;
+  Duration slowest_{};    // answer of late, from the first transmission on
   Instant last_sent_{};   // keepalive or channel data
   Instant last_heard_{};  // anything from the relay that was meant for us
   Instant channels_checked_{};

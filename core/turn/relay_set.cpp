@@ -40,9 +40,9 @@ void RelaySet::refresh(Now now) {
   for (Relay& relay : relays_) relay.allocation->refresh(now);
 }
 
-bool RelaySet::refresh(Now now, const Endpoint& server) {
+bool RelaySet::suspect(Now now, const Endpoint& server) {
   Allocation* allocation = find_by_server(server);
-  if (allocation != nullptr) allocation->refresh(now);
+  if (allocation != nullptr) allocation->suspect(now);
   return allocation != nullptr;
 }
 

@@ -59,9 +59,10 @@ class RelaySet {
   // The portal's messages: `connected` relays are new, known, or replaced when an address or the credentials differ;
   // `removed` ones go; all others are asked whether our allocation still exists.
   void update(Now now, std::span<const std::string> removed, std::span<const RelayEntry> connected);
-  // Asks every relay whether our allocation still exists; or the one with that address alone: false when there is none.
+  // Asks every relay whether our allocation still exists.
   void refresh(Now now);
-  bool refresh(Now now, const Endpoint& server);
+  // Asks the one with that address, of which ICMP says that nobody listens there; false when there is none.
+  bool suspect(Now now, const Endpoint& server);
   // Forgets all relays without a word to them or about them, as a change of network wants it.
   void reset();
 

@@ -4,12 +4,6 @@
 #include <cstdlib>
 
 namespace fireline::turn {
-namespace {
-Duration budget_of(RequestKind kind) noexcept {
-  return kind == RequestKind::probe ? kProbeGiveUpAfter : kGiveUpAfter;
-}
-}  // namespace
-
 void Requests::add(Instant now, Request request) {
   if (request.kind == RequestKind::channel_bind) {
     if (!room_for_bind()) std::abort();
@@ -17,8 +11,9 @@ void Requests::add(Instant now, Request request) {
   }
   request.id = new_id();
   request.first_sent = now;
-  request.timeout = kFirstTimeout;
-  request.due = now + kFirstTimeout;
+  if (!request.suspicion) request.budget = request.kind == RequestKind::probe ? kProbeGiveUpAfter : kGiveUpAfter;
+  request.timeout = std::min(kFirstTimeout, request.budget);
+  request.due = now + request.timeout;
   request.nonce_sent = false;
   request.retransmitted = false;
   request.to_send = true;
@@ -55,7 +50,7 @@ std::optional<Request> Requests::handle_due(Instant now) {
   for (std::size_t position = 0; position < requests_.size(); ++position) {
     Request& request = requests_[position];
     if (now < request.due) continue;
-    if (now - request.first_sent >= budget_of(request.kind)) return take_at(position);
+    if (now - request.first_sent >= request.budget) return take_at(position);
 
     request.timeout += request.timeout / 2;
     request.due = now + request.timeout;

@@ -21,6 +21,10 @@ namespace fireline::turn {
 inline constexpr Duration kFirstTimeout = std::chrono::seconds(1);
 inline constexpr Duration kGiveUpAfter = std::chrono::seconds(8);
 inline constexpr Duration kProbeGiveUpAfter = std::chrono::seconds(1);  // sent once
+// Of a probe that ICMP asked for: so many times what the slowest answer of late took, and at least what a busy relay
+// may take; at most kProbeGiveUpAfter.
+inline constexpr int kSuspicionAnswers = 4;
+inline constexpr Duration kSuspicionGiveUpMin = std::chrono::milliseconds(250);
 // Finding a request is a linear search; five times the peers that can wait for an allocation keeps that under a
 // microsecond or two, and whoever finds no room asks again with the next packet.
 inline constexpr std::size_t kChannelBindsMax = 512;
@@ -56,6 +60,7 @@ struct Request {
   Endpoint peer{};              // of a ChannelBind
   std::uint16_t channel = 0;    // of a ChannelBind
   std::uint8_t challenges = 0;  // how often the relay asked for another nonce
+  bool suspicion = false;       // of a probe: ICMP said that nobody listens there
   bool nonce_sent = false;      // the last transmission carried one
   bool retransmitted = false;
   bool to_send = true;  // waits for next_unsent()
@@ -63,6 +68,7 @@ struct Request {
   Instant first_sent{};
   Instant due{};  // of the next transmission, or of giving up
   Duration timeout = kFirstTimeout;
+  Duration budget = kGiveUpAfter;  // set by add() but for a suspicion
 };
 
 class Requests {

@@ -20,24 +20,43 @@ std::size_t relay_of(const TestNode& node, const std::string& peer) {
   return static_cast<std::size_t>(node.status(peer).relay.back() - '1');
 }
 
-// Keeps packets flowing both ways and returns how long none came through.
-Duration outage(World& world, Duration limit) {
-  const Instant start = world.queue.now();
-  Instant end = start;
-  while (world.queue.now() - start < limit) {
-    world.client->send({wireguard::a_to_b()});
-    world.gateway->send({wireguard::b_to_a()});
+enum class Speech : std::uint8_t {
+  both,   // both ends send of their own accord
+  echo,   // the client asks, the gateway answers: who hears nothing says nothing
+  reply,  // the other way round
+};
+
+struct Conversation {
+  World& world;
+  Speech speech = Speech::both;
+  bool client_heard = false;
+  bool gateway_heard = false;
+
+  // 20 ms of it; whether packets came through both ways.
+  bool turn() {
+    if (speech != Speech::reply || client_heard) world.client->send({wireguard::a_to_b()});
+    if (speech != Speech::echo || gateway_heard) world.gateway->send({wireguard::b_to_a()});
     world.run(20ms);
-    const bool through = !world.client->delivered.empty() && !world.gateway->delivered.empty();
+    client_heard = !world.client->delivered.empty();
+    gateway_heard = !world.gateway->delivered.empty();
     world.client->delivered.clear();
     world.gateway->delivered.clear();
-    if (through && world.queue.now() - start > 200ms) {
-      end = world.queue.now();
-      break;
-    }
-    end = world.queue.now();
+    return client_heard && gateway_heard;
   }
-  return end - start;
+};
+
+// How long no packets came through. What was under way when it began does not count.
+Duration outage(Conversation& conversation, Duration limit) {
+  const Instant start = conversation.world.queue.now();
+  for (;;) {
+    const bool through = conversation.turn();
+    const Duration time = conversation.world.queue.now() - start;
+    if ((through && time > 200ms) || time >= limit) return time;
+  }
+}
+Duration outage(World& world, Duration limit) {
+  Conversation conversation{world};
+  return outage(conversation, limit);
 }
 
 TEST(NodePath, ATrainStaysOneThroughTheRelay) {
@@ -171,6 +190,28 @@ TEST(NodePath, ARelayWhoseProcessDiesIsReplacedWithinThreeSeconds) {
   world.relays[relay_of(*world.client, "gateway")]->kill();
   EXPECT_LT(outage(world, 10s), 3s);
   EXPECT_EQ(world.client->count(Kind::failed), 0u);
+}
+
+// The limit is 3 s. What takes its time: a gateway looks after a silent path once a second, the relay is believed dead
+// after 0.25 s, the portal passes the new candidate on, the other end may have to notice by then that its relay is dead
+// as well, and a first check waits for its channel.
+TEST(NodePath, ADeadRelayIsReplacedWithinTwoSecondsWhoseverItIsAndWhoeverSpeaks) {
+  for (const Speech speech : {Speech::both, Speech::echo, Speech::reply}) {
+    for (const bool of_client : {true, false}) {
+      for (int moment = 0; moment < 6; ++moment) {
+        SCOPED_TRACE(testing::Message() << "speech " << static_cast<int>(speech) << ", the client's relay " << of_client
+                                        << ", moment " << moment);
+        World world(relayed(2));
+        for (int i = 0; i < moment; ++i) static_cast<void>(world.client->random.u32());  // other relays are chosen
+        world.connect();
+        Conversation conversation{world, speech};
+        for (int i = 0; i < 50 + 8 * moment; ++i) conversation.turn();
+        world.relays[relay_of(of_client ? *world.client : *world.gateway, of_client ? "gateway" : "client")]->kill();
+        EXPECT_LT(outage(conversation, 10s), 2s);
+        EXPECT_EQ(world.client->count(Kind::failed), 0u);
+      }
+    }
+  }
 }
 
 TEST(NodePath, ARelayWhoseHostIsGoneIsReplacedWithinEighteenSeconds) {
