@@ -15,6 +15,7 @@ import random
 import signal
 import socket
 import sqlite3
+import struct
 import sys
 import time
 
@@ -58,14 +59,17 @@ async def change(portal):
     lab.check(all(len(client.init["resources"]) == RESOURCES for client in clients), "everybody sees every resource")
     portal.check_memory(f"with {CLIENTS} clients and {RESOURCES} resources")
 
-    times, strain = [], Strain()
+    arrived, read, strain = [], [], Strain()
     for turn in range(5):
         resources[0]["description"] = f"turn {turn}"
         resources[-1] = {**resources[-1], "name": f"new {turn}"}  # another name is another resource
-        times.append(await reach(portal, clients, resources, "SIGHUP" if turn % 2 else "file", 3))
-    print("  a change reached everybody after " + ", ".join(f"{one:.3f}" for one in times) + " s")
-    # The least: how long this machine has kept both sides from running is not the portal's.
-    lab.check(strain.allows(REACHED_SECONDS, min(times)), f"a new policy reaches {CLIENTS} clients within {REACHED_SECONDS} s")
+        line, begin = Line(portal.port), time.time()
+        read.append(await reach(portal, clients, resources, "SIGHUP" if turn % 2 else "file", 3))
+        arrived.append(line.last_arrival(clients) - begin)
+    print("  a change was read by everybody after " + ", ".join(f"{one:.3f}" for one in read) + " s")
+    print("  and had arrived at everybody's host after " + ", ".join(f"{one:.3f}" for one in arrived) + " s")
+    lab.check(strain.allows(REACHED_SECONDS, max(arrived)),
+              f"a new policy reaches {CLIENTS} clients within {REACHED_SECONDS} s")
 
     for resource in resources:
         resource["description"] = "all of them"
@@ -83,6 +87,40 @@ async def change(portal):
     print(f"  SIGTERM with {CLIENTS} open connections: {stopped:.2f} s")
     lab.check(strain.allows(STOPPED_SECONDS, stopped), f"it ends within {STOPPED_SECONDS} s")
     lab.check(not portal.socket.exists(), "its socket is gone")
+
+
+class Line:
+    """What the portal sends from here on, and when the kernel handed it to the client's end. The clients here are
+    coroutines of one python process, which reads late what came in time: after their logins its garbage collector alone
+    looks at a million objects for half a second."""
+    SO_RCVBUFFORCE, SO_TIMESTAMPNS, ETH_P_IP, BUFFER_BYTES = 33, 35, 0x0800, 64 << 20
+
+    def __init__(self, port):
+        self.port = port
+        self.socket = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(self.ETH_P_IP))
+        self.socket.bind(("lo", self.ETH_P_IP))
+        self.socket.setsockopt(socket.SOL_SOCKET, self.SO_RCVBUFFORCE, self.BUFFER_BYTES)
+        self.socket.setsockopt(socket.SOL_SOCKET, self.SO_TIMESTAMPNS, 1)
+        self.socket.setblocking(False)
+
+    def last_arrival(self, clients):
+        """The time of the last data that each of them got, the latest of these."""
+        arrivals = {}
+        while True:
+            try:
+                packet, ancillary, _, _ = self.socket.recvmsg(128, 256)
+            except BlockingIOError:
+                break
+            header = (packet[0] & 15) * 4
+            source, destination = struct.unpack_from("!HH", packet, header)
+            data = struct.unpack_from("!H", packet, 2)[0] - header - (packet[header + 12] >> 4) * 4
+            if packet[9] == socket.IPPROTO_TCP and source == self.port and data > 0:
+                seconds, nanoseconds = struct.unpack("=qq", ancillary[0][2])
+                arrivals[destination] = seconds + nanoseconds / 1e9
+        self.socket.close()
+        ports = {client.socket.local_address[1] for client in clients}
+        lab.require(ports <= arrivals.keys(), f"{len(ports - arrivals.keys())} clients were sent nothing")
+        return max(arrivals[port] for port in ports)
 
 
 async def reach(portal, clients, resources, how, messages):
