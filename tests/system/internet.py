@@ -19,12 +19,13 @@ from dataclasses import dataclass
 
 import lab
 import nat
+import slow_wire
+from slow_wire import Wire
 
 NETWORK = ("203.0.113.0/24", "203:0:113::/64")
 FAMILIES = (4, 6)
 RELAY_PORTS = "{ 3478, 49152-65535 }"  # platform spec 8.1
 PORTAL_PORT = "8081"
-QUEUE_PACKETS = 100000  # platform spec 8.1: the test bed itself drops nothing
 
 
 @dataclass(frozen=True)
@@ -77,13 +78,6 @@ SITES = {site.host: site for site in (
 RESOURCES = {"resources": (("172.20.0", "172:20:0"), (100, 110)),
              "dns-resources": (("172.21.0", "172:21:0"), (100, 101))}
 DEFAULT_SITES = ("portal", "relay-1", "relay-2", "client", "gateway")
-
-
-@dataclass(frozen=True)
-class Wire:
-    """Between a router and the internet: a namespace of its own with fireline-lab-delay in it."""
-    milliseconds: float  # each way
-    loss: float = 0  # share of the datagrams each way; trains are cut for it
 
 
 # Half of what the reference's routers have on each of their two interfaces is passed on each way (platform spec 8.1):
@@ -232,21 +226,10 @@ class Internet:
         wire = self.wires.get(name)
         if not wire:
             return self._veth(self.core, f"p-{name}", router, nat.OUTSIDE)
-        between = self._namespace(f"wire-{name}")
-        between.run("sysctl", "-qw", "net.ipv6.conf.all.disable_ipv6=1", "net.ipv6.conf.default.disable_ipv6=1")
-        self._veth(self.core, f"p-{name}", between, "left")
-        self._veth(between, "right", router, nat.OUTSIDE)
-        if wire.loss:
-            for end, interface in ((self.core, f"p-{name}"), (router, nat.OUTSIDE)):
-                end.run("ethtool", "-K", interface, "tso", "off", "gso", "off", "tx-udp-segmentation", "off")
-        process = between.start(lab.built("fireline-lab-delay"), "left", "right", "--delay", wire.milliseconds, "--loss", wire.loss)
-        lab.wait_until(lambda: "joined" in process.text() or not process.alive(), 10, f"the wire of {name} is there")
-        lab.require(process.alive(), f"the wire of {name} is there:\n{process.text()}")
+        wire.join(self._namespace(f"wire-{name}"), self.core, f"p-{name}", router, nat.OUTSIDE)
 
     def _veth(self, left, left_name, right, right_name):
-        self.lab.link(left, [], right, [], name=left_name, right_name=right_name)
-        for end, name in ((left, left_name), (right, right_name)):
-            end.run("ip", "link", "set", name, "txqueuelen", QUEUE_PACKETS)
+        slow_wire.link(self.lab, left, left_name, right, right_name)
 
     def _set_routes(self, site, sources):
         lines = []

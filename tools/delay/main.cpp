@@ -1,10 +1,11 @@
-// fireline-lab-delay: a wire between two interfaces that takes time, and loses frames where it is asked to. For kernels
-// without netem. One thread; it carries what one core copies, some Gbit/s of trains.
+// fireline-lab-delay: a wire between two interfaces that takes time, and loses or reorders segments where it is asked
+// to. For kernels without netem. One thread; it carries what one core copies, and says at its end how much that is.
 #include <poll.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <array>
 #include <csignal>
 #include <cstdio>
@@ -53,10 +54,24 @@ int complain(const std::string& sentence) {
 
 void report(const char* name, const Direction& direction) {
   const auto& counts = direction.line.counts();
-  std::printf("%s: frames %llu, carried %llu, lost %llu, full %llu, kernel drops %llu\n", name,
-              static_cast<unsigned long long>(counts.frames), static_cast<unsigned long long>(counts.carried),
-              static_cast<unsigned long long>(counts.lost), static_cast<unsigned long long>(counts.full),
-              static_cast<unsigned long long>(direction.from.kernel_drops()));
+  const auto number = [](std::uint64_t value) { return static_cast<unsigned long long>(value); };
+  std::printf("%s: frames %llu, carried %llu, lost %llu, late %llu, full %llu, kernel drops %llu\n", name,
+              number(counts.frames), number(counts.carried), number(counts.lost), number(counts.late),
+              number(counts.full), number(direction.from.kernel_drops()));
+}
+
+// What this wire could have carried at most: by the time that its thread was busy with what it did carry, and by what
+// may be under way at once.
+void report_ceiling(std::uint64_t bytes, Duration delay) {
+  timespec used{};
+  (void)::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &used);
+  const double busy = static_cast<double>(used.tv_sec) + static_cast<double>(used.tv_nsec) / 1e9;
+  const auto gigabits = [](double count, double seconds) { return seconds > 0 ? count * 8 / seconds / 1e9 : 0; };
+  const double thread = gigabits(static_cast<double>(bytes), busy);
+  const double line = gigabits(kLineBytesMax, std::chrono::duration<double>(delay).count());
+  std::printf("ceiling: %.3f Gbit/s (%.3f GB in %.3f s of CPU: %.3f; %zu MiB on the way: %.3f)\n",
+              delay > Duration::zero() ? std::min(thread, line) : thread, static_cast<double>(bytes) / 1e9, busy,
+              thread, kLineBytesMax >> 20, line);
 }
 
 // Until a signal: sleeps for the next frame, due or arriving.
@@ -87,27 +102,36 @@ void run(Direction& there, Direction& back, int signals) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  CLI::App app("A wire between two interfaces that takes time and may lose frames.", "fireline-lab-delay");
+  CLI::App app("A wire between two interfaces that takes time and may lose or reorder segments.", "fireline-lab-delay");
   std::string left;
   std::string right;
   double milliseconds = 0;
   double loss = 0;
+  double reorder = 0;
+  double late_milliseconds = 1;
   std::uint64_t seed = 1;
   app.set_version_flag("--version", "fireline-lab-delay " FIRELINE_VERSION);
   app.add_option("LEFT", left, "One interface")->required();
   app.add_option("RIGHT", right, "The other")->required();
   app.add_option("--delay", milliseconds, "Milliseconds each way (default 0)")->check(CLI::Range(0.0, 10000.0));
-  app.add_option("--loss", loss, "Share of the frames each way that are lost, 0 to 1 (default 0)")
+  app.add_option("--loss", loss, "Share of the segments each way that are lost, 0 to 1 (default 0)")
       ->check(CLI::Range(0.0, 1.0));
-  app.add_option("--seed", seed, "Of the losses (default 1)");
+  app.add_option("--reorder", reorder, "Share of the segments each way that others overtake, 0 to 1 (default 0)")
+      ->check(CLI::Range(0.0, 1.0));
+  app.add_option("--late-by", late_milliseconds, "Milliseconds that those are later (default 1)")
+      ->check(CLI::Range(0.0, 10000.0));
+  app.add_option("--seed", seed, "Of losses and reordering (default 1)");
   CLI11_PARSE(app, argc, argv);
 
   auto first = PacketLink::open(left);
   if (!first) return complain(first.error().to_string());
   auto second = PacketLink::open(right);
   if (!second) return complain(second.error().to_string());
+  const auto time = [](double given) {
+    return std::chrono::round<Duration>(std::chrono::duration<double, std::milli>(given));
+  };
   const DelayOptions options{
-      .delay = std::chrono::round<Duration>(std::chrono::duration<double, std::milli>(milliseconds)), .loss = loss};
+      .delay = time(milliseconds), .loss = loss, .reorder = reorder, .late_by = time(late_milliseconds)};
   Direction there{.from = *first, .to = *second, .line = DelayLine(options, seed)};
   Direction back{.from = *second, .to = *first, .line = DelayLine(options, seed + 1)};
 
@@ -122,5 +146,6 @@ int main(int argc, char** argv) {
   run(there, back, signals.get());
   report("there", there);
   report("back", back);
+  report_ceiling(there.line.counts().bytes + back.line.counts().bytes, options.delay);
   return 0;
 }
