@@ -118,7 +118,8 @@ std::vector<OffloadReport> make_offloads(const ReportSources& sources) {
     const auto status = port->status();
     const std::string prefix = family == Family::v4 ? "udp4_" : "udp6_";
     offloads.push_back({prefix + "gro", status.gro ? State::on : State::off, 0});
-    offloads.push_back({prefix + "gso", status.gso ? State::on : State::refused, status.gso_errno});
+    offloads.push_back(
+        {prefix + "gso", status.gso ? State::on : State::refused, status.gso_errno, status.gso_refused_paths});
   }
   return offloads;
 }

@@ -40,6 +40,7 @@ Json offloads_json(const StatusReport& report) {
       json[offload.name]["errno"] = offload.error;
       json[offload.name]["error"] = std::strerror(offload.error);
     }
+    if (offload.refusing_paths != 0) json[offload.name]["refusing_paths"] = offload.refusing_paths;
   }
   return json;
 }
@@ -139,8 +140,11 @@ void append_offloads(std::string& out, const StatusReport& report) {
   if (report.offloads.empty()) return;
   out += "\noffloads\n";
   for (const auto& offload : report.offloads) {
-    const auto why = offload.error == 0 ? std::string() : fmt::format(" ({})", std::strerror(offload.error));
-    append_row(out, offload.name, name_of(offload.state) + why);
+    std::string row = name_of(offload.state);
+    const auto paths = offload.refusing_paths;
+    if (paths != 0) row += fmt::format(", but not on {} path{}", paths, paths == 1 ? "" : "s");
+    if (offload.error != 0) row += fmt::format(" ({})", std::strerror(offload.error));
+    append_row(out, offload.name, row);
   }
 }
 

@@ -27,7 +27,8 @@ struct OffloadReport {
   enum class State : std::uint8_t { on, off, refused };
   std::string name;  // "udp_gso", "tun_tso4"…
   State state = State::off;
-  int error = 0;  // errno of a refusal
+  int error = 0;                   // errno of a refusal
+  std::size_t refusing_paths = 0;  // on, but not on these
 };
 
 struct QueueReport {

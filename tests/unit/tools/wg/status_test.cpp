@@ -33,7 +33,9 @@ StatusReport example() {
   report.thread_mode = "direct";
   report.udp_io = "syscall";
   report.aead = "openssl";
-  report.offloads = {{"udp_gso", OffloadReport::State::on, 0}, {"tun_uso", OffloadReport::State::refused, EINVAL}};
+  report.offloads = {{"udp_gso", OffloadReport::State::on, 0},
+                     {"tun_uso", OffloadReport::State::refused, EINVAL},
+                     {"udp6_gso", OffloadReport::State::on, EIO, 2}};
   report.queues = {{"udp-gro-batch", {{"network.type", "ipv4"}}, 3, 64}};
   report.pools = {{"udp_receive", 65792, 2, 16}};
   report.ledger = {.packets_in = {{"tun", 10}, {"udp", 5}},
@@ -69,6 +71,12 @@ TEST(Status, Json) {
       "state": "refused",
       "errno": 22,
       "error": "Invalid argument"
+    },
+    "udp6_gso": {
+      "state": "on",
+      "errno": 5,
+      "error": "Input/output error",
+      "refusing_paths": 2
     }
   },
   "queues": [
@@ -166,6 +174,7 @@ peer: PEER2=
 offloads
   udp_gso                  on
   tun_uso                  refused (Invalid argument)
+  udp6_gso                 on, but not on 2 paths (Input/output error)
 
 queues
   udp-gro-batch ipv4       3 of 64
@@ -224,6 +233,7 @@ fireline_peer_bytes{network_io_direction="transmit"} 1572864
 # TYPE fireline_offload gauge
 fireline_offload{name="udp_gso",state="on"} 1
 fireline_offload{name="tun_uso",state="refused"} 1
+fireline_offload{name="udp6_gso",state="on"} 1
 # HELP fireline_packets_in Packets that came in, by place of entry.
 # TYPE fireline_packets_in counter
 fireline_packets_in{device="tun"} 10
