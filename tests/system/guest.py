@@ -185,10 +185,11 @@ def traffic(host, guest, title, initiator):
 
 
 def bulk(host, guest):
-    guest.run("iperf3 -s -D; until grep -q ':1451 ' /proc/net/tcp6; do sleep 0.2; done")  # port 5201
     for reverse in ([], ["-R"]):
+        # One server for each run: it opens its port anew between two.
+        guest.run("iperf3 -s -1 -D; until grep -q ':1451 0*:0000 0A' /proc/net/tcp6; do sleep 0.2; done")  # port 5201
         host.run("iperf3", "-c", OVERLAY["far"][0], "-t", "2", *reverse)
-    guest.run("killall iperf3")
+        guest.run("while pidof iperf3; do sleep 0.2; done")
     return True
 
 
