@@ -344,8 +344,9 @@ def run(scenario, *arguments):
     sys.exit(code)
 
 
-def iperf(server, client, address, seconds=1, reverse=False, streams=1, udp_rate=None, port=5201, amount=None):
-    """One iperf3 run; its `end` part. `reverse`: the server sends. `amount` in bytes, instead of a time."""
+def iperf(server, client, address, seconds=1, reverse=False, streams=1, udp_rate=None, port=5201, amount=None, options=()):
+    """One iperf3 run; its `end` part. `reverse`: the server sends. `amount` in bytes, instead of a time. `options`: more of
+    iperf3's own."""
     family = "-6" if ":" in address else "-4"
     listener = server.start("iperf3", "-s", "-1", "-p", port, "--forceflush", name=f"{server.label}-iperf3-server")
     wait_until(lambda: "listening" in listener.text(), 10, "iperf3 server listens")
@@ -353,6 +354,7 @@ def iperf(server, client, address, seconds=1, reverse=False, streams=1, udp_rate
     command += ["-n", amount] if amount else ["-t", seconds]
     command += ["-R"] if reverse else []
     command += ["-u", "-b", udp_rate] if udp_rate else []
+    command += options
     result = client.run(*command, must=False, seconds=seconds + COMMAND_SECONDS)
     listener.kill()
     # iperf3 may print a warning line before the JSON.

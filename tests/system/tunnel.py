@@ -108,14 +108,18 @@ def peer(tunnel, allowed, to=None, psk=None, keepalive=None):
     return "\n".join(lines)
 
 
+def underlay_of(side):
+    """With prefix lengths, as an interface gets them."""
+    return [f"{address}/{bits}" for address, bits in zip(UNDERLAY[side], (24, 64))]
+
+
 class Ends:
     """Two namespaces with a link; devices come with tunnels()."""
 
     def __init__(self, lab, mtu=1500):
         self.lab = lab
         self.near, self.far = lab.namespace("near"), lab.namespace("far")
-        lab.link(self.near, [f"{UNDERLAY['near'][0]}/24", f"{UNDERLAY['near'][1]}/64"],
-                 self.far, [f"{UNDERLAY['far'][0]}/24", f"{UNDERLAY['far'][1]}/64"], mtu=mtu)
+        lab.link(self.near, underlay_of("near"), self.far, underlay_of("far"), mtu=mtu)
 
     def tunnels(self, near, far, underlay=4, psk=False, initiator="both", mtu=1420, keepalive=None):
         """Both devices, configured. Only the initiator (near, far or both) knows where the other end is."""
