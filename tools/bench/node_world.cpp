@@ -1,17 +1,15 @@
 #include "tools/bench/node_world.h"
 
-#include <malloc.h>
-
 #include <algorithm>
 #include <array>
-#include <ctime>
-#include <limits>
 #include <utility>
 
 #include "core/crypto/x25519.h"
 #include "core/stun/channel_data.h"
+#include "tools/bench/inner_packet.h"
 #include "tools/bench/node_addresses.h"
 #include "tools/bench/process.h"
+#include "tools/bench/thread_cost.h"
 
 namespace fireline::bench {
 namespace {
@@ -26,40 +24,6 @@ constexpr UnixTime kWallStart{1'790'000'000s};
 constexpr std::string_view kExpiry = "1890000000:";
 constexpr std::size_t kLargeLimitBytes = 64 * packet::kLargeBufferBytes;
 constexpr std::size_t kSmallLimitBytes = 8192 * packet::kSmallBufferBytes;
-
-double thread_nanoseconds() {
-  timespec time{};
-  ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
-  return static_cast<double>(time.tv_sec) * 1e9 + static_cast<double>(time.tv_nsec);
-}
-
-// What two readings with nothing in between differ by.
-double clock_cost() {
-  double least = std::numeric_limits<double>::max();
-  for (int i = 0; i < 1000; ++i) {
-    const double start = thread_nanoseconds();
-    least = std::min(least, thread_nanoseconds() - start);
-  }
-  return least;
-}
-
-std::int64_t allocated_bytes() {
-  const auto info = ::mallinfo2();
-  return static_cast<std::int64_t>(info.uordblks + info.hblkhd);
-}
-
-void write_inner_packet(Bytes out, std::uint32_t source, std::uint32_t destination) {
-  std::ranges::fill(out, std::byte{});
-  out[0] = std::byte{0x45};
-  store_be16(out, 2, static_cast<std::uint16_t>(out.size()));
-  out[8] = std::byte{64};
-  out[9] = std::byte{17};
-  store_be32(out, 12, source);
-  store_be32(out, 16, destination);
-  store_be16(out, 20, 5000);
-  store_be16(out, 22, 5001);
-  store_be16(out, 24, static_cast<std::uint16_t>(out.size() - 20));
-}
 
 }  // namespace
 
@@ -168,7 +132,7 @@ NodeWorld::Census NodeWorld::census() const {
 std::size_t NodeWorld::send_up(std::size_t client, std::size_t count, std::size_t bytes) {
   Party& party = *clients_[client];
   now_ += 1us;
-  auto batch = tun_batch(party.tunnel, gateway_->tunnel, count, bytes);
+  auto batch = inner_packets(large_.acquire(), party.tunnel, gateway_->tunnel, count, bytes);
   run_turn(party, batch);
   packet::UdpBatch arriving;
   for (packet::UdpSendBatch* sent : {&party.output.udp4, &party.output.udp6}) {
@@ -193,7 +157,7 @@ std::size_t NodeWorld::send_up(std::size_t client, std::size_t count, std::size_
 
 std::size_t NodeWorld::send_down(std::size_t client, std::size_t count, std::size_t bytes) {
   now_ += 1us;
-  auto batch = tun_batch(gateway_->tunnel, clients_[client]->tunnel, count, bytes);
+  auto batch = inner_packets(large_.acquire(), gateway_->tunnel, clients_[client]->tunnel, count, bytes);
   const auto sealed = [&] { return gateway_->node->device().counters().get(wireguard::DeviceCounter::sealed); };
   const std::uint64_t before = sealed();
   meter(*gateway_, [&] {
@@ -398,19 +362,6 @@ void NodeWorld::schedule(Party& party) {
   if (!party.next || *party.next >= party.scheduled) return;
   party.scheduled = *party.next;
   due_.push({*party.next, party.index});
-}
-
-packet::TunBatch NodeWorld::tun_batch(std::uint32_t source, std::uint32_t destination, std::size_t count,
-                                      std::size_t bytes) {
-  packet::TunBatch batch;
-  packet::Buffer buffer = large_.acquire();
-  for (std::size_t i = 0; i < count; ++i) {
-    const Bytes packet = buffer.bytes().subspan(i * bytes, bytes);
-    write_inner_packet(packet, source, destination);
-    batch.packets.push_back({.bytes = packet, .offload = {}});
-  }
-  batch.buffers.push_back(std::move(buffer));
-  return batch;
 }
 
 }  // namespace fireline::bench

@@ -106,8 +106,6 @@ class NodeWorld final : public relay::Host {
   void pass_on(const Party& party, packet::UdpSendBatch& batch);
   void post(const Endpoint& source, const Endpoint& destination, ConstBytes bytes);
   void schedule(Party& party);
-  [[nodiscard]] packet::TunBatch tun_batch(std::uint32_t source, std::uint32_t destination, std::size_t count,
-                                           std::size_t bytes);
 
   bool metered_ = false;
   double cpu_nanoseconds_ = 0;
