@@ -12,6 +12,8 @@ class SequenceMeter {
   void arrived(std::uint64_t number);
 
   [[nodiscard]] std::uint64_t received() const noexcept { return received_; }  // without duplicates
+  // One above the highest number so far.
+  [[nodiscard]] std::uint64_t next() const noexcept { return next_; }
   // Arrived after a higher number (RFC 4737 section 3.3).
   [[nodiscard]] std::uint64_t reordered() const noexcept { return reordered_; }
   [[nodiscard]] std::uint64_t duplicates() const noexcept { return duplicates_; }
@@ -22,7 +24,7 @@ class SequenceMeter {
   std::uint64_t received_ = 0;
   std::uint64_t reordered_ = 0;
   std::uint64_t duplicates_ = 0;
-  std::uint64_t next_ = 0;                                                 // one above the highest number so far
+  std::uint64_t next_ = 0;
   std::vector<std::uint64_t> seen_ = std::vector<std::uint64_t>(1 << 16);  // one bit per number; grows
 };
 

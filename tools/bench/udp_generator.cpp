@@ -22,6 +22,7 @@
 #include "io/file_descriptor.h"
 #include "tools/bench/packet_sender.h"
 #include "tools/bench/process.h"
+#include "tools/bench/quic_window.h"
 #include "tools/bench/sequence_meter.h"
 
 namespace fireline::bench {
@@ -33,6 +34,9 @@ constexpr std::uint16_t kPort = 5301;
 constexpr int kReceiveBufferBytes = 16 << 20;  // the receiver must not be where datagrams are lost
 constexpr std::size_t kReceiveBatch = 8;       // buffers of 64 KiB; more would leave the cache
 constexpr std::size_t kReceiveBytes = 65536;
+constexpr std::size_t kReceiveCallsPerAnswer = 2;
+constexpr std::size_t kAnswerBytes = 40;   // a QUIC packet with one ACK frame
+constexpr int kAnswerMilliseconds = 25;    // RFC 9000: max_ack_delay; longer silence is a timeout
 constexpr int kSilenceMilliseconds = 150;  // after the sender's end: nothing is on its way any more
 
 sockaddr_in address_of(const std::string& text) {
@@ -71,7 +75,8 @@ void pin(unsigned core) {
 
 class Receiver {
  public:
-  explicit Receiver(const std::string& network_namespace) : socket_(udp_socket(network_namespace)) {
+  Receiver(const std::string& network_namespace, bool acknowledges)
+      : socket_(udp_socket(network_namespace)), acknowledges_(acknowledges) {
     const int on = 1;
     const timeval timeout{0, kSilenceMilliseconds * 1000};
     (void)setsockopt(socket_.get(), IPPROTO_UDP, UDP_GRO, &on, sizeof on);
@@ -99,7 +104,8 @@ class Receiver {
       std::array<std::byte, CMSG_SPACE(sizeof(int))> bytes;
     };
     std::array<Control, kReceiveBatch> controls{};
-    for (;;) {
+    sockaddr_in source{};
+    for (std::size_t calls = 0;;) {
       for (std::size_t i = 0; i < kReceiveBatch; ++i) {
         pieces[i] = {buffers.data() + i * kReceiveBytes, kReceiveBytes};
         messages[i] = {};
@@ -107,6 +113,8 @@ class Receiver {
         messages[i].msg_hdr.msg_iovlen = 1;
         messages[i].msg_hdr.msg_control = controls[i].bytes.data();
         messages[i].msg_hdr.msg_controllen = controls[i].bytes.size();
+        messages[i].msg_hdr.msg_name = &source;  // all of one sender
+        messages[i].msg_hdr.msg_namelen = sizeof source;
       }
       const int got = recvmmsg(socket_.get(), messages.data(), kReceiveBatch, MSG_WAITFORONE, nullptr);
       if (got < 0 && errno != EAGAIN && errno != EINTR) return;
@@ -115,7 +123,16 @@ class Receiver {
         const auto index = static_cast<std::size_t>(i);
         count(ConstBytes(buffers).subspan(index * kReceiveBytes, messages[index].msg_len), messages[index].msg_hdr);
       }
+      if (got > 0 && acknowledges_ && ++calls % kReceiveCallsPerAnswer == 0) acknowledge(source);
     }
+  }
+
+  void acknowledge(const sockaddr_in& source) {
+    std::array<std::byte, kAnswerBytes> answer{};
+    store_be64(answer, 0, meter_.next());
+    store_be64(answer, 8, meter_.received());
+    // One that is lost is made up for by the next.
+    (void)sendto(socket_.get(), answer.data(), answer.size(), 0, generic(source), sizeof source);
   }
 
   void count(ConstBytes bytes, msghdr& header) {
@@ -132,6 +149,7 @@ class Receiver {
   }
 
   io::FileDescriptor socket_;
+  bool acknowledges_;
   SequenceMeter meter_;
   std::atomic<bool> over_{false};
   std::jthread thread_;
@@ -161,6 +179,26 @@ class Sender {
   void send() {
     pin(0);
     const auto start = Clock::now();
+    load_.quic ? send_by_window(start + load_.time) : send_by_clock(start);
+    seconds_ = std::chrono::duration<double>(Clock::now() - start).count();
+  }
+
+  [[nodiscard]] std::uint64_t sent() const noexcept { return sent_; }
+  [[nodiscard]] double seconds() const noexcept { return seconds_; }
+  [[nodiscard]] int error() const noexcept { return error_; }
+
+ private:
+  // False after an error.
+  bool offer(int offered) {
+    if (offered < 0) {
+      error_ = -offered;
+      return false;
+    }
+    sent_ += static_cast<std::uint64_t>(offered);
+    return true;
+  }
+
+  void send_by_clock(Clock::time_point start) {
     const auto end = start + load_.time;
     const std::chrono::duration<double> gap(
         load_.datagrams_per_second > 0 ? static_cast<double>(train_) / load_.datagrams_per_second : 0.0);
@@ -170,21 +208,30 @@ class Sender {
       while ((now = Clock::now()) < due && now < end) {
       }
       if (now >= end) break;
-      const int offered = packets_ ? packets_->send(sent_) : send_train();
-      if (offered < 0) {
-        error_ = -offered;
-        return;
-      }
-      sent_ += static_cast<std::uint64_t>(offered);
+      if (!offer(packets_ ? packets_->send(sent_) : send_train())) return;
     }
-    seconds_ = std::chrono::duration<double>(Clock::now() - start).count();
   }
 
-  [[nodiscard]] std::uint64_t sent() const noexcept { return sent_; }
-  [[nodiscard]] double seconds() const noexcept { return seconds_; }
-  [[nodiscard]] int error() const noexcept { return error_; }
+  void send_by_window(Clock::time_point end) {
+    const timeval patience{0, kAnswerMilliseconds * 1000};
+    (void)setsockopt(socket_.get(), SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+    QuicWindow window;
+    std::array<std::byte, kAnswerBytes> answer;
+    while (Clock::now() < end) {
+      const bool full = !window.may_send(train_);
+      // Answers are read as they come; only a full window waits for one.
+      const ssize_t got = recv(socket_.get(), answer.data(), answer.size(), full ? 0 : MSG_DONTWAIT);
+      if (got == static_cast<ssize_t>(answer.size())) {
+        window.acknowledged(load_be64(answer, 0), load_be64(answer, 8));
+      } else if (full) {
+        window.timed_out();
+      } else {
+        if (!offer(send_train())) return;
+        window.sent(train_);
+      }
+    }
+  }
 
- private:
   // What the local queue refused was offered all the same: it counts as lost.
   [[nodiscard]] int send_train() {
     for (std::size_t i = 0; i < train_; ++i) store_be64(bytes_, i * load_.payload_bytes, sent_ + i);
@@ -208,7 +255,7 @@ class Sender {
 UdpResult run_udp(const UdpPath& path, const UdpLoad& load) {
   check_interrupt();
   std::optional<Receiver> receiver;
-  if (!path.receiver_namespace.empty()) receiver.emplace(path.receiver_namespace);
+  if (!path.receiver_namespace.empty()) receiver.emplace(path.receiver_namespace, load.quic);
   Sender sender(path, load);
   std::jthread thread([&] { sender.send(); });
   thread.join();

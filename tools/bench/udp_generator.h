@@ -16,6 +16,9 @@ struct UdpLoad {
   std::size_t train = 1;
   double datagrams_per_second = 0;  // 0: as fast as it goes
   std::chrono::milliseconds time{2000};
+  // As QUIC's bulk senders: the receiver acknowledges every other receive call, a window (quic_window.h) says how many
+  // datagrams may be on their way, and no rate is given.
+  bool quic = false;
 };
 
 struct UdpResult {
@@ -43,5 +46,8 @@ struct UdpPath {
 // while the sender stays far above the rates that it has to offer.
 inline constexpr std::size_t kFloodTrain = 44;
 inline constexpr std::size_t kPacedTrain = 16;
+// What QUIC's senders give to one call, and their datagrams' payload where the path takes as much.
+inline constexpr std::size_t kQuicTrain = 16;
+inline constexpr std::size_t kQuicPayloadMax = 1350;
 
 }  // namespace fireline::bench
