@@ -17,6 +17,7 @@
 #include "core/crypto/blake2s.h"
 #include "core/crypto/random.h"
 #include "core/crypto/x25519.h"
+#include "tools/bench/report_files.h"
 #include "tools/bench/report_parts.h"
 
 namespace fireline::bench {
@@ -69,7 +70,7 @@ class Samples {
   [[nodiscard]] double most() const { return values_.back(); }
 
   [[nodiscard]] nlohmann::json json() const {
-    return {{"median_ns", median()}, {"least_ns", least()}, {"most_ns", most()}, {"rounds", values_.size()}};
+    return {{"median_ns", median()}, {"least_ns", least()}, {"most_ns", most()}, {"round_ns", values_}};
   }
 
  private:
@@ -273,7 +274,7 @@ class AeadBench {
                 static_cast<double>(choice_nanoseconds_) / 1e6);
   }
 
-  [[nodiscard]] nlohmann::json json() const {
+  [[nodiscard]] nlohmann::ordered_json json(const std::string& command, const Machine& machine) const {
     nlohmann::json aead = nlohmann::json::array();
     for (const AeadFigure& figure : figures_) {
       aead.push_back({{"backend", crypto::name_of(figure.aead->backend())},
@@ -287,11 +288,13 @@ class AeadBench {
       entry["name"] = figure.name;
       handshake.push_back(std::move(entry));
     }
-    return {{"benchmark", "aead"},
-            {"aead", std::move(aead)},
-            {"handshake", std::move(handshake)},
-            {"chosen_backend", crypto::name_of(chosen_)},
-            {"choice_ns", choice_nanoseconds_}};
+    auto report = report_head("aead", command, machine);
+    report["rounds"] = rounds_;
+    report["aead"] = std::move(aead);
+    report["handshake"] = std::move(handshake);
+    report["chosen_backend"] = crypto::name_of(chosen_);
+    report["choice_ns"] = choice_nanoseconds_;
+    return report;
   }
 
  private:
@@ -320,14 +323,14 @@ int run_aead_bench(const AeadBenchOptions& options) {
     std::fprintf(stderr, "fireline-bench aead: %d rounds give no figure: ask for at least one\n", options.rounds);
     return 1;
   }
+  const Machine machine = describe_machine();
   AeadBench bench(options.rounds);
   if (!bench.run()) {
     std::fputs("fireline-bench aead: a backend cannot open what it sealed: its library is broken\n", stderr);
     return 1;
   }
   bench.print();
-  if (options.json_path.empty()) return 0;
-  if (const auto written = write_file(options.json_path, bench.json().dump(2) + "\n"); !written) {
+  if (const auto written = write_report(options.files, bench.json(options.command, machine)); !written) {
     std::fprintf(stderr, "fireline-bench aead: %s\n", written.error().c_str());
     return 1;
   }

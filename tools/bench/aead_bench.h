@@ -3,11 +3,14 @@
 #pragma once
 #include <string>
 
+#include "tools/bench/report_files.h"
+
 namespace fireline::bench {
 
 struct AeadBenchOptions {
-  int rounds = 7;         // that count; one more runs first and is dropped
-  std::string json_path;  // empty: no JSON
+  std::string command;  // as typed, for the report
+  int rounds = 7;       // that count; one more runs first and is dropped
+  ReportFiles files;
 };
 
 // Prints the table on standard output, progress on standard error when that is a terminal.

@@ -1,4 +1,5 @@
-// fireline-bench: tunnel, relay, xdp, aead and udp side by side with other people's programs, and a node's connections.
+// fireline-bench: tunnel, relay, xdp, aead and udp side by side with other people's programs, and a node's connections;
+// and pages with plots of what was measured.
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cstdio>
@@ -8,7 +9,9 @@
 
 #include "tools/bench/aead_bench.h"
 #include "tools/bench/node_bench.h"
+#include "tools/bench/peers_bench.h"
 #include "tools/bench/relay_bench.h"
+#include "tools/bench/report_files.h"
 #include "tools/bench/tunnel_bench.h"
 #include "tools/bench/udp_bench.h"
 #include "tools/bench/xdp_bench.h"
@@ -44,6 +47,11 @@ void add_rounds(CLI::App& bench, int& rounds, int most) {
       ->capture_default_str();
 }
 
+void add_files(CLI::App& bench, ReportFiles& files) {
+  bench.add_option("--json", files.json, "file for all figures");
+  bench.add_option("--html", files.html, "file for a page with plots of them");
+}
+
 void add_tunnel(CLI::App& tunnel, TunnelWords& words, TunnelBenchOptions& options) {
   tunnel
       .add_option("--peers", words.peers,
@@ -66,7 +74,7 @@ void add_tunnel(CLI::App& tunnel, TunnelWords& words, TunnelBenchOptions& option
   tunnel.add_option("--seconds", options.seconds, "seconds of each TCP measurement")
       ->check(CLI::Range(1, 600))
       ->capture_default_str();
-  tunnel.add_option("--json", options.json_path, "file for all figures");
+  add_files(tunnel, options.files);
   tunnel.add_flag("--check", options.check, "judge the acceptance thresholds; exit code 2 when one is missed");
 }
 
@@ -130,7 +138,7 @@ void add_node(CLI::App& node, NodeBenchOptions& options) {
       ->check(CLI::Range(60, 3600))
       ->capture_default_str();
   add_rounds(node, options.rounds, 1000);
-  node.add_option("--json", options.json_path, "file for all figures");
+  add_files(node, options.files);
   node.add_flag("--check", options.check, "judge the acceptance thresholds; exit code 2 when one is missed");
 }
 
@@ -172,7 +180,8 @@ int main(int argc, char** argv) {
   AeadBenchOptions aead_options;
   CLI::App& aead = *app.add_subcommand("aead", "what sealing and opening a packet costs with each backend");
   add_rounds(aead, aead_options.rounds, 1000);
-  aead.add_option("--json", aead_options.json_path, "file for all figures");
+  add_files(aead, aead_options.files);
+  aead_options.command = tunnel_options.command;
 
   UdpBenchOptions udp_options;
   CLI::App& udp = *app.add_subcommand("udp", "what sending and receiving a datagram costs, by system call and train");
@@ -180,12 +189,23 @@ int main(int argc, char** argv) {
   udp.add_option("--bytes", udp_options.bytes, "UDP payload of a datagram")
       ->check(CLI::Range(16, 1472))
       ->capture_default_str();
-  udp.add_option("--json", udp_options.json_path, "file for all figures");
+  add_files(udp, udp_options.files);
+  udp_options.command = tunnel_options.command;
 
   NodeBenchOptions node_options;
   node_options.command = tunnel_options.command;
   CLI::App& node = *app.add_subcommand("node", "what a gateway's idle and busy connections cost it, without sockets");
   add_node(node, node_options);
+
+  PeersBenchOptions peers_options;
+  peers_options.command = tunnel_options.command;
+  CLI::App& peers = *app.add_subcommand("peers", "what a WireGuard device's many peers cost it, without sockets");
+  peers.add_option("--peers", peers_options.peers, "peers that take turns; the first number is the yardstick")
+      ->delimiter(',')
+      ->check(CLI::Range(std::size_t{1}, kBenchPeersMax));
+  add_rounds(peers, peers_options.rounds, 1000);
+  add_files(peers, peers_options.files);
+  peers.add_flag("--check", peers_options.check, "judge the acceptance thresholds; exit code 2 when one is missed");
 
   XdpBenchOptions xdp_options;
   CLI::App& xdp = *app.add_subcommand("xdp", "what a frame costs in the relay's XDP program (needs root)");
@@ -198,11 +218,19 @@ int main(int argc, char** argv) {
   xdp.add_option("--json", xdp_options.json_path, "file for all figures");
   xdp.add_flag("--check", xdp_options.check, "judge the acceptance thresholds; exit code 2 when one is missed");
 
+  std::string report;
+  std::string page_path;
+  CLI::App& page = *app.add_subcommand("page", "the page with plots of a report that --json wrote");
+  page.add_option("REPORT", report, "the report")->required();
+  page.add_option("--html", page_path, "file for the page")->required();
+
   CLI11_PARSE(app, argc, argv);
   try {
+    if (page) return write_page(report, page_path);
     if (xdp) return run_xdp_bench(xdp_options);
     if (udp) return run_udp_bench(udp_options);
     if (aead) return run_aead_bench(aead_options);
+    if (peers) return run_peers_bench(peers_options);
     if (node) return run_node_bench(node_options);
     if (relay) return run_relay(relay_words, relay_options);
     if (tunnel) return run_tunnel(words, tunnel_options);

@@ -126,6 +126,7 @@ class Round {
     series_.add(Measure::ping_idle_p50, result.p50);
     series_.add(Measure::ping_idle_p99, result.p99);
     series_.add(Measure::duplicates, static_cast<double>(result.duplicates));
+    series_.add_pings(&Pings::idle, result.times);
   }
 
   void ping_loaded() {
@@ -141,6 +142,7 @@ class Round {
     series_.add(Measure::ping_loaded_average, result.average);
     series_.add(Measure::ping_loaded_p50, result.p50);
     series_.add(Measure::ping_loaded_p99, result.p99);
+    series_.add_pings(&Pings::loaded, result.times);
   }
 
   UdpResult load(std::size_t train, double gigabits, milliseconds time) {
@@ -171,8 +173,22 @@ class Round {
       series_.add(Measure::loss_free_goodput, load(kPacedTrain, rate, kFloodTime).goodput / kGiga);
       series_.add(Measure::overload_goodput, load(kPacedTrain, 2 * rate, kFloodTime).goodput / kGiga);
     }
+    quic();
     series_.add(Measure::udp_reorders, static_cast<double>(reordered_));
     series_.add(Measure::duplicates, static_cast<double>(duplicates_));
+  }
+
+  void quic() {
+    const std::size_t payload = std::min(payload_of(mtu_), kQuicPayloadMax);
+    const CpuTimes before = cpu_times(running_.processes());
+    const UdpResult result = run_udp({lab_.a(), lab_.b(), running_.address_b()},
+                                     {.payload_bytes = payload, .train = kQuicTrain, .time = kFloodTime, .quic = true});
+    const CpuTimes after = cpu_times(running_.processes());
+    reordered_ += result.reordered;
+    duplicates_ += result.duplicates;
+    series_.add(Measure::quic_goodput, result.goodput / kGiga);
+    const double gigabytes = static_cast<double>(result.received * payload) / kGiga;
+    if (gigabytes > 0) series_.add(Measure::quic_cpu_per_gigabyte, (after.processes - before.processes) / gigabytes);
   }
 
   const TunnelBenchOptions& options_;

@@ -12,6 +12,7 @@
 
 #include "tools/bench/node_world.h"
 #include "tools/bench/process.h"
+#include "tools/bench/report_files.h"
 #include "tools/bench/report_parts.h"
 
 namespace fireline::bench {
@@ -185,7 +186,7 @@ int run_node_bench(const NodeBenchOptions& options) {
   const Machine machine = describe_machine();
   print_heading(options.command, machine);
   std::vector<Judgement> judgements;
-  ordered_json json{{"benchmark", "node"}, {"machine", machine_json(machine)}};
+  ordered_json json = report_head("node", options.command, machine);
   if (options.idle > 0) {
     const IdleFigures idle = measure_idle(options);
     print_idle(idle);
@@ -212,11 +213,7 @@ int run_node_bench(const NodeBenchOptions& options) {
     json["judgements"].push_back(judgement_json(judgement));
   }
   std::fputs(judgement_lines(judgements, kRuleWidth).c_str(), stdout);
-  if (!options.json_path.empty()) {
-    if (const auto written = write_file(options.json_path, json.dump(2) + "\n"); !written) {
-      throw BenchError(written.error());
-    }
-  }
+  if (const auto written = write_report(options.files, json); !written) throw BenchError(written.error());
   return options.check && missed ? 2 : 0;
 }
 

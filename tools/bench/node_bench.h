@@ -6,6 +6,8 @@
 #include <string>
 #include <vector>
 
+#include "tools/bench/report_files.h"
+
 namespace fireline::bench {
 
 inline constexpr std::size_t kNodeClientsMax = 15'000;  // a relay has 16,384 ports
@@ -16,7 +18,7 @@ struct NodeBenchOptions {
   std::vector<std::size_t> busy{1, 1000, 10'000};  // connections that take turns; the first is the yardstick
   int rounds = 7;                                  // that count; one more runs first and is dropped
   int seconds = 200;                               // of virtual time over which idle ones are metered
-  std::string json_path;                           // empty: no JSON
+  ReportFiles files;
   bool check = false;
 };
 

@@ -36,15 +36,15 @@ PingResult run_ping(const std::string& network_namespace, const std::string& add
                {{"LC_ALL", "C"}},
                {}});
   child.wait(at_most);
-  const PingReplies replies = read_ping(child.output());
+  PingReplies replies = read_ping(child.output());
   if (replies.times.empty()) throw BenchError(fmt::format("no reply to ping from {}", address));
   PingResult result;
-  result.replies = replies.times.size();
   result.duplicates = replies.duplicates;
   result.average =
       std::accumulate(replies.times.begin(), replies.times.end(), 0.0) / static_cast<double>(replies.times.size());
   result.p50 = percentile(replies.times, 50).value_or(0);
   result.p99 = percentile(replies.times, 99).value_or(0);
+  result.times = std::move(replies.times);
   return result;
 }
 

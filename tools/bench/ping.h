@@ -12,7 +12,7 @@ struct PingResult {
   double average = 0;  // milliseconds, as all that follow
   double p50 = 0;
   double p99 = 0;
-  std::size_t replies = 0;
+  std::vector<double> times;  // of each reply
   std::size_t duplicates = 0;
 };
 

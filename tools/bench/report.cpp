@@ -24,6 +24,18 @@ std::string cell_of(const Block& block, Measure measure, const Series& series) {
   return cell(series.summary(measure), text_of(measure).digits, ratio);
 }
 
+// The times of all replies as percentiles, from the least to the most.
+Json latency_json(const std::vector<double>& times) {
+  if (times.empty()) return nullptr;
+  constexpr int kQuantiles = 100;
+  Json quantiles = Json::array();
+  for (int i = 0; i <= kQuantiles; ++i) quantiles.push_back(*percentile(times, i));
+  return {{"replies", times.size()},
+          {"p50_ms", *percentile(times, 50)},
+          {"p99_ms", *percentile(times, 99)},
+          {"quantiles_ms", std::move(quantiles)}};
+}
+
 Json series_json(const Block& block, const Series& series) {
   Json json{{"name", series.candidate().label()},
             {"program", series.candidate().binary},
@@ -39,6 +51,8 @@ Json series_json(const Block& block, const Series& series) {
     }
     json["measures"][std::string(text_of(measure).key)] = std::move(entry);
   }
+  json["ping_idle"] = latency_json(series.pings().idle);
+  json["ping_loaded"] = latency_json(series.pings().loaded);
   if (series.candidate().fireline || series.candidate().is_node()) {
     for (const Judgement& one : judge(block, series)) {
       json["acceptance"].push_back(judgement_json(one));
@@ -93,12 +107,10 @@ std::string acceptance_lines(const Block& block, const Series& series) {
          judgement_lines(judge(block, series), 72);
 }
 
-std::string json_report(const TunnelBenchOptions& options, const Machine& machine, const std::vector<Block>& blocks) {
-  Json json{{"command", options.command},
-            {"version", FIRELINE_VERSION},
-            {"machine", machine_json(machine)},
-            {"rounds", options.rounds},
-            {"seconds", options.seconds}};
+Json tunnel_report(const TunnelBenchOptions& options, const Machine& machine, const std::vector<Block>& blocks) {
+  Json json = report_head("tunnel", options.command, machine);
+  json["rounds"] = options.rounds;
+  json["seconds"] = options.seconds;
   for (const Block& block : blocks) {
     Json entry{{"mtu", block.mtu}, {"underlay", name_of(block.underlay)}};
     const auto why = refuse_ratios(block);
@@ -109,7 +121,7 @@ std::string json_report(const TunnelBenchOptions& options, const Machine& machin
     for (const Series& series : block.series) entry["candidates"].push_back(series_json(block, series));
     json["blocks"].push_back(std::move(entry));
   }
-  return json.dump(2) + "\n";
+  return json;
 }
 
 }  // namespace fireline::bench

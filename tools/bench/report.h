@@ -1,5 +1,6 @@
 // The figures as a table for people and as JSON for programs. Pure.
 #pragma once
+#include <nlohmann/json_fwd.hpp>
 #include <string>
 #include <vector>
 
@@ -15,7 +16,7 @@ namespace fireline::bench {
 // A line per threshold: "PASS", "FAIL" or "----" for what could not be judged.
 [[nodiscard]] std::string acceptance_lines(const Block& block, const Series& series);
 
-[[nodiscard]] std::string json_report(const TunnelBenchOptions& options, const Machine& machine,
-                                      const std::vector<Block>& blocks);
+[[nodiscard]] nlohmann::ordered_json tunnel_report(const TunnelBenchOptions& options, const Machine& machine,
+                                                   const std::vector<Block>& blocks);
 
 }  // namespace fireline::bench

@@ -3,10 +3,14 @@
 #include <fmt/format.h>
 #include <sys/utsname.h>
 
+#include <array>
 #include <cstdio>
+#include <ctime>
 #include <fstream>
 #include <nlohmann/json.hpp>
 #include <thread>
+
+#include "tools/bench/revision.h"
 
 namespace fireline::bench {
 
@@ -70,6 +74,16 @@ std::string judgement_lines(std::span<const Judgement> judgements, std::size_t r
   std::string text;
   for (const Judgement& one : judgements) text += judgement_line(one, rule_width) + "\n";
   return text;
+}
+
+nlohmann::ordered_json report_head(std::string_view benchmark, const std::string& command, const Machine& machine) {
+  const std::time_t seconds = std::time(nullptr);
+  std::tm parts{};
+  gmtime_r(&seconds, &parts);
+  std::array<char, 32> date{};
+  std::strftime(date.data(), date.size(), "%Y-%m-%d %H:%M UTC", &parts);
+  return {{"benchmark", benchmark}, {"command", command},  {"version", FIRELINE_VERSION},
+          {"commit", kRevision},    {"date", date.data()}, {"machine", machine_json(machine)}};
 }
 
 nlohmann::ordered_json machine_json(const Machine& machine) {

@@ -1,5 +1,5 @@
 // What the reports of all benchmarks have in common: the machine, a table's lines, verdicts, and their JSON. Pure but
-// for describe_machine, print_heading, progress and write_file.
+// for describe_machine, report_head's date, print_heading, progress and write_file.
 #pragma once
 #include <nlohmann/json_fwd.hpp>
 #include <optional>
@@ -43,6 +43,9 @@ void progress(std::string_view text);
 // One line each.
 [[nodiscard]] std::string judgement_lines(std::span<const Judgement> judgements, std::size_t rule_width);
 
+// How every report begins: benchmark, command as typed, version, commit, date (UTC), machine.
+[[nodiscard]] nlohmann::ordered_json report_head(std::string_view benchmark, const std::string& command,
+                                                 const Machine& machine);
 [[nodiscard]] nlohmann::ordered_json machine_json(const Machine& machine);
 // Median, low, high and every round; null without values.
 [[nodiscard]] nlohmann::ordered_json summary_json(const std::vector<double>& values);

@@ -20,6 +20,8 @@ constexpr std::array<MeasureText, kMeasures> kTexts = {{
     {"udp_loss_free_gbps", "UDP loss-free rate, Gbit/s", 2, true},
     {"udp_loss_free_goodput_gbps", "  goodput at that rate", 2, false},
     {"udp_overload_goodput_gbps", "  goodput at twice", 2, false},
+    {"quic_goodput_gbps", "QUIC-like, Gbit/s", 2, true},
+    {"quic_cpu_seconds_per_gigabyte", "  CPU s/GB, both ends", 2, true},
     {"ping_idle_average_ms", "ping idle, ms", 3, true},
     {"ping_idle_p50_ms", "  p50", 3, false},
     {"ping_idle_p99_ms", "  p99", 3, false},
@@ -46,6 +48,7 @@ const std::vector<double>* generator_of(const Block& block, Measure measure) {
     case Measure::loss_free_rate:
     case Measure::loss_free_goodput:
     case Measure::overload_goodput:
+    case Measure::quic_goodput:
       return &block.generators.paced;
     default:
       return nullptr;

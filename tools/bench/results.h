@@ -26,6 +26,8 @@ enum class Measure : std::uint8_t {
   loss_free_rate,
   loss_free_goodput,
   overload_goodput,
+  quic_goodput,
+  quic_cpu_per_gigabyte,
   ping_idle_average,
   ping_idle_p50,
   ping_idle_p99,
@@ -53,11 +55,20 @@ struct MeasureText {
 };
 [[nodiscard]] const MeasureText& text_of(Measure measure);
 
+// Every reply of every round, in milliseconds: their distribution.
+struct Pings {
+  std::vector<double> idle;
+  std::vector<double> loaded;
+};
+
 class Series {
  public:
   explicit Series(Candidate candidate) : candidate_(std::move(candidate)) {}
 
   void add(Measure measure, double value) { values_[static_cast<std::size_t>(measure)].push_back(value); }
+  void add_pings(std::vector<double> Pings::* of, const std::vector<double>& milliseconds) {
+    (pings_.*of).insert((pings_.*of).end(), milliseconds.begin(), milliseconds.end());
+  }
   void add_failure(std::string sentence) { failures_.push_back(std::move(sentence)); }
 
   [[nodiscard]] const Candidate& candidate() const noexcept { return candidate_; }
@@ -65,11 +76,13 @@ class Series {
     return values_[static_cast<std::size_t>(measure)];
   }
   [[nodiscard]] std::optional<Summary> summary(Measure measure) const { return summarize(values(measure)); }
+  [[nodiscard]] const Pings& pings() const noexcept { return pings_; }
   [[nodiscard]] const std::vector<std::string>& failures() const noexcept { return failures_; }
 
  private:
   Candidate candidate_;
   std::array<std::vector<double>, kMeasures> values_;
+  Pings pings_;
   std::vector<std::string> failures_;
 };
 

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <nlohmann/json.hpp>
 
 #include "tools/bench/report.h"
 #include "tools/bench/rounds.h"
@@ -82,11 +83,9 @@ int run_tunnel_bench(const TunnelBenchOptions& options) {
     fmt::print(stderr, "fireline-bench: {}\n", error.what());
     return 1;
   }
-  if (!options.json_path.empty()) {
-    if (const auto written = write_file(options.json_path, json_report(options, machine, blocks)); !written) {
-      fmt::print(stderr, "fireline-bench: {}\n", written.error());
-      return 1;
-    }
+  if (const auto written = write_report(options.files, tunnel_report(options, machine, blocks)); !written) {
+    fmt::print(stderr, "fireline-bench: {}\n", written.error());
+    return 1;
   }
   if (options.check && !print_acceptance(blocks)) return 2;
   return 0;

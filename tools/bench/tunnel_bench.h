@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "tools/bench/candidate.h"
+#include "tools/bench/report_files.h"
 #include "tools/bench/results.h"
 
 namespace fireline::bench {
@@ -19,7 +20,7 @@ struct TunnelBenchOptions {
   bool udp = true;
   bool ping = true;
   bool check = false;  // judge the thresholds
-  std::string json_path;
+  ReportFiles files;
   std::string command;  // as typed, for the report
 };
 

@@ -11,6 +11,7 @@
 
 #include "tools/bench/namespace_pair.h"
 #include "tools/bench/process.h"
+#include "tools/bench/report_files.h"
 #include "tools/bench/report_parts.h"
 #include "tools/bench/statistics.h"
 #include "tools/bench/udp_methods.h"
@@ -97,9 +98,8 @@ void print_cell(const Summary& summary) {
   std::printf(" %9.0f (%6.0f to %6.0f)", summary.median, summary.low, summary.high);
 }
 
-nlohmann::json to_json(const Summary& summary) {
-  return {
-      {"median_ns", summary.median}, {"least_ns", summary.low}, {"most_ns", summary.high}, {"rounds", summary.count}};
+nlohmann::json to_json(const Summary& summary, const std::vector<double>& rounds) {
+  return {{"median_ns", summary.median}, {"least_ns", summary.low}, {"most_ns", summary.high}, {"round_ns", rounds}};
 }
 
 nlohmann::json report(Underlay underlay, const std::vector<Figure>& figures) {
@@ -115,8 +115,8 @@ nlohmann::json report(Underlay underlay, const std::vector<Figure>& figures) {
     std::printf("\n");
     rows.push_back({{"send", figure.method->send_name()},
                     {"receive", figure.method->receive_name()},
-                    {"send_cost", to_json(send)},
-                    {"receive_cost", to_json(receive)}});
+                    {"send_cost", to_json(send, figure.send_ns)},
+                    {"receive_cost", to_json(receive, figure.receive_ns)}});
   }
   return rows;
 }
@@ -127,21 +127,23 @@ void run(const UdpBenchOptions& options) {
     throw BenchError("datagrams may have " + std::to_string(kBytesMin) + " to " + std::to_string(kBytesMax) + " bytes");
   }
   watch_interrupts();
+  const Machine machine = describe_machine();
   const std::size_t train = train_datagrams(options.bytes);
   std::printf(
       "UDP on one thread, nanoseconds per datagram of %zu bytes, %zu per sendmmsg, %zu per train: median of %d "
       "rounds (least to most)\n",
       options.bytes, kCallDatagrams, train, options.rounds);
-  nlohmann::json json = {{"bytes", options.bytes},
-                         {"rounds", options.rounds},
-                         {"call_datagrams", kCallDatagrams},
-                         {"train_datagrams", train}};
+  auto json = report_head("udp", options.command, machine);
+  json["rounds"] = options.rounds;
+  json["bytes"] = options.bytes;
+  json["call_datagrams"] = kCallDatagrams;
+  json["train_datagrams"] = train;
   for (const Underlay underlay : {Underlay::plain, Underlay::software_gso}) {
     json["underlay"][name_of(underlay)] = report(underlay, measure(underlay, options));
   }
-  if (options.json_path.empty()) return;
-  const auto written = write_file(options.json_path, json.dump(2) + "\n");
-  if (!written) throw BenchError(written.error());
+  if (const auto written = write_report(options.files, json); !written) {
+    throw BenchError(written.error());
+  }
 }
 
 }  // namespace

@@ -8,12 +8,15 @@
 #include <cstddef>
 #include <string>
 
+#include "tools/bench/report_files.h"
+
 namespace fireline::bench {
 
 struct UdpBenchOptions {
   int rounds = 7;            // that count; one more runs first and is dropped
   std::size_t bytes = 1280;  // of UDP payload per datagram; 16 to 1472
-  std::string json_path;     // empty: no JSON
+  std::string command;       // as typed, for the report
+  ReportFiles files;
 };
 
 // Prints a table for each underlay on standard output, progress on standard error when that is a terminal.
