@@ -78,12 +78,12 @@ class Guest:
         line, self.pending = self.pending.split(b"\n", 1)
         return line.decode(errors="replace").rstrip("\r")
 
-    def run(self, command, must=True):
-        """(exit code, output) of one line of shell in the guest."""
+    def run(self, command, must=True, seconds=ANSWER_SECONDS):
+        """(exit code, output) of one line of shell in the guest; `seconds` until the next line of what it says."""
         self.number, command = self.number + 1, command.strip()  # as the guest reads it
         self._send(f"{self.number} {len(command)} {command}\n".encode())
         lines = []
-        while not (line := self.line(ANSWER_SECONDS)).startswith("EXIT "):
+        while not (line := self.line(seconds)).startswith("EXIT "):
             lines += [line] if line != "AGAIN" else []
         code = int(line.split()[1])
         lab.require(code == 0 or not must, f"in the guest, exit code {code}: {command}\n" + "\n".join(lines))
@@ -98,8 +98,8 @@ class Guest:
             # Where the line's end was lost, the guest waits for one.
             self.serial.sendall(line if said == "AGAIN" else b"\n" + line)
 
-    def output(self, command):
-        return self.run(command)[1].strip()
+    def output(self, command, **options):
+        return self.run(command, **options)[1].strip()
 
     def reaches(self, address):
         return self.run(f"ping -n -c 1 -W 1 {address}", must=False)[0] == 0
