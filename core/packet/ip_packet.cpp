@@ -15,6 +15,12 @@ constexpr std::uint8_t kMobility = 135;
 constexpr std::uint8_t kHostIdentity = 139;
 constexpr std::uint8_t kShim6 = 140;
 
+// RFC 791 section 3.1.
+constexpr std::uint8_t kEndOfOptions = 0;
+constexpr std::uint8_t kNoOperation = 1;
+constexpr std::uint8_t kLooseSourceRoute = 131;
+constexpr std::uint8_t kStrictSourceRoute = 137;
+
 constexpr std::size_t kExtensionBytes = 8;  // the shortest; each begins with "next header" and a length
 
 constexpr bool is_extension(std::uint8_t protocol, bool is_v4) noexcept {
@@ -34,6 +40,22 @@ constexpr bool is_extension(std::uint8_t protocol, bool is_v4) noexcept {
   }
 }
 
+// Also when an option's length leads nowhere: what stands behind it is unknown.
+bool has_source_route(ConstBytes options) noexcept {
+  while (!options.empty()) {
+    const std::uint8_t type = load_u8(options, 0);
+    if (type == kEndOfOptions) return false;
+    std::size_t option_bytes = 1;
+    if (type != kNoOperation) {
+      if (type == kLooseSourceRoute || type == kStrictSourceRoute || options.size() < 2) return true;
+      option_bytes = load_u8(options, 1);
+      if (option_bytes < 2 || option_bytes > options.size()) return true;
+    }
+    options = options.subspan(option_bytes);
+  }
+  return false;
+}
+
 }  // namespace
 
 Result<IpPacket, PacketError> IpPacket::parse(ConstBytes bytes) noexcept {
@@ -47,6 +69,8 @@ Result<IpPacket, PacketError> IpPacket::parse(ConstBytes bytes) noexcept {
     packet.protocol_ = load_u8(whole, 9);
     packet.fragment_ = (fragment & 0x3FFFu) != 0;  // MF and offset
     packet.later_fragment_ = (fragment & 0x1FFFu) != 0;
+    const std::size_t options = packet.header_bytes_ - kIpv4HeaderBytes;
+    packet.source_routed_ = options != 0 && has_source_route(whole.subspan(kIpv4HeaderBytes, options));
   } else {
     packet.header_bytes_ = kIpv6HeaderBytes;
     packet.protocol_ = load_u8(whole, 6);
@@ -75,6 +99,10 @@ bool IpPacket::skip_extensions() noexcept {
       extension_bytes = kExtensionBytes;
     } else if (protocol_ == kAuthentication) {
       extension_bytes = (length + 2) * 4;
+    } else if (protocol_ == kRouting) {
+      const std::uint8_t type = load_u8(whole, header_bytes_ + 2);
+      const std::uint8_t segments_left = load_u8(whole, header_bytes_ + 3);
+      source_routed_ |= type == 0 || segments_left != 0;
     }
 #ifdef FIRELINE_PLANTED_BUG
     if (extension_bytes > left + kExtensionBytes) return false;

@@ -85,6 +85,10 @@ class IpPacket : public IpHeader {
   [[nodiscard]] bool is_fragment() const noexcept { return fragment_; }
   // A fragment that does not begin with the transport header.
   [[nodiscard]] bool is_later_fragment() const noexcept { return later_fragment_; }
+  // It names hosts to pass on its way (RFC 7126 section 4.3, RFC 5095): whoever checks its destination checks one of
+  // them. IPv4 options that nobody can read count as such, a routing header with its way behind it (RFC 8200 section
+  // 4.4) does not, unless it is of type 0.
+  [[nodiscard]] bool is_source_routed() const noexcept { return source_routed_; }
   // IPv4: the DF bit; IPv6 is never fragmented on the way.
   [[nodiscard]] bool dont_fragment() const noexcept { return !is_v4() || (load_u8(bytes(), 6) & 0x40u) != 0; }
 
@@ -109,6 +113,7 @@ class IpPacket : public IpHeader {
   std::uint8_t protocol_ = 0;
   bool fragment_ = false;
   bool later_fragment_ = false;
+  bool source_routed_ = false;
   bool transport_valid_ = false;
 };
 

@@ -22,6 +22,7 @@ enum class GatewayCounter : std::uint8_t {
   to_node,
   drop_tun_bad_packet,  // no IP packet, or its transport header is cut off or inconsistent
   drop_tun_fragment,    // nothing is reassembled on the way
+  drop_tun_source_route,
   drop_tun_not_client,  // the destination is no tunnel address [NotAPeer]
   drop_tun_no_client,   // nobody has this tunnel address here [NoPeerState]
   drop_tun_not_connected,
@@ -34,8 +35,9 @@ enum class GatewayCounter : std::uint8_t {
   drop_inner_bad_packet,
   drop_inner_too_long,  // beyond the tunnel's MTU
   drop_inner_fragment,
-  drop_inner_control,    // of the control protocol between peers, and none that is known
-  drop_inner_no_client,  // its grants are gone, its connection is about to be
+  drop_inner_source_route,  // who checks the destination checks a host on the way
+  drop_inner_control,       // of the control protocol between peers, and none that is known
+  drop_inner_no_client,     // its grants are gone, its connection is about to be
   drop_inner_multicast,
   drop_inner_icmp_error,  // [OutboundIcmpError]
   // These are answered: prohibited.
@@ -73,6 +75,7 @@ enum class GatewayCounter : std::uint8_t {
       "gateway.tun.to_node",
       "gateway.tun.drop.bad_packet",
       "gateway.tun.drop.fragment",
+      "gateway.tun.drop.source_route",
       "gateway.tun.drop.not_client",
       "gateway.tun.drop.no_client",
       "gateway.tun.drop.not_connected",
@@ -84,6 +87,7 @@ enum class GatewayCounter : std::uint8_t {
       "gateway.inner.drop.bad_packet",
       "gateway.inner.drop.too_long",
       "gateway.inner.drop.fragment",
+      "gateway.inner.drop.source_route",
       "gateway.inner.drop.control",
       "gateway.inner.drop.no_client",
       "gateway.inner.drop.multicast",

@@ -68,6 +68,7 @@ bool GatewayPackets::admit(Now now, const crypto::PublicKey& peer, const packet:
   if (!packet) return drop(GatewayCounter::drop_inner_bad_packet);
   if (packet->size() > mtu_) return drop(GatewayCounter::drop_inner_too_long);
   if (packet->is_fragment()) return drop(GatewayCounter::drop_inner_fragment);
+  if (packet->is_source_routed()) return drop(GatewayCounter::drop_inner_source_route);
   if (!packet->transport_valid()) return drop(GatewayCounter::drop_inner_bad_packet);
   const std::uint16_t selector = Flow::selector_of(*packet, packet->destination_port());
   const bool is_known = inner_.version == clients_.version() && now.wall < inner_.valid_until &&
@@ -143,6 +144,7 @@ bool GatewayPackets::judge_tun(Now now, const packet::TunPacket& tun) {
   const auto packet = packet::IpPacket::parse(tun.bytes);
   if (!packet) return drop(GatewayCounter::drop_tun_bad_packet);
   if (packet->is_fragment()) return drop(GatewayCounter::drop_tun_fragment);
+  if (packet->is_source_routed()) return drop(GatewayCounter::drop_tun_source_route);
   if (!packet->transport_valid()) return drop(GatewayCounter::drop_tun_bad_packet);
   const std::uint16_t selector = Flow::selector_of(*packet, packet->source_port());
   const bool is_known =

@@ -59,6 +59,10 @@ void check_packet(const IpPacket& packet, ConstBytes bytes) {
   require(packet.header_bytes() >= (packet.is_v4() ? kIpv4HeaderBytes : kIpv6HeaderBytes));
   require(packet.source_address().bytes().size() == packet.destination().size());
   if (packet.is_later_fragment()) require(packet.is_fragment());
+  // What names hosts on the way stands behind the fixed header.
+  if (packet.is_source_routed()) {
+    require(packet.header_bytes() > (packet.is_v4() ? kIpv4HeaderBytes : kIpv6HeaderBytes));
+  }
   const bool has_ports = packet.all_header_bytes() != packet.header_bytes();
   if (has_ports) {
     require(packet.transport_valid() && !packet.is_fragment());

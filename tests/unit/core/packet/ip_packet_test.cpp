@@ -198,6 +198,53 @@ TEST(IpPacket, BrokenExtensionHeaders) {
   EXPECT_EQ(packet->destination_port(), 53);
 }
 
+TEST(IpPacket, WhatNamesHostsOnItsWay) {
+  const auto with_options = [](const std::string& options) {
+    return "4700001c00004000402f00000a0000010a000002" + options;
+  };
+  const auto with_routing = [](const std::string& type_and_left) {
+    return ipv6("00182b", "3b02" + type_and_left + "00000000" + std::string(32, '2'));
+  };
+  const struct {
+    const char* rule;
+    std::string bytes;
+    bool source_routed;
+  } rows[] = {
+      {"no options", "4500001400004000402f00000a0000010a000002", false},
+      {"options that mean nothing", with_options("0101010101010100"), false},
+      {"router alert", with_options("9404000001010101"), false},
+      {"a recorded route", with_options("0707040000000001"), false},
+      {"a loose source route", with_options("830704c000020100"), true},
+      {"a strict source route", with_options("890704c000020100"), true},
+      {"behind another option", with_options("0194040000830304"), true},
+      {"of no hosts", with_options("8303040000000000"), true},
+      {"behind the end of the options", with_options("00830704c0000201"), false},
+      {"in the data of another option", with_options("4408830704c00002"), false},
+      {"an option without a length", with_options("0101010101010144"), true},
+      {"an option of length zero", with_options("4400010101010101"), true},
+      {"an option of length one", with_options("4401010101010101"), true},
+      {"an option beyond the header", with_options("0101010101014403"), true},
+      {"a routing header of type 0", with_routing("0001"), true},
+      {"of type 0, with its way behind it", with_routing("0000"), true},
+      {"of segment routing", with_routing("0401"), true},
+      {"of segment routing, with its way behind it", with_routing("0400"), false},
+      {"of type 0, behind other extension headers",
+       ipv6("00203c",
+            "2c00010400000000"
+            "2b00000000000001"
+            "3b010000000000000000000000000000"),
+       true},
+      {"no routing header", ipv6("00083c", "3b00000100000000"), false},
+  };
+  for (const auto& row : rows) {
+    SCOPED_TRACE(row.rule);
+    const Packet bytes = from_hex(row.bytes);
+    const auto packet = IpPacket::parse(bytes);
+    ASSERT_TRUE(packet.has_value());
+    EXPECT_EQ(packet->is_source_routed(), row.source_routed);
+  }
+}
+
 TEST(IpPacket, DontFragment) {
   EXPECT_TRUE(IpPacket::parse(make_packet({.fragment = 0x4000}))->dont_fragment());
   EXPECT_FALSE(IpPacket::parse(make_packet({.fragment = 0}))->dont_fragment());

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "core/packet/icmp_error.h"
@@ -48,6 +49,24 @@ Packet icmp4(const std::string& source, const std::string& destination, std::uin
   return packet;
 }
 
+// The packet with eight bytes of options behind its header, which begin with these four.
+Packet with_options(Packet packet, std::uint32_t options) {
+  packet.insert(packet.begin() + 20, 8, std::byte{0});
+  packet[0] = std::byte{0x47};
+  store_be16(packet, 2, static_cast<std::uint16_t>(packet.size()));
+  store_be32(packet, 20, options);
+  return packet;
+}
+
+// The same of IPv6: an extension header, which ends with these two.
+Packet with_extension(Packet packet, std::uint8_t kind, std::uint16_t type_and_left) {
+  packet.insert(packet.begin() + 40, 8, std::byte{0});
+  store_be16(packet, 4, static_cast<std::uint16_t>(packet.size() - 40));
+  packet[40] = std::exchange(packet[6], std::byte{kind});
+  store_be16(packet, 42, type_and_left);
+  return packet;
+}
+
 Packet control_packet(std::uint8_t type) {
   Packet packet(wireguard::kGoodbye.begin(), wireguard::kGoodbye.end());
   packet[40] = std::byte{type};
@@ -77,7 +96,9 @@ TEST(GatewayPacket, WhatAClientMayNotSend) {
   PlainClient& client = world.connect(10, network_behind(1, "10.0.0.0/8", {kUdp5000}));
   world.connect(11, network_behind(1, "10.0.0.0/8"));
   world.authorize(10, network_behind(2, "172.16.0.0/12", {kWebOnly}));
+  world.authorize(10, network_behind(3, "fd10::/16"));
   const Packet good = world.from_client(10, "10.0.0.5");
+  const Packet good_6 = world.from_client(10, "fd10::5");
   Packet too_long = wireguard::udp_packet("100.64.0.10", "10.0.0.5", 1300 - 28);
   Packet cut = good;
   cut.resize(24);
@@ -105,6 +126,19 @@ TEST(GatewayPacket, WhatAClientMayNotSend) {
       {"multicast in IPv6", world.from_client(10, "ff02::2"), drop_inner_multicast, Answer::none},
       {"a first fragment", with(good, 6, 0x20), drop_inner_fragment, Answer::none},
       {"a later fragment", with(good, 7, 0x01), drop_inner_fragment, Answer::none},
+      {"router alert", with_options(good, 0x94040000), to_tun, Answer::none},
+      {"a loose source route", with_options(good, 0x83070400), drop_inner_source_route, Answer::none},
+      {"a strict source route", with_options(good, 0x89070400), drop_inner_source_route, Answer::none},
+      {"a source route from a foreign source",
+       with_options(wireguard::udp_packet("192.168.1.7", "10.0.0.5", 40), 0x83070400), drop_inner_source_route,
+       Answer::none},
+      {"options that nobody can read", with_options(good, 0x44000000), drop_inner_source_route, Answer::none},
+      {"a destination option", with_extension(good_6, 60, 0x0104), to_tun, Answer::none},
+      {"a routing header of type 0", with_extension(good_6, 43, 0x0001), drop_inner_source_route, Answer::none},
+      {"a routing header of type 0 with its way behind it", with_extension(good_6, 43, 0x0000), drop_inner_source_route,
+       Answer::none},
+      {"a routing header with a host before it", with_extension(good_6, 43, 0x0401), drop_inner_source_route,
+       Answer::none},
       {"a transport header that is cut off", cut, drop_inner_bad_packet, Answer::none},
       {"longer than the tunnel's MTU", too_long, drop_inner_too_long, Answer::none},
       {"an ICMP error", icmp4("100.64.0.10", "10.0.0.5", 3), drop_inner_icmp_error, Answer::none},
@@ -281,6 +315,9 @@ TEST(GatewayPacket, WhatGoesToAClient) {
       {"nobody's tunnel address", world.to_client(99, "10.0.0.5"), drop_tun_no_client},
       {"no tunnel address", wireguard::udp_packet("10.0.0.5", "192.0.2.1", 40), drop_tun_not_client},
       {"a fragment", with(good, 6, 0x20), drop_tun_fragment},
+      {"router alert", with_options(good, 0x94040000), to_node},
+      {"a source route", with_options(good, 0x83070400), drop_tun_source_route},
+      {"a routing header of type 0", with_extension(world.to_client(10, "fd10::5"), 43, 0x0001), drop_tun_source_route},
       {"no IP packet", Packet(30), drop_tun_bad_packet},
   };
   for (const auto& row : kRows) {

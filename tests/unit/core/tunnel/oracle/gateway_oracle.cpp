@@ -134,7 +134,7 @@ void GatewayOracle::forget_expired(UnixTime wall) {
 }
 
 Expected GatewayOracle::from_client(UnixTime wall, const Uuid& id, const Meaning& packet) const {
-  if (packet.shape != Shape::good) return {};
+  if (packet.shape != Shape::good && packet.shape != Shape::with_options) return {};
   const auto client = clients_.find(id);
   if (client == clients_.end()) return {};
   const auto resources = live(client->second, wall);
@@ -159,7 +159,9 @@ Expected GatewayOracle::from_client(UnixTime wall, const Uuid& id, const Meaning
 }
 
 bool GatewayOracle::to_client(UnixTime wall, const Meaning& packet) const {
-  if (packet.shape != Shape::good && packet.shape != Shape::too_long) return false;
+  const bool is_whole =
+      packet.shape == Shape::good || packet.shape == Shape::with_options || packet.shape == Shape::too_long;
+  if (!is_whole) return false;
   for (const auto& [id, client] : clients_) {
     if (packet.destination.text != (packet.destination.is_v6() ? client.ipv6 : client.ipv4)) continue;
     const auto resources = live(client, wall);

@@ -32,7 +32,15 @@ struct Address {
   [[nodiscard]] bool is_v6() const { return std::string(text).find(':') != std::string::npos; }
 };
 
-enum class Shape : std::uint8_t { good, fragment, later_fragment, cut_transport, too_long };
+enum class Shape : std::uint8_t {
+  good,
+  fragment,
+  later_fragment,
+  cut_transport,
+  too_long,
+  with_options,
+  source_routed
+};
 
 // A packet as its sender meant it.
 struct Meaning {

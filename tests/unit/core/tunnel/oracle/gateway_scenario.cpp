@@ -68,7 +68,7 @@ const char* const kHostAddresses[] = {"203.0.113.7", "2001:db8:7::7", "10.0.1.6"
 const char* const kNetworks[] = {"10.0.0.0/8",   "10.0.0.0/16",    "10.0.1.0/24",   "10.0.1.5/32",
                                  "192.0.2.0/24", "203.0.113.0/24", "0.0.0.0/0",     "fd10::/16",
                                  "fd10::/64",    "fd10::5/128",    "2001:db8::/32", "::/0"};
-constexpr std::uint16_t kPorts[] = {0, 22, 53, 80, 81, 443, 8080, 65535};
+constexpr std::uint16_t kPorts[] = {0, 22, 53, 80, 81, 79, 8080, 65535};
 constexpr std::uint8_t kProtocols[] = {6, 17, 1, 47};
 constexpr std::uint8_t kIcmpTypes4[] = {8, 0, 3, 11, 12, 5, 4, 13};
 constexpr std::uint8_t kIcmpTypes6[] = {128, 129, 1, 2, 3, 4, 137, 135};
@@ -288,6 +288,7 @@ class Story {
     if (packet.protocol == 1 && is_v6) packet.protocol = 58;
     const std::uint8_t shape = next();
     if (shape >= 248) packet.shape = static_cast<Shape>(1 + shape % 4);
+    if (shape / 4 == 61) packet.shape = shape % 2 == 0 ? Shape::with_options : Shape::source_routed;
     // Nothing is known of what is in other protocols.
     if (packet.shape == Shape::cut_transport && packet.protocol == 47) packet.shape = Shape::good;
   }
@@ -404,11 +405,12 @@ class Story {
 
   static std::vector<std::byte> bytes_of(const Meaning& packet) {
     const bool is_v6 = packet.source.is_v6();
-    const std::size_t ip_bytes = is_v6 ? 40 : 20;
+    const bool has_options = packet.shape == Shape::with_options || packet.shape == Shape::source_routed;
+    const std::size_t ip_bytes = is_v6 ? 40 : has_options ? 28 : 20;
     std::size_t transport = packet.protocol == 6 ? 20 : 8;
     if (packet.shape == Shape::cut_transport) transport = 6;
     const bool is_fragment = packet.shape == Shape::fragment || packet.shape == Shape::later_fragment;
-    const std::size_t extension = is_v6 && is_fragment ? 8 : 0;
+    const std::size_t extension = is_v6 && (is_fragment || has_options) ? 8 : 0;
     const std::size_t payload = packet.shape == Shape::too_long ? kMtu : 4;
     std::vector<std::byte> bytes(ip_bytes + extension + transport +
                                  (packet.shape == Shape::cut_transport ? 0 : payload));
@@ -420,16 +422,18 @@ class Story {
     if (is_v6) {
       store_be32(bytes, 0, 0x60000000);
       store_be16(bytes, 4, static_cast<std::uint16_t>(bytes.size() - 40));
-      store_u8(bytes, 6, is_fragment ? 44 : packet.protocol);
+      const std::uint8_t routing_or_options = packet.shape == Shape::source_routed ? 43 : 60;
+      store_u8(bytes, 6, is_fragment ? 44 : has_options ? routing_or_options : packet.protocol);
       store_u8(bytes, 7, 64);
       put(packet.source, 8);
       put(packet.destination, 24);
-      if (is_fragment) {
-        store_u8(bytes, 40, packet.protocol);
-        store_be16(bytes, 42, offset);
-      }
+      if (extension != 0) store_u8(bytes, 40, packet.protocol);
+      if (is_fragment) store_be16(bytes, 42, offset);
+      if (has_options) store_be16(bytes, 42, packet.protocol == 6 ? 0x0001 : 0x0401);  // as a routing header: its type
     } else {
-      store_be16(bytes, 0, 0x4500);
+      store_be16(bytes, 0, has_options ? 0x4700 : 0x4500);
+      // A loose source route of one host, or as much of a recorded route.
+      if (has_options) store_be32(bytes, 20, packet.shape == Shape::source_routed ? 0x83070400 : 0x07070400);
       store_be16(bytes, 2, static_cast<std::uint16_t>(bytes.size()));
       if (is_fragment) store_be16(bytes, 6, packet.shape == Shape::fragment ? 0x2000 : 1);
       store_u8(bytes, 8, 64);
