@@ -32,7 +32,7 @@ Endpoint endpoint(const std::string& text) {
 }
 
 TestNode::TestNode(World& the_world, std::string name, NodeRole role, std::size_t site, std::optional<IpAddress> v4,
-                   std::optional<IpAddress> v6)
+                   std::optional<IpAddress> v6, wireguard::InnerPolicy* policy)
     : Station(the_world.queue, the_world.network, site, v4, v6, role == NodeRole::client ? 3 : 4),
       world(the_world),
       id(std::move(name)),
@@ -42,6 +42,7 @@ TestNode::TestNode(World& the_world, std::string name, NodeRole role, std::size_
   options.role = role;
   options.port_v4 = options.port_v6 = kStationPort;
   options.tun_offloads = {};
+  options.policy = policy;
   auto engine = std::make_unique<Node>(options, private_key, world.now(), large, small, random, *aead);
   node = engine.get();
   on_send = [this](const sim::Train& train) {
@@ -127,7 +128,7 @@ World::World(const Options& options) {
   client =
       std::make_unique<TestNode>(*this, "client", NodeRole::client, client_site, ip("10.0.0.4"), v6("2001:db8:2::4"));
   gateway = std::make_unique<TestNode>(*this, "gateway", NodeRole::gateway, gateway_site, ip("10.0.1.7"),
-                                       v6("2001:db8:7::7"));
+                                       v6("2001:db8:7::7"), options.gateway_policy);
 }
 
 void World::run(Duration duration) {

@@ -29,7 +29,7 @@ class World;
 class TestNode final : public Station {
  public:
   TestNode(World& world, std::string id, NodeRole role, std::size_t site, std::optional<IpAddress> v4,
-           std::optional<IpAddress> v6);
+           std::optional<IpAddress> v6, wireguard::InnerPolicy* policy = nullptr);
 
   // Calls an input, sends what it gives, tells the portal.
   template <class Input>
@@ -67,6 +67,7 @@ class World {
     sim::Dependence gateway_nat = sim::Dependence::endpoint_independent;
     bool v6 = false;  // both have public IPv6 addresses as well
     std::size_t relays = 1;
+    wireguard::InnerPolicy* gateway_policy = nullptr;
   };
   World() : World(Options()) {}
   explicit World(const Options& options);

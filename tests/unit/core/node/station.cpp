@@ -71,6 +71,7 @@ void Station::unreachable(const Endpoint& destination) {
 }
 
 void Station::commit() {
+  if (before_commit) before_commit(*work_);
   engine_->commit(now(), *work_, output);
   collect();
 }

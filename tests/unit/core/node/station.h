@@ -62,6 +62,7 @@ class Station : public sim::Receiver {
   Duration wall_offset{};        // of this host's wall clock
   std::function<void(const Endpoint&)> on_unreachable;
   std::function<void(const sim::Train&)> on_send;
+  std::function<void(const packet::Work&)> before_commit;  // its jobs are done
 
  private:
   void commit();

@@ -230,6 +230,8 @@ TEST(ClientFlow, AGatewayWithoutResourcesIsLetGo) {
          f.handle(portal::ResourceCreatedOrUpdated{renamed});
        },
        2},
+      {"the same resource again: nothing happens",
+       [](auto& f) { f.handle(portal::ResourceCreatedOrUpdated{cidr(1, "10.0.0.0/8")}); }, 2},
       {"init again: nothing happens", [](auto& f) { f.init(two()); }, 2},
       {"an unknown resource was deleted: nothing happens", [](auto& f) { f.handle(portal::ResourceDeleted{uuid(99)}); },
        2},

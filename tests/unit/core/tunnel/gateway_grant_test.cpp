@@ -122,6 +122,48 @@ TEST(GatewayGrant, ARevocationHoldsForTheNextPacketBothWays) {
   EXPECT_TRUE(is_reached(world));
 }
 
+// Packets are planned, somebody opens them, and meanwhile the portal speaks.
+TEST(GatewayGrant, ARevocationHoldsForPacketsThatAreBeingOpened) {
+  const struct {
+    const char* rule;
+    portal::PortalToGateway (*message)(const GatewayWorld&);
+    GatewayCounter counter;
+  } kRows[] = {
+      {"the grant is rejected",
+       [](const GatewayWorld& world) -> portal::PortalToGateway {
+         return portal::RejectAccess{.client = world.client_id(10), .resource = kNet.id};
+       },
+       GatewayCounter::drop_inner_not_granted},
+      {"its end was a second ago",
+       [](const GatewayWorld& world) -> portal::PortalToGateway {
+         return portal::AuthorizationExpiryUpdated{world.client_id(10), kNet.id, world.in(-1s)};
+       },
+       GatewayCounter::drop_inner_not_granted},
+      {"its filters permit something else",
+       [](const GatewayWorld&) -> portal::PortalToGateway {
+         return portal::ResourceUpdated{network_behind(1, "10.0.0.0/8", {{.protocol = policy::FilterProtocol::tcp}})};
+       },
+       GatewayCounter::drop_inner_filtered},
+  };
+  for (const auto& row : kRows) {
+    SCOPED_TRACE(row.rule);
+    GatewayWorld world;
+    world.connect(10, kNet);
+    world.authorize(10, kOther);
+    ASSERT_TRUE(passes(world)) << "the verdict is remembered";
+    const std::uint64_t counted = world.count(row.counter);
+    bool told = false;
+    world.station.before_commit = [&](const packet::Work& work) {
+      if (work.jobs.empty() || std::exchange(told, true)) return;
+      world.gateway->handle(world.now(), row.message(world), world.station.output);
+    };
+    EXPECT_FALSE(passes(world));
+    EXPECT_TRUE(told);
+    EXPECT_EQ(world.count(row.counter) - counted, 1u);
+    EXPECT_TRUE(passes(world, 10, "172.16.0.1")) << "the other one stays";
+  }
+}
+
 TEST(GatewayGrant, TheLastRevocationEndsTheConnectionWithAGoodbye) {
   GatewayWorld world;
   PlainClient& client = world.connect(10, kNet);

@@ -170,6 +170,27 @@ TEST(DeviceData, EmptyPoolsDropAndCount) {
   world.a.expect_ledger();
 }
 
+TEST(DeviceData, TheTunTakesSuperPacketsUntilItDoesNot) {
+  World world({.tun_offloads = {.tcp4 = true, .tcp6 = true, .udp = true}});
+  world.connect();
+  std::uint32_t sequence = 1000;
+  const auto writes_of_four = [&] {
+    Packets sent;
+    for (int i = 0; i < 4; ++i) sent.push_back(tcp_packet("fd00::1", "fd00::2", sequence += 500, 500));
+    world.b.delivered.clear();
+    world.b.tun_writes = 0;
+    world.a.send(world.now, sent);
+    world.settle();
+    EXPECT_EQ(world.b.delivered, sent);
+    return world.b.tun_writes;
+  };
+  EXPECT_EQ(writes_of_four(), 1u);
+  world.b.device.stop_merging();
+  EXPECT_EQ(writes_of_four(), 4u);
+  world.b.device.set_tun_offloads({.tcp6 = true});
+  EXPECT_EQ(writes_of_four(), 1u);
+}
+
 TEST(DeviceData, EcnGoesOutAndComesIn) {
   World world;
   world.connect();

@@ -79,12 +79,13 @@ void relay(Datagram& datagram, const Node& from, const Node& to) {
   datagram.skip = stun::kChannelHeaderBytes;
 }
 
-DeviceOptions device_options(const World::Options& options) {
+DeviceOptions device_options(const World::Options& options, InnerPolicy* policy) {
   return {.profile = options.profile,
           .mtu = options.mtu,
           .tun_offloads = options.tun_offloads,
           .queue_without_path = options.queue_without_path,
-          .return_path = options.return_path};
+          .return_path = options.return_path,
+          .policy = policy};
 }
 
 }  // namespace
@@ -274,8 +275,9 @@ void Node::expect_ledger() const {
 
 World::World(const Options& options)
     : now{.boot = Instant(1000s), .wall = UnixTime(1'700'000'000s)},
-      a(1, options.underlay_v6 ? "[2001:db8::1]:51820" : "192.0.2.1:51820", device_options(options), now),
-      b(2, options.underlay_v6 ? "[2001:db8::2]:51820" : "192.0.2.2:51820", device_options(options), now) {
+      a(1, options.underlay_v6 ? "[2001:db8::1]:51820" : "192.0.2.1:51820", device_options(options, nullptr), now),
+      b(2, options.underlay_v6 ? "[2001:db8::2]:51820" : "192.0.2.2:51820", device_options(options, options.policy),
+        now) {
   for (auto [node, other, allowed] : {std::tuple(&a, &b, 2), std::tuple(&b, &a, 1)}) {
     DeviceUpdate update;
     const std::string number = std::to_string(allowed);

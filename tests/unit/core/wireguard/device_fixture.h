@@ -128,6 +128,7 @@ class World {
     Link link = Link::endpoint;  // how the peers know each other: configured, or by set_path
     bool queue_without_path = false;
     const ReturnPath* return_path = nullptr;
+    InnerPolicy* policy = nullptr;  // of b
   };
   World() : World(Options()) {}
   explicit World(const Options& options);
