@@ -1,7 +1,8 @@
 // Any bytes as a policy file: either a document whose places are within it, or mistakes that stand within the text.
 // libraries: fireline_core_policy
 // covers: core/policy/json_tree.cpp core/policy/object_reader.cpp core/policy/document_reader.cpp
-// core/policy/value_text.cpp core/policy/suggestion.cpp
+// covers: core/policy/value_text.cpp core/policy/suggestion.cpp
+// mutator: json
 #include <algorithm>
 #include <cstdint>
 #include <cstdlib>

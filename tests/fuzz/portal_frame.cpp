@@ -1,6 +1,7 @@
 // Any bytes as a frame of either side: what is read is written and read again alike.
 // libraries: fireline_core_portal
 // covers: core/portal/frame.cpp
+// mutator: json
 #include "core/portal/frame.h"
 
 #include <cstdint>

@@ -2,6 +2,7 @@
 // libraries: fireline_core_portal
 // covers: core/portal/client_codec.cpp core/portal/gateway_codec.cpp core/portal/common_codec.cpp
 // covers: core/portal/json_fields.cpp core/portal/relay_codec.cpp
+// mutator: json
 // The first byte chooses event and reader.
 #include <array>
 #include <cstdint>
@@ -35,9 +36,23 @@ void require(bool promise) {
   if (!promise) std::abort();
 }
 
-void check_filters(const policy::FilterList& list) {
-  require(list.filters.size() <= policy::kFiltersMax);
+void check_values(const ResourceUpdated& message) {
+  require(message.resource.filters.filters.size() <= policy::kFiltersMax);
 }
+// Seconds since 1970.
+void check_values(const AuthorizationExpiryUpdated& message) {
+  require(message.expires_at >= 0);
+}
+void check_values(const AuthorizeFlow& message) {
+  require(message.expires_at.value_or(0) >= 0 && message.resource.filters.filters.size() <= policy::kFiltersMax);
+}
+void check_values(const GatewayInit& message) {
+  if (!message.authorizations) return;
+  require(message.authorizations->size() <= kAuthorizationsMax);
+  for (const Authorization& one : *message.authorizations) require(one.expires_at >= 0);
+}
+template <class Other>
+void check_values(const Other&) {}
 
 template <class Read>
 void check_round_trip(Read read, std::string_view event, std::string_view payload) {
@@ -86,8 +101,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     const auto event = kGatewayEvents[choice - kClientEvents.size()];
     check_round_trip(read_portal_to_gateway, event, payload);
     if (const auto message = read_portal_to_gateway(event, payload)) {
-      if (const auto* updated = std::get_if<ResourceUpdated>(&*message)) check_filters(updated->resource.filters);
-      if (const auto* grant = std::get_if<AuthorizationExpiryUpdated>(&*message)) require(grant->expires_at >= 0);
+      std::visit([](const auto& one) { check_values(one); }, *message);
     }
   } else if (choice < kClientEvents.size() + kGatewayEvents.size() + kRequests.size()) {
     check_request(kRequests[choice - kClientEvents.size() - kGatewayEvents.size()], payload);
