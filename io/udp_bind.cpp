@@ -59,6 +59,11 @@ constexpr std::array kProbeV6 = {
     Option{IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_PROBE, "set IP_MTU_DISCOVER on", false},
 };
 
+constexpr int kPreferPublicSource = 2;  // IPV6_PREFER_SRC_PUBLIC, which <netinet/in.h> lacks
+constexpr std::array kLastingSourceV6 = {
+    Option{IPPROTO_IPV6, IPV6_ADDR_PREFERENCES, kPreferPublicSource, "set IPV6_ADDR_PREFERENCES", false},
+};
+
 template <std::size_t kCount>
 std::optional<IoError> apply(int fd, const std::array<Option, kCount>& options, const std::string& context) {
   for (const Option& option : options) {
@@ -73,6 +78,9 @@ std::optional<IoError> configure(int fd, const UdpOptions& options, const std::s
   if (auto error = v4 ? apply(fd, kOptionsV4, context) : apply(fd, kOptionsV6, context)) return error;
   if (options.local_address) {
     if (auto error = v4 ? apply(fd, kLocalAddressV4, context) : apply(fd, kLocalAddressV6, context)) return error;
+  }
+  if (!v4 && options.lasting_source) {
+    if (auto error = apply(fd, kLastingSourceV6, context)) return error;
   }
   if (options.path_mtu == PathMtu::probe) {
     if (auto error = v4 ? apply(fd, kProbeV4, context) : apply(fd, kProbeV6, context)) return error;

@@ -31,6 +31,8 @@ struct UdpOptions {
   std::optional<IpAddress> address{};
   std::uint32_t fwmark = 0;  // 0: none
   PathMtu path_mtu = PathMtu::kernel_default;
+  // IPv6: leave from a lasting address, not from a temporary one (RFC 5014): a relay knows its client by the address.
+  bool lasting_source = false;
   std::size_t receive_buffer_bytes = kUdpReceiveBufferBytes;
   std::size_t send_buffer_bytes = kUdpSendBufferBytes;
   bool gso = true;  // false: every datagram is sent singly

@@ -26,6 +26,7 @@ SocketResult open_socket(Family family, const TunnelOptions& options) {
                      .port = options.port,
                      .fwmark = options.mark,
                      .path_mtu = io::PathMtu::probe,
+                     .lasting_source = true,
                      .receive_buffer_bytes = options.receive_buffer_bytes,
                      .send_buffer_bytes = options.send_buffer_bytes,
                      .io = options.udp_io};
