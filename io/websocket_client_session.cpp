@@ -20,10 +20,6 @@ namespace websocket = boost::beast::websocket;
 constexpr std::size_t kBodyExcerpt = 200;                     // characters that a person reads
 constexpr std::chrono::seconds kRetryAfterMax{24 * 60 * 60};  // nobody means more
 
-std::string_view standard(boost::beast::string_view text) noexcept {
-  return {text.data(), text.size()};
-}
-
 std::string visible(std::string_view text) {
   std::string out;
   std::ranges::copy_if(text, std::back_inserter(out), [](char c) { return c >= ' ' && c <= '~'; });

@@ -14,10 +14,6 @@ namespace asio = boost::asio;
 namespace http = boost::beast::http;
 namespace websocket = boost::beast::websocket;
 
-std::string_view standard(boost::beast::string_view text) noexcept {
-  return {text.data(), text.size()};
-}
-
 SecretBuffer secret(std::string_view text) {
   return {text.begin(), text.end()};
 }

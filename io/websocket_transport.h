@@ -10,10 +10,12 @@
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/beast/core/role.hpp>
+#include <boost/beast/core/string_type.hpp>
 #include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "io/websocket_tls.h"
@@ -69,6 +71,11 @@ class WebSocketTransport {
   std::unique_ptr<Tls> tls_;
   std::uint64_t written_bytes_ = 0;
 };
+
+// Of Beast's own kind of view.
+inline std::string_view standard(boost::beast::string_view text) noexcept {
+  return {text.data(), text.size()};
+}
 
 // How Beast ends a connection whose own time limits are over; it finds both functions by their argument.
 inline void beast_close_socket(WebSocketTransport& transport) noexcept {

@@ -1,9 +1,10 @@
 #include "core/packet/icmp_quote.h"
 
+#include "core/packet/ip_packet.h"
+
 namespace fireline::packet {
 namespace {
 
-constexpr std::size_t kIcmpHeaderBytes = 8;
 constexpr std::size_t kPortsBytes = 4;
 constexpr std::uint8_t kUdp = 17;
 
