@@ -197,6 +197,16 @@ const Pair* Agent::selected_pair() const noexcept {
   return nomination_.selected() ? list_.find(*nomination_.selected()) : nullptr;
 }
 
+bool Agent::is_silent() const noexcept {
+  bool any = false;
+  for (const Pair& pair : list_.pairs()) {
+    if (!pair.answered) continue;
+    if (pair.requests.unanswered() < kSilentPathRequests) return false;
+    any = true;
+  }
+  return any;
+}
+
 bool Agent::handle_request(Instant now, const Endpoint& source, const Endpoint& destination,
                            const stun::MessageView& message) {
   const auto addressee = addressed_to(message);

@@ -38,6 +38,10 @@ namespace fireline::ice {
 // Room for a check: header 20, USERNAME 4 + 512, role 12, PRIORITY 8, USE-CANDIDATE 4, integrity 24, FINGERPRINT 8.
 inline constexpr std::size_t kTransmitBytesMax = 592;
 
+// Requests in a row that a path leaves unanswered until it counts as silent: after the two checks that silence starts
+// (core/node/node_timeout.h) and one more, so that a second without any answer has passed.
+inline constexpr std::uint32_t kSilentPathRequests = 3;
+
 // Answers that wait to be fetched: one per handle_binding when the caller drains, some more when it handles a batch
 // first.
 inline constexpr std::size_t kResponsesMax = 16;
@@ -141,6 +145,9 @@ class Agent {
   // The nominated path that is best now; empty while there is none, though data may still use the one reported last.
   [[nodiscard]] std::optional<Path> path() const noexcept;
   [[nodiscard]] const Pair* selected_pair() const noexcept;
+  // None of the paths that ever worked answers at present: the peer is gone, or every way to it. Long before the pairs
+  // fail, and no more than a suspicion: loss looks alike.
+  [[nodiscard]] bool is_silent() const noexcept;
   [[nodiscard]] std::span<const Pair> pairs() const noexcept { return list_.pairs(); }
   [[nodiscard]] std::span<const LocalCandidate> local_candidates() const noexcept { return local_.entries(); }
   [[nodiscard]] std::span<const RemoteCandidate> remote_candidates() const noexcept { return remote_.entries(); }

@@ -217,6 +217,11 @@ bool Node::has_connection(std::string_view id) const noexcept {
   return state_->connections.find(id) != nullptr;
 }
 
+bool Node::is_silent(std::string_view id) const noexcept {
+  const Connection* const connection = state_->connections.find(id);
+  return connection != nullptr && connection->agent.is_silent();
+}
+
 const Counters<NodeCounter>& Node::counters() const noexcept {
   return state_->counters;
 }

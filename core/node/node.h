@@ -93,6 +93,8 @@ class Node final : public packet::Engine {
   [[nodiscard]] std::vector<RelayStatus> relays(Now now) const;
   [[nodiscard]] std::size_t connection_count() const noexcept;
   [[nodiscard]] bool has_connection(std::string_view id) const noexcept;
+  // Whether a connection that worked has no path that answers: ice::Agent::is_silent().
+  [[nodiscard]] bool is_silent(std::string_view id) const noexcept;
   [[nodiscard]] const Counters<NodeCounter>& counters() const noexcept;
   [[nodiscard]] const Counters<ice::AgentCounter>& ice_counters() const noexcept;
   [[nodiscard]] const Counters<turn::TurnCounter>& turn_counters() const noexcept;

@@ -49,6 +49,7 @@ enum class ClientCounter : std::uint8_t {
   inner_prohibited,       // ICMP: the gateway knows no grant
   intents,                // CreateFlow
   intents_prohibited,     // of these, because of ICMP
+  intents_silent,         // of these, because the gateway does not answer
   flows_created,
   flows_moved,
   flows_unknown_resource,
@@ -93,6 +94,7 @@ enum class ClientCounter : std::uint8_t {
       "client.inner.prohibited",
       "client.intents",
       "client.intents.prohibited",
+      "client.intents.silent",
       "client.flows.created",
       "client.flows.moved",
       "client.flows.unknown_resource",

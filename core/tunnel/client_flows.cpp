@@ -33,8 +33,8 @@ void send_released(ClientState& state, Now now, packet::Output& output);
 
 }  // namespace
 
-bool want_flow(ClientState& state, Now now, const Uuid& resource) {
-  if (!state.pending.want(now.boot, resource)) return false;
+bool want_flow(ClientState& state, Now now, const Uuid& resource, IntentReason reason) {
+  if (!state.pending.want(now.boot, resource, reason)) return false;
   ask_portal(state, resource);
   return true;
 }
@@ -69,18 +69,22 @@ void create_flow(ClientState& state, Now now, const portal::FlowCreated& flow, p
 void fail_flow(ClientState& state, Now now, const portal::FlowCreationFailed& failure, packet::Output& output) {
   const ResourceEntry* entry = state.resources.find(failure.resource);
   if (entry == nullptr) return report(state, failure.resource, FlowOutcome::unknown_resource);
+  if (failure.reason == portal::FlowFailure::offline) {
+    state.pending.abandon(failure.resource);
+    state.pending.pace().renew(failure.resource);
+    let_go(state, now, failure.resource, output);
+    sync_networks(state, now, output);
+    for (const policy::Site& site : entry->resource.sites) state.sites.set_offline(now.boot, site.id);
+    state.resources_changed = true;
+    return report(state, failure.resource, FlowOutcome::offline);
+  }
+  state.pending.pace().refused(failure.resource);
   switch (failure.reason) {
-    case portal::FlowFailure::offline: {
-      disable(state, now, failure.resource, output);
-      sync_networks(state, now, output);
-      for (const policy::Site& site : entry->resource.sites) state.sites.set_offline(now.boot, site.id);
-      state.resources_changed = true;
-      return report(state, failure.resource, FlowOutcome::offline);
-    }
     case portal::FlowFailure::not_found:
       return report(state, failure.resource, FlowOutcome::not_found);
     case portal::FlowFailure::forbidden:
       return report(state, failure.resource, FlowOutcome::forbidden);
+    case portal::FlowFailure::offline:
     case portal::FlowFailure::other:
       break;
   }
@@ -89,6 +93,7 @@ void fail_flow(ClientState& state, Now now, const portal::FlowCreationFailed& fa
 
 void disable(ClientState& state, Now now, const Uuid& resource, packet::Output& output) {
   state.pending.abandon(resource);
+  state.pending.pace().forget(resource);
   let_go(state, now, resource, output);
 }
 
@@ -130,6 +135,7 @@ void ask_again(ClientState& state, Now now) {
 
 void reset(ClientState& state, Now now, const crypto::Key& private_key, packet::Output& output) {
   state.sticky.clear();
+  state.pending.pace().renew_all();
   // What was to be told belongs to connections that are gone.
   std::erase_if(state.events, [](const ClientEvent& event) {
     return std::holds_alternative<portal::IceCandidates>(event) || std::holds_alternative<RelaysWanted>(event);

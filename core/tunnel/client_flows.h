@@ -3,23 +3,26 @@
 //
 //   without a gateway ──packet: ask──▶ wanted ──flow_created──▶ given to a gateway ──connection ends──▶ without
 //                                        └──offline: drop what waits──▶ without
+//
+// A gateway that does not answer, or does not let a packet through, is asked for anew while it has the resource.
 #pragma once
 #include "core/base/time.h"
 #include "core/base/uuid.h"
 #include "core/crypto/keys.h"
 #include "core/packet/engine.h"
 #include "core/portal/client_messages.h"
+#include "core/tunnel/intent_pace.h"
 
 namespace fireline::tunnel {
 
 struct ClientState;
 
 // Traffic asks for it. True: the portal is asked.
-bool want_flow(ClientState& state, Now now, const Uuid& resource);
+bool want_flow(ClientState& state, Now now, const Uuid& resource, IntentReason reason);
 void create_flow(ClientState& state, Now now, const portal::FlowCreated& flow, packet::Output& output);
 void fail_flow(ClientState& state, Now now, const portal::FlowCreationFailed& failure, packet::Output& output);
-// What waits for the resource is dropped, and its gateway does not have it any more; a goodbye to one that has nothing
-// left.
+// The resource is not there any more, or not as it was: what waits for it is dropped, and its gateway does not have it;
+// a goodbye to one that has nothing left.
 void disable(ClientState& state, Now now, const Uuid& resource, packet::Output& output);
 // The second part of it alone.
 void let_go(ClientState& state, Now now, const Uuid& resource, packet::Output& output);

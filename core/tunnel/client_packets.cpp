@@ -1,8 +1,10 @@
 #include "core/tunnel/client_packets.h"
 
 #include <algorithm>
+#include <chrono>
 #include <cstring>
 #include <optional>
+#include <utility>
 
 #include "core/packet/ip_packet.h"
 #include "core/packet/segmenter.h"
@@ -16,6 +18,11 @@ namespace {
 
 using Verdict = Route::Verdict;
 
+// While packets come, gateways are looked at this often.
+constexpr Duration kLookInterval = std::chrono::milliseconds(250);
+
+// Which gateways answer.
+void look_for_silence(ClientState& state, Now now);
 // The counter of what is wrong with the packet by itself.
 [[nodiscard]] std::optional<ClientCounter> fault_of(const packet::TunPacket& packet) noexcept;
 [[nodiscard]] const Route& route_of(ClientState& state, ConstBytes destination) noexcept;
@@ -35,6 +42,7 @@ void note_prohibited(ClientState& state, Now now, const crypto::PublicKey& peer,
 
 void filter_tun_batch(ClientState& state, Now now, packet::TunBatch& batch) {
   state.counters.add(ClientCounter::tun_packets, batch.packets.size());
+  look_for_silence(state, now);
   const auto drop = [&](ClientCounter reason) {
     state.counters.add(reason);
     return true;
@@ -49,7 +57,11 @@ void filter_tun_batch(ClientState& state, Now now, packet::TunBatch& batch) {
     // What came over the LAN must not go to a gateway: its answers would make us ask for flows without end.
     if (!is_own_address(state, header->source())) return drop(ClientCounter::drop_tun_foreign_source);
     if (route.verdict == Verdict::drop) return drop(route.reason);
-    return route.verdict == Verdict::hold && hold(state, now, packet, *route.resource);
+    if (route.verdict == Verdict::hold) return hold(state, now, packet, *route.resource);
+    if (route.resource != nullptr && want_flow(state, now, route.resource->resource.id, IntentReason::silent)) {
+      state.counters.add(ClientCounter::intents_silent);
+    }
+    return false;
   };
   std::erase_if(batch.packets, consume);
   state.counters.add(ClientCounter::to_node, batch.packets.size());
@@ -77,6 +89,17 @@ bool ClientState::admit(Now now, const crypto::PublicKey& peer, const packet::Ip
 }
 
 namespace {
+
+// Its packets keep going there: it may be loss. Meanwhile the portal, which hears of a gateway's end at once, is asked
+// for the resources that are used, and names the gateway that serves them by now.
+void look_for_silence(ClientState& state, Now now) {
+  if (now.boot < state.next_look) return;
+  state.next_look = now.boot + kLookInterval;
+  state.gateways.for_each([&](ConnectedGateway& gateway) {
+    const bool silent = state.node.is_silent(gateway.connection);
+    if (std::exchange(gateway.silent, silent) != silent) state.forget_lookups();
+  });
+}
 
 // Of super-packets the node looks at the rest when it cuts them.
 std::optional<ClientCounter> fault_of(const packet::TunPacket& packet) noexcept {
@@ -114,7 +137,10 @@ Route find_route(ClientState& state, ConstBytes destination) noexcept {
   if (is_proxy_address(destination)) return drop(ClientCounter::drop_tun_unknown_proxy);
   ResourceEntry* resource = state.resources.match(destination);
   if (resource == nullptr) return drop(ClientCounter::drop_tun_no_resource);
-  if (resource->gateway) return {.verdict = Verdict::to_node};
+  if (resource->gateway) {
+    const ConnectedGateway* gateway = state.gateways.find(*resource->gateway);
+    return {.verdict = Verdict::to_node, .resource = gateway != nullptr && gateway->silent ? resource : nullptr};
+  }
   return {.verdict = Verdict::hold, .resource = resource};
 }
 
@@ -134,7 +160,7 @@ bool hold(ClientState& state, Now now, const packet::TunPacket& packet, Resource
     return true;
   }
   if (segmenter->segment_length(0) > state.options.node.mtu) return false;
-  want_flow(state, now, resource.resource.id);
+  want_flow(state, now, resource.resource.id, IntentReason::no_gateway);
   state.pending.hold(resource.resource.id, *segmenter);
   state.counters.add(ClientCounter::held);
   return true;
@@ -173,7 +199,8 @@ void note_prohibited(ClientState& state, Now now, const crypto::PublicKey& peer,
   const ConnectedGateway* gateway = state.gateways.find_by_key(peer);
   // A gateway speaks for what it was given, and for nothing else.
   if (resource == nullptr || gateway == nullptr || resource->gateway != gateway->id) return;
-  if (want_flow(state, now, resource->resource.id)) state.counters.add(ClientCounter::intents_prohibited);
+  if (want_flow(state, now, resource->resource.id, IntentReason::prohibited))
+    state.counters.add(ClientCounter::intents_prohibited);
 }
 
 }  // namespace

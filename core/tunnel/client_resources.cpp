@@ -19,6 +19,7 @@ void put(ClientState& state, Now now, const policy::ClientResource& resource, pa
     disable(state, now, resource.id, output);
     state.resources.remove(resource.id);
   }
+  state.pending.pace().renew(resource.id);
   if (state.resources.put(resource) == ResourceTable::Put::full) state.counters.add(ClientCounter::ignored_resources);
 }
 
@@ -48,7 +49,11 @@ void put_resource(ClientState& state, Now now, const policy::ClientResource& res
 void remove_resource(ClientState& state, Now now, const Uuid& id, packet::Output& output) {
   const ResourceEntry* entry = state.resources.find(id);
   if (entry == nullptr) return;
-  if (state.pending.contains(id)) state.removed = entry->resource;
+  if (state.pending.contains(id)) {
+    state.removed = entry->resource;
+  } else {
+    state.pending.pace().forget(id);
+  }
   let_go(state, now, id, output);
   state.resources.remove(id);
   finish(state, now, output);
@@ -56,7 +61,9 @@ void remove_resource(ClientState& state, Now now, const Uuid& id, packet::Output
 
 void settle_removal(ClientState& state, const policy::ClientResource& removed) {
   const bool is_back = state.resources.find(removed.id) != nullptr && !state.resources.is_replaced_by(removed);
-  if (!is_back) state.pending.abandon(removed.id);
+  if (is_back) return;
+  state.pending.abandon(removed.id);
+  state.pending.pace().forget(removed.id);
 }
 
 void set_internet_enabled(ClientState& state, Now now, bool enabled, packet::Output& output) {

@@ -28,7 +28,7 @@ struct Route {
   enum class Verdict : std::uint8_t { to_node, hold, drop };
   Verdict verdict = Verdict::drop;
   ClientCounter reason = ClientCounter::drop_tun_no_resource;  // of a drop
-  ResourceEntry* resource = nullptr;                           // of what is held
+  ResourceEntry* resource = nullptr;  // of what is held, and of what goes to a gateway that is silent
 };
 
 // Packets come in runs: the last look-ups, until anything changes that they depend on.
@@ -68,6 +68,7 @@ struct ClientState final : wireguard::InnerPolicy {
   StickyGateways sticky;
   RouteMemo route_memo;
   SourceMemo source_memo;
+  Instant next_look = Instant::min();  // at the gateways' silence
 
   std::deque<ClientEvent> events;
   bool tun_changed = false;        // what `tun` is made of may have

@@ -24,6 +24,7 @@ struct ConnectedGateway : wireguard::AllowedIpsOwner {
   IpAddress ipv6;
   Uuid site;
   bool established = false;
+  bool silent = false;               // it was, when it was last looked at
   std::set<Uuid> resources;          // that were given to it
   std::vector<Prefix> destinations;  // what the node sends to it
   std::vector<Prefix> sources;       // what may come from it, whoever else serves the same network
@@ -44,6 +45,11 @@ class GatewayTable {
   [[nodiscard]] std::size_t size() const noexcept { return gateways_.size(); }
   template <class Visit>
   void for_each(Visit&& visit) const {
+    for (const auto& [id, gateway] : gateways_) visit(*gateway);
+  }
+
+  template <class Visit>
+  void for_each(Visit&& visit) {
     for (const auto& [id, gateway] : gateways_) visit(*gateway);
   }
 

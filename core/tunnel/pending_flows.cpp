@@ -34,18 +34,15 @@ std::optional<Syn> Syn::parse(ConstBytes bytes) noexcept {
 
 }  // namespace
 
-bool PendingFlows::want(Instant now, const Uuid& resource) {
-  const auto found = index_.find(resource);
-  if (found == index_.end()) {
-    flows_.push_back({.resource = resource, .asked = now, .waits_for_relays = false, .packets = {}});
+bool PendingFlows::want(Instant now, const Uuid& resource, IntentReason reason) {
+  if (const auto found = index_.find(resource); found != index_.end()) {
+    flows_.splice(flows_.end(), flows_, found->second);
+  } else {
+    flows_.push_back({.resource = resource, .waits_for_relays = false, .packets = {}});
     index_.emplace(resource, std::prev(flows_.end()));
-    return true;
   }
-  Flow& flow = *found->second;
-  flows_.splice(flows_.end(), flows_, found->second);
-  if (now - flow.asked < kIntentInterval) return false;
-  flow.asked = now;
-  flow.waits_for_relays = false;
+  if (!pace_.ask(now, resource, reason)) return false;
+  flows_.back().waits_for_relays = false;
   return true;
 }
 
@@ -65,6 +62,7 @@ PendingFlows::Packets PendingFlows::release(const Uuid& resource) {
   Packets packets = std::move(found->second->packets);
   for (const Packet& packet : packets) bytes_ -= packet.size();
   counters_.add(ClientCounter::pending_released, packets.size());
+  pace_.granted(resource);
   flows_.erase(found->second);
   index_.erase(found);
   return packets;
@@ -88,7 +86,7 @@ std::vector<Uuid> PendingFlows::take_waiting_for_relays(Instant now) {
   std::vector<Uuid> waiting;
   for (Flow& flow : flows_) {
     if (!std::exchange(flow.waits_for_relays, false)) continue;
-    flow.asked = now;
+    pace_.asked(now, flow.resource);
     waiting.push_back(flow.resource);
   }
   return waiting;

@@ -1,14 +1,13 @@
 // Resources for which the portal was asked, and the packets that wait for its answer.
 //
-// The portal is asked at the first packet and then, while packets come, at most every kIntentInterval: without traffic
-// there is no retry, and nobody gives up. Each resource has a ring of kPendingPackets; all of them share a number of
+// The portal is asked at the first packet and then, while packets come, as IntentPace has it: without traffic there is
+// no retry, and nobody gives up. Each resource has a ring of kPendingPackets; all of them share a number of
 // bytes, and when those are used up the resource that was wanted longest ago loses its oldest packet.
 // A packet with the bytes of one that waits is not added. A TCP SYN takes the place of an earlier one of the same
 // connection and sequence number, so that the newest timestamp leaves.
 //
 // Source: tunnel specification 2.5. Lifetime: `counters` outlives it. Threads: one owner. Allocates for packets.
 #pragma once
-#include <chrono>
 #include <cstddef>
 #include <deque>
 #include <list>
@@ -20,11 +19,11 @@
 #include "core/base/uuid.h"
 #include "core/packet/segmenter.h"
 #include "core/tunnel/client_counters.h"
+#include "core/tunnel/intent_pace.h"
 
 namespace fireline::tunnel {
 
 inline constexpr std::size_t kPendingPackets = 128;  // of one resource
-inline constexpr Duration kIntentInterval = std::chrono::seconds(2);
 
 class PendingFlows {
  public:
@@ -35,7 +34,7 @@ class PendingFlows {
       : bytes_max_(bytes_max), counters_(counters) {}
 
   // The resource is wanted. True: ask the portal now.
-  [[nodiscard]] bool want(Instant now, const Uuid& resource);
+  [[nodiscard]] bool want(Instant now, const Uuid& resource, IntentReason reason = IntentReason::no_gateway);
   // All segments, behind want().
   void hold(const Uuid& resource, const packet::Segmenter& segmenter);
 
@@ -44,6 +43,8 @@ class PendingFlows {
   [[nodiscard]] Packets release(const Uuid& resource);
   // Likewise, and what waits is dropped.
   void abandon(const Uuid& resource);
+  // Told of answers other than grants, and of what becomes of resources.
+  [[nodiscard]] IntentPace& pace() noexcept { return pace_; }
 
   // The portal answered, but nothing can be connected before relays are there.
   void wait_for_relays(const Uuid& resource) noexcept;
@@ -58,7 +59,6 @@ class PendingFlows {
  private:
   struct Flow {
     Uuid resource;
-    Instant asked{};
     bool waits_for_relays = false;
     Packets packets;
   };
@@ -69,6 +69,7 @@ class PendingFlows {
 
   std::size_t bytes_max_;
   Counters<ClientCounter>& counters_;
+  IntentPace pace_;
   Flows flows_;  // wanted longest ago first
   std::unordered_map<Uuid, Flows::iterator> index_;
   std::size_t bytes_ = 0;

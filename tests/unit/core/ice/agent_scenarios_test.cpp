@@ -97,6 +97,29 @@ TEST(AgentScenarios, FailsOverWithoutSignallingWhenTheDirectPathDies) {
   EXPECT_TRUE(net.client.uses(kClient, kGatewayRelayed));
 }
 
+TEST(AgentScenarios, IsSilentWhileNoPathThatWorkedAnswers) {
+  DirectAndRelayed net;
+  EXPECT_FALSE(net.client.agent.is_silent()) << "nothing worked yet";
+  net.start();
+  net.run_for(seconds(5));
+  net.direct_is_dead = true;
+  for (int i = 0; i < 50; ++i) {
+    net.run_for(milliseconds(500));
+    ASSERT_FALSE(net.client.agent.is_silent()) << "the relayed path answers";
+  }
+  bool relay_is_dead = true;
+  const auto direct = net.loses;
+  net.loses = [&](const Sent& sent) { return relay_is_dead || direct(sent); };
+  net.run_for(milliseconds(1900));
+  EXPECT_FALSE(net.client.agent.is_silent()) << "two unanswered requests may be loss";
+  net.run_for(milliseconds(3000));
+  EXPECT_TRUE(net.client.agent.is_silent());
+  EXPECT_TRUE(net.client.agent.path()) << "a suspicion alone";
+  relay_is_dead = false;
+  net.run_for(milliseconds(3000));
+  EXPECT_FALSE(net.client.agent.is_silent()) << "it was loss";
+}
+
 TEST(AgentScenarios, GatewayLeavesADeadDirectPathThatTheClientLeft) {
   DirectAndRelayed net;
   net.start();

@@ -188,6 +188,38 @@ TEST(ClientConnect, AGatewayThatDiesIsForgottenWithinTwentySeconds) {
   EXPECT_EQ(world.reports.back().kind, NodeEvent::Kind::failed);
 }
 
+// Long before its connection fails the portal is asked, for what is used alone.
+TEST(ClientConnect, AGatewayThatFallsSilentIsAskedForAnew) {
+  TunnelWorld world;
+  world.init(two_sites());
+  world.connect(kNear, "10.0.0.1", 1);
+  world.connect(kFar, "172.16.0.1", 1);
+  world.run(5s);
+  world.asked.clear();
+  std::uint8_t tag = 0;
+  // A packet every 100 ms.
+  const auto send_for = [&](Duration time) {
+    for (const Instant end = world.queue.now() + time; world.queue.now() < end;) {
+      world.station->send({world.to("10.0.0.1", ++tag)});
+      world.run(100ms);
+    }
+  };
+  send_for(10s);
+  EXPECT_THAT(world.asked, IsEmpty()) << "it answers checks: data need no answer";
+  world.gateway(1).station.stop();
+  send_for(3s);
+  EXPECT_THAT(world.asked, ElementsAre(kNear));
+  EXPECT_EQ(world.gateway_of(kNear), gateway_id(1)) << "packets keep going there";
+  send_for(4s);
+  EXPECT_THAT(world.asked, ElementsAre(kNear, kNear, kNear)) << "every two seconds";
+  EXPECT_EQ(world.count(intents_silent), 3u);
+  world.grant(kNear, 2);
+  EXPECT_EQ(world.gateway_of(kNear), gateway_id(2));
+  send_for(2s);
+  EXPECT_THAT(world.gateway(2).station.delivered, testing::Not(IsEmpty()));
+  EXPECT_EQ(world.gateway_of(kFar), gateway_id(1)) << "nobody uses it";
+}
+
 TEST(ClientConnect, TheLastResourceOfAGatewayGoesWithAGoodbye) {
   TunnelWorld world;
   world.init(two_sites());
@@ -264,6 +296,7 @@ TEST(ClientConnect, AdministrativelyProhibited) {
     world.init(two_sites());
     world.connect(kNear, "10.0.0.1", 1);
     world.connect(kFar, "172.16.0.1", 2, 2);
+    world.run(2s);  // as long as no resource is asked for twice
     world.asked.clear();
     Packet error(packet::kIcmpErrorBytes);
     error.resize(*packet::build_icmp_error(row.reason, 0, ip(row.source), world.to(row.refused), error));
@@ -280,6 +313,25 @@ TEST(ClientConnect, AdministrativelyProhibited) {
         << "the first one has nothing left: a goodbye";
     EXPECT_EQ(world.count(flows_moved), 1u);
   }
+}
+
+// The portal grants what the gateway refuses all the same: a filter, mostly.
+TEST(ClientConnect, WhatStaysProhibitedIsAskedForLessAndLess) {
+  TunnelWorld world({.ask_when_prohibited = true});
+  world.init(two_sites());
+  world.connect(kNear, "10.0.0.1", 1);
+  world.run(10s);
+  world.asked.clear();
+  Packet error(packet::kIcmpErrorBytes);
+  error.resize(
+      *packet::build_icmp_error(packet::IcmpReason::prohibited, 0, ip("10.0.0.1"), world.to("10.0.0.1"), error));
+  for (int i = 0; i < 1200; ++i) {
+    const std::size_t before = world.asked.size();
+    world.gateway(1).station.send({error});
+    world.run(100ms);
+    if (world.asked.size() > before) world.grant(kNear, 1);
+  }
+  EXPECT_EQ(world.asked.size(), 5u) << "in two minutes: after 0, 4, 12, 28 and 60 s";
 }
 
 TEST(ClientConnect, AResetKeepsWhatWaitsAndConnectsAnew) {

@@ -121,6 +121,77 @@ TEST(ClientFlow, AskedOnTrafficAloneAndNeverMoreThanEveryTwoSeconds) {
   EXPECT_THAT(fixture.asked(), ElementsAre(kOther)) << "no resource waits for another one's answer";
 }
 
+// Packets every 100 ms for that long: how often the portal was asked.
+std::size_t asked_within(ClientFixture& fixture, Duration time, const std::function<void()>& answer = [] {}) {
+  std::size_t count = 0;
+  for (const Now begin = fixture.now; fixture.now.boot - begin.boot < time; fixture.advance(100ms)) {
+    fixture.send(fixture.udp(kTo));
+    if (fixture.asked().empty()) continue;
+    ++count;
+    answer();
+  }
+  return count;
+}
+
+TEST(ClientFlow, WhatNoPolicyPermitsIsAskedForLessAndLess) {
+  const struct {
+    const char* rule;
+    std::function<void(ClientFixture&)> answer;
+    std::size_t asked;  // in five minutes
+  } kRows[] = {
+      {"no answer: every two seconds", [](auto&) {}, 150},
+      {"not found", [](auto& f) { f.handle(failure(kResource, portal::FlowFailure::not_found)); }, 8},
+      {"forbidden", [](auto& f) { f.handle(failure(kResource, portal::FlowFailure::forbidden)); }, 8},
+      {"a reason that nobody knows", [](auto& f) { f.handle(failure(kResource, portal::FlowFailure::other)); }, 8},
+      {"offline: every two seconds, for a gateway may start",
+       [](auto& f) { f.handle(failure(kResource, portal::FlowFailure::offline)); }, 150},
+  };
+  for (const auto& row : kRows) {
+    SCOPED_TRACE(row.rule);
+    ClientFixture fixture;
+    fixture.init(two());
+    EXPECT_EQ(asked_within(fixture, 5min, [&] { row.answer(fixture); }), row.asked);
+  }
+}
+
+TEST(ClientFlow, AChangeOfTheResourceIsAskedForSoon) {
+  const struct {
+    const char* rule;
+    std::function<void(ClientFixture&)> change;
+    std::size_t asked;  // within 4 s behind the change
+  } kRows[] = {
+      {"nothing changed", [](auto&) {}, 0},
+      {"another resource changed",
+       [](auto& f) { f.handle(portal::ResourceCreatedOrUpdated{cidr(2, "172.16.0.0/12")}); }, 0},
+      {"its filters changed: the portal says so by itself",
+       [](auto& f) { f.handle(portal::ResourceCreatedOrUpdated{cidr(1, "10.0.0.0/8")}); }, 1},
+      {"its address changed", [](auto& f) { f.handle(portal::ResourceCreatedOrUpdated{cidr(1, "10.0.0.0/9")}); }, 1},
+      {"it went and came back",
+       [](auto& f) {
+         f.handle(portal::ResourceDeleted{kResource});
+         f.handle(portal::ResourceCreatedOrUpdated{cidr(1, "10.0.0.0/8")});
+       },
+       1},
+      {"the portal was away", [](auto& f) { f.init(two()); }, 1},
+      {"the client is in another network",
+       [](auto& f) {
+         f.reset();
+         f.init(two());
+       },
+       1},
+  };
+  for (const auto& row : kRows) {
+    SCOPED_TRACE(row.rule);
+    ClientFixture fixture;
+    fixture.init(two());
+    const auto refuse = [&] { fixture.handle(failure(kResource, portal::FlowFailure::forbidden)); };
+    EXPECT_EQ(asked_within(fixture, 70s, refuse), 5u);  // 0, 4, 12, 28, 60 s: the next at 120 s
+    row.change(fixture);
+    static_cast<void>(fixture.asked());
+    EXPECT_EQ(asked_within(fixture, 4s, refuse), row.asked);
+  }
+}
+
 TEST(ClientFlow, AMessageThatWasNotFetchedIsNotRepeated) {
   ClientFixture fixture;
   fixture.init(two());

@@ -76,6 +76,11 @@ void TunnelProgram::kill() {
   channel.kill();
 }
 
+void TunnelProgram::cut_off() {
+  station.stop();
+  channel.cut_off();
+}
+
 crypto::Key TunnelProgram::new_key() {
   return crypto::seeded_key(++seed_);
 }

@@ -44,6 +44,8 @@ class TunnelProgram {
   void start();
   // The process is gone without a word.
   void kill();
+  // Its host is gone from the network: nobody is told.
+  void cut_off();
   [[nodiscard]] Now now() const { return station.now(); }
   // Of the device: "alice" and "alice.2" are processes of one.
   [[nodiscard]] std::string external_id() const { return name.substr(0, name.find('.')); }

@@ -24,6 +24,8 @@ class ChannelHost final : public PortalCaller {
   // A fresh process; the one before is gone without a word.
   void start(portal::ChannelOptions options, portal::LoginIdentity identity);
   void kill();
+  // Likewise, and its connection stays as it is.
+  void cut_off() { channel_.reset(); }
   // With a close frame.
   void stop();
   void send(const portal::MessageText& message);
