@@ -75,6 +75,10 @@ std::optional<NetworkChange> NetworkMonitor::handle_timeout(Instant now) {
                        "the network changed: " + describe(state_.v4, "IPv4") + ", " + describe(state_.v6, "IPv6")};
 }
 
+void NetworkMonitor::accept() {
+  if (auto state = look()) state_ = std::move(*state);
+}
+
 Result<NetworkState, HostError> NetworkMonitor::look() {
   const auto links = list_links(query_);
   const auto routes = list_routes(query_, RT_TABLE_MAIN, is_default);

@@ -61,7 +61,9 @@ class NetworkMonitor {
   [[nodiscard]] std::optional<Instant> poll_timeout() const noexcept { return debounce_.deadline(); }
   // A change when one was due and the network is another one.
   [[nodiscard]] std::optional<NetworkChange> handle_timeout(Instant now);
-  // As last reported.
+  // Somebody else noticed: the present network is the one that changes are told of from here on.
+  void accept();
+  // As last reported or accepted.
   [[nodiscard]] const NetworkState& state() const noexcept { return state_; }
 
  private:

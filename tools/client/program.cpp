@@ -33,7 +33,7 @@ class Program final : public tunnel::ProgramBase {
   [[nodiscard]] Result<tunnel::TunnelLife*, std::string> open_tunnel(const crypto::Key& key) override;
   [[nodiscard]] Result<void, std::string> open_rest() override;
   void on_message(std::string_view event, std::string_view payload) override { reactions_->on_message(event, payload); }
-  void on_signal(int) override { reactions_->reset("SIGHUP"); }
+  void on_signal(int) override;
   void on_ending() override { static_cast<void>(notify_.stopping()); }
   [[nodiscard]] std::string answer_status(std::string_view line) override {
     return client::answer_status(line, *tunnel_, portal().session());
@@ -106,11 +106,17 @@ Result<void, std::string> Program::watch_network() {
   return {};
 }
 
+// The change that somebody tells us of may be one of which the kernel's messages are on their way.
+void Program::on_signal(int) {
+  if (reactions_->hang_up(io::read_clocks())) network_->accept();
+}
+
 // Another network means a reset, when there is one.
 void Program::look_at_network() {
-  if (const auto change = network_->handle_timeout(io::read_clocks().boot)) {
+  const Now now = io::read_clocks();
+  if (const auto change = network_->handle_timeout(now.boot)) {
     if (change->online) {
-      reactions_->reset(change->sentence);
+      reactions_->change_network(now, change->sentence);
     } else {
       spdlog::info("{}", change->sentence);
     }

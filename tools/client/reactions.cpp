@@ -68,6 +68,20 @@ void Reactions::handle(const tunnel::GatewayReport& report) {
   tunnel::log_connection("gateway " + report.gateway.to_string(), report.kind, report.reason, report.path);
 }
 
+bool Reactions::hang_up(Now now) {
+  if (network_changed_ && now.boot - *network_changed_ < kSameChange) {
+    spdlog::info("SIGHUP: the session was reset for this network just now");
+    return false;
+  }
+  reset("SIGHUP");
+  return true;
+}
+
+void Reactions::change_network(Now now, std::string_view sentence) {
+  network_changed_ = now.boot;
+  reset(sentence);
+}
+
 // What the engine has told so far goes out before the login with another key, which makes the channel forget it:
 // candidates of the earlier connections are of no use to anybody.
 void Reactions::reset(std::string_view why) {

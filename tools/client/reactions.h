@@ -5,10 +5,13 @@
 // Lifetime: what Outside names outlives it; handlers may end the loop and may not destroy it.
 // Threads: the control thread's.
 #pragma once
+#include <chrono>
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 
+#include "core/base/time.h"
 #include "core/crypto/random.h"
 #include "core/tunnel/client.h"
 #include "tools/tunnel/engine_port.h"
@@ -16,6 +19,9 @@
 #include "tools/tunnel/portal_port.h"
 
 namespace fireline::client {
+
+// From our seeing another network to the last hook of somebody who waits for it to settle.
+inline constexpr Duration kSameChange = std::chrono::seconds(2);
 
 class Reactions {
  public:
@@ -31,8 +37,11 @@ class Reactions {
 
   void on_message(std::string_view event, std::string_view payload);
   void on_event(const tunnel::ClientEvent& event);
-  // Another key, other sockets, another login. TUN device, addresses and routes stay. `why` is for the log.
-  void reset(std::string_view why);
+  // Another key, other sockets, another login; TUN device, addresses and routes stay. Somebody asks for it, or the
+  // network is another one, which `sentence` says. Hooks of network managers say so by SIGHUP, too: what they say of a
+  // change for which the session was reset within kSameChange is done already. False: nothing was.
+  bool hang_up(Now now);
+  void change_network(Now now, std::string_view sentence);
 
   // As the engine told it last.
   [[nodiscard]] const tunnel::ResourceList& resources() const noexcept { return resources_; }
@@ -47,7 +56,10 @@ class Reactions {
   void handle(const tunnel::GatewayReport& report);
   [[nodiscard]] std::string name_of_resource(const Uuid& id) const;
 
+  void reset(std::string_view why);
+
   Outside outside_;
+  std::optional<Instant> network_changed_;
   tunnel::ResourceList resources_;
   bool ready_ = false;
 };

@@ -21,6 +21,7 @@ void make_network() {
 struct Watch {
   Result<NetworkMonitor, HostError> monitor = NetworkMonitor::open(kTun);
   Instant now{std::chrono::hours(1)};
+  bool accept = false;  // somebody else notices while the events settle
 
   // What the events of a command come to; the command must cause some.
   std::optional<NetworkChange> after(const std::string& command) {
@@ -31,6 +32,7 @@ struct Watch {
     const auto due = monitor->poll_timeout();
     EXPECT_EQ(due, now + NetworkMonitor::kQuiet);
     EXPECT_FALSE(monitor->handle_timeout(now));
+    if (accept) monitor->accept();
     return monitor->handle_timeout(due.value_or(now));
   }
 };
@@ -111,6 +113,19 @@ const Row kIgnored[] = {
     {"a temporary address that has run out",
      "ip address add 192.168.5.44/24 dev flwifi0 preferred_lft 0 valid_lft 600"},
 };
+
+TEST(NetworkMonitor, WhatSomebodyElseNoticedIsNotToldAgain) {
+  io::in_network_namespace([] {
+    make_network();
+    Watch watch;
+    ASSERT_TRUE(watch.monitor);
+    watch.accept = true;
+    EXPECT_FALSE(watch.after("ip route replace default via 192.168.5.254 metric 600"));
+    EXPECT_EQ(watch.monitor->state().v4.gateway, IpAddress::parse("192.168.5.254"));
+    watch.accept = false;
+    EXPECT_TRUE(watch.after("ip route replace default via 192.168.5.253 metric 600")) << "what comes later is told";
+  });
+}
 
 TEST(NetworkMonitor, IgnoresWhatIsNotAnotherNetwork) {
   io::in_network_namespace([] {

@@ -40,12 +40,16 @@ class ClientReactions : public tunnel::test::ReactionsFixture<tunnel::Client> {
     reactions_.on_message(event, payload);
     engine_.handle_events();
   }
-  Reactions reactions_{{.engine = engine_,
-                        .portal = portal_,
-                        .host = host_,
-                        .random = random_,
-                        .fatal = [this](std::string why) { fatal_.push_back(std::move(why)); },
-                        .ready = [this] { ++ready_; }}};
+  Reactions::Outside outside() {
+    return {.engine = engine_,
+            .portal = portal_,
+            .host = host_,
+            .random = random_,
+            .fatal = [this](std::string why) { fatal_.push_back(std::move(why)); },
+            .ready = [this] { ++ready_; }};
+  }
+  static constexpr Now kNow{Instant(std::chrono::hours(1)), UnixTime(std::chrono::seconds(1'790'000'000))};
+  Reactions reactions_{outside()};
 };
 
 TEST_F(ClientReactions, AddressesComeBeforeRoutesAndReadinessIsToldOnce) {
@@ -98,15 +102,44 @@ TEST_F(ClientReactions, MessagesThatCannotBeUsedChangeNothing) {
 TEST_F(ClientReactions, AResetIsNewSocketsAndALoginWithAnotherKeyAndLeavesTheHostAlone) {
   say("init", init_json(kResource));
   (void)take_journal();
-  reactions_.reset("SIGHUP");
+  EXPECT_TRUE(reactions_.hang_up(kNow));
   engine_.handle_events();
   EXPECT_THAT(take_journal(), ElementsAre("rebind", "log in"));
-  reactions_.reset("the network changed");
+  reactions_.change_network(kNow, "the network changed");
   EXPECT_THAT(take_journal(), ElementsAre("rebind", "log in"));
   ASSERT_EQ(portal_.keys.size(), 2u);
   EXPECT_NE(portal_.keys[0], portal_.keys[1]);
   EXPECT_NE(portal_.keys[0], crypto::public_key(key_));
   EXPECT_EQ(ready_, 1);
+}
+
+TEST_F(ClientReactions, ARoamIsOneResetWhoeverTellsOfIt) {
+  enum class What : std::uint8_t { hang_up, change };
+  struct Row {
+    const char* sentence;
+    std::vector<std::pair<Duration, What>> told;
+    std::size_t resets;
+  };
+  using namespace std::chrono_literals;
+  const Row rows[] = {
+      {"a hook says what was seen already", {{0s, What::change}, {100ms, What::hang_up}, {1s, What::hang_up}}, 1},
+      {"somebody asks for it later", {{0s, What::change}, {kSameChange, What::hang_up}}, 2},
+      {"the hook was first: the program has the network looked at, and tells of another one alone",
+       {{0s, What::hang_up}, {500ms, What::change}},
+       2},
+      {"somebody asks for it again and again", {{0s, What::hang_up}, {1ms, What::hang_up}, {2ms, What::hang_up}}, 3},
+      {"the network changes again and again", {{0s, What::change}, {1s, What::change}}, 2},
+  };
+  for (const Row& row : rows) {
+    SCOPED_TRACE(row.sentence);
+    Reactions reactions(outside());
+    portal_.keys.clear();
+    for (const auto& [at, what] : row.told) {
+      const Now now{kNow.boot + at, kNow.wall + at};
+      what == What::change ? reactions.change_network(now, "another network") : void(reactions.hang_up(now));
+    }
+    EXPECT_EQ(portal_.keys.size(), row.resets);
+  }
 }
 
 TEST_F(ClientReactions, EventsForThePortalAreSentInTheirOrder) {
