@@ -12,7 +12,7 @@ namespace {
 
 struct Words {
   tunnel::ProgramWords program;
-  std::string dns_control = "systemd-resolved";
+  std::string dns_control;
   bool json = false;
 };
 
@@ -32,7 +32,9 @@ void add_flags(CLI::App& app, Words& words, Options& options) {
       ->envname("FIREZONE_ACTIVATE_INTERNET_RESOURCE");
   app.add_option("-l,--log-dir", options.program.log.folder, "Write the log to a file in this folder as well")
       ->envname("LOG_DIR");
-  app.add_option("--dns-control", words.dns_control)->envname("FIREZONE_DNS_CONTROL")->group("");
+  app.add_option("--dns-control", words.dns_control,
+                 "What happens to this host's resolver: disabled (default), the only choice as long as DNS resources "
+                 "are not served");
   app.add_flag("--check", options.check, "Validate the set-up and leave before the portal is contacted");
   app.add_flag("--exit", options.exit, "Leave once the tunnel is up");
   app.add_flag("--inc-buf", options.raise_buffers, "Raise net.core.rmem_max and wmem_max")->envname("FIREZONE_INC_BUF");
@@ -43,17 +45,35 @@ bool flag_of_environment(const char* name) {
   return value != nullptr && std::string_view(value) == "true";
 }
 
+// Who asks for it by flag expects it. Firezone's container images set the variable: no mistake of the person's.
+std::optional<std::string> read_dns_control(const std::string& word, Options& options) {
+  constexpr const char* kVariable = "FIREZONE_DNS_CONTROL";
+  const char* value = std::getenv(kVariable);
+  const bool by_flag = !word.empty();
+  auto dns = DnsControl::disabled;
+  if (by_flag) {
+    if (auto wrong = choose(kDnsControls, "--dns-control", word, dns)) return wrong;
+  } else if (value != nullptr && *value != '\0') {
+    if (auto wrong = choose(kDnsControls, kVariable, value, dns)) return wrong;
+  }
+  if (dns == DnsControl::disabled) return std::nullopt;
+  if (by_flag) {
+    return "--dns-control " + word +
+           " is not there: DNS resources are not served, and this host's resolver stays as it is; leave it out or say "
+           "disabled";
+  }
+  options.program.notes.push_back(
+      std::string(kVariable) + "=" + value +
+      " does nothing: DNS resources are not served, and this host's resolver stays as it is");
+  return std::nullopt;
+}
+
 // The first thing that is wrong, as a sentence.
 std::optional<std::string> read_words(const Words& words, Options& options) {
   options.json = words.json;
   options.ask_when_prohibited = flag_of_environment("FZFF_ICMP_ERROR_UNREACHABLE_PROHIBITED_CREATE_NEW_FLOW");
   if (options.program.status_socket.empty()) options.program.status_socket = kStatusSocket;
-  DnsControl dns{};
-  if (auto wrong = choose(kDnsControls, "--dns-control", words.dns_control, dns)) return wrong;
-  // The default of Firezone's, and what its container images set: no mistake of the person's.
-  if (dns != DnsControl::disabled) {
-    options.program.notes.push_back("DNS resources are not served: this host's resolver stays as it is");
-  }
+  if (auto wrong = read_dns_control(words.dns_control, options)) return wrong;
   options.program.log.program = kProgramName;
   return tunnel::read_program_words(words.program, options.command == Options::Command::run, options.program);
 }
