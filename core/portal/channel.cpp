@@ -18,6 +18,21 @@ std::string printable(std::string_view text) {
   return kept;
 }
 
+// What a person can do about a login that no attempt will change.
+std::string_view fix_of(int status) noexcept {
+  switch (status) {
+    case 401:
+    case 403:
+      return ": give it a token of this kind of program that is neither revoked nor expired";
+    case 404:
+      return ": does the URL name a portal, with the path that it has there?";
+    case 422:
+      return ": change the name, id or addresses that it objects to";
+    default:
+      return "";
+  }
+}
+
 }  // namespace
 
 std::string_view name_of(ChannelState state) noexcept {
@@ -159,7 +174,12 @@ void Channel::written(Now) {
 
 void Channel::closed(Now now, std::string_view sentence, bool bad_certificate) {
   if (state_ != ChannelState::connecting && !is_open()) return;
-  if (bad_certificate) return fail(now, "the portal's certificate is not valid: " + printable(sentence), false);
+  if (bad_certificate) {
+    return fail(now,
+                "the portal's certificate is not valid: " + printable(sentence) +
+                    ": name its issuer with --ca-file, or correct the URL or the clock",
+                false);
+  }
   lose(now, printable(sentence));
 }
 
@@ -168,7 +188,8 @@ void Channel::http_refused(Now now, int status, std::string_view body, std::opti
   const std::string answer = std::to_string(status) + " " + printable(body);
   const bool temporary = status == kRequestTimeout || status == kTooManyRequests;
   if (status >= 400 && status < 500 && !temporary) {
-    return fail(now, "the portal refused the login: " + answer, status == 401 || status == 403);
+    const std::string sentence = "the portal refused the login: " + answer + std::string(fix_of(status));
+    return fail(now, sentence, status == 401 || status == 403);
   }
   lose(now, "the portal answered " + answer, retry_after);
 }
@@ -266,7 +287,8 @@ void Channel::take_frame(Now now, ServerFrame frame) {
     crypto::wipe(std::as_writable_bytes(std::span(push->payload)));
     return;
   }
-  if (std::holds_alternative<TokenExpired>(frame)) return fail(now, "the portal says that the token has expired", true);
+  if (std::holds_alternative<TokenExpired>(frame))
+    return fail(now, "the portal says that the token has expired: give it a new one", true);
   const bool crashed = std::holds_alternative<ChannelError>(frame);
   lose(now, crashed ? "the portal's end of the channel failed" : "the portal closed the channel");
 }
@@ -333,7 +355,12 @@ void Channel::send_next() {
 void Channel::lose(Now now, std::string_view sentence, std::optional<Duration> retry_after) {
   counters_.add(ChannelCounter::losses);
   const auto delay = delay_after_loss(now, retry_after);
-  if (!delay) return fail(now, "gave up after too many attempts: " + std::string(sentence), false);
+  if (!delay) {
+    return fail(now,
+                "gave up after too many attempts: " + std::string(sentence) +
+                    ": does the portal run, and does the URL name it?",
+                false);
+  }
   if (state_ == ChannelState::connecting || is_open()) actions_.emplace_back(Drop{});
   forget_connection();
   set_state(now, ChannelState::waiting);

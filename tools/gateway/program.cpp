@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
+#include <cerrno>
 #include <csignal>
 #include <cstdio>
 
@@ -112,6 +113,8 @@ void Program::listen() {
 }
 
 int change_network(const Options& options) {
+  // The library that talks to nftables would print its own words before ours.
+  if (const auto missing = platform::missing_network_admin()) return tunnel::complain(kName, *missing);
   const platform::NetworkSetup setup{.interface = options.program.tun};
   const auto report = options.command == Options::Command::set_up_network ? platform::set_up_network(setup)
                                                                           : platform::tear_down_network(setup);
@@ -127,7 +130,12 @@ Result<crypto::SecretText, std::string> find_token(const Options& options,
   if (!options.token.empty()) return options.token;
   if (environment) return *environment;
   const auto credential = platform::read_credential();
-  if (!credential) return err("there is no token: set FIREZONE_TOKEN; " + credential.error().sentence);
+  if (!credential && credential.error().code == ENOENT) {
+    return err(
+        std::string("there is no token: set FIREZONE_TOKEN, or give a unit the credential FIREZONE_TOKEN "
+                    "(LoadCredential=FIREZONE_TOKEN:FILE)"));
+  }
+  if (!credential) return err(credential.error().sentence);
   return *credential;
 }
 

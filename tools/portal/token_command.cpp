@@ -16,7 +16,7 @@ namespace {
 constexpr std::size_t kNamesShown = 10;
 
 int fail(std::ostream& errors, const std::string& sentence) {
-  errors << sentence << '\n';
+  errors << "fireline-portal: " << sentence << '\n';
   return 1;
 }
 

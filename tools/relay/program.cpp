@@ -93,7 +93,7 @@ class Program {
   std::uint64_t logged_bytes_ = 0;
   Instant logged_at_;
   EventLog events_;
-  int exit_code_ = 0;
+  std::string fatal_;  // why it ends with code 1
   // Destroyed from the last to the first: the log goes last, the server before its host.
   std::unique_ptr<RelayLogging> logging_;
   std::unique_ptr<XdpPath> xdp_;
@@ -194,14 +194,18 @@ int Program::run() {
   // In the control loop's first turn, when its clock is read.
   if (portal_) static_cast<void>(control_.at(started_, [this] { portal_->start(); }));
   loop_->run();
-  spdlog::info("Goodbye!");
-  return exit_code_;
+  if (fatal_.empty()) {
+    spdlog::info("Goodbye!");
+    return 0;
+  }
+  fmt::print(stderr, "fireline-relay: {}\n", fatal_);
+  return 1;
 }
 
 // Its supervisor starts it again, with a token that is good or when the portal is back.
 void Program::fail(const std::string& sentence) {
   spdlog::error("{}", sentence);
-  exit_code_ = 1;
+  fatal_ = sentence;
   loop_->stop();
 }
 

@@ -103,7 +103,7 @@ int ProgramBase::run() {
   portal_->start();
   look_for_sleep();
   if (!ending_) loop_.run();
-  return exit_code_;
+  return exit_code_ == 0 ? 0 : complain(kind_.name, fatal_, exit_code_);
 }
 
 // Relays have forgotten us, NATs too, and the portal's connection is one of which TCP would learn in minutes.
@@ -120,6 +120,7 @@ void ProgramBase::look_for_sleep() {
 void ProgramBase::end(int code, std::string_view why) {
   if (std::exchange(ending_, true)) return;
   exit_code_ = code;
+  if (code != 0) fatal_ = why;
   spdlog::log(code == 0 ? spdlog::level::info : spdlog::level::err, "ending: {}", why);
   on_ending();
   if (portal_) {

@@ -91,6 +91,7 @@ class ProgramBase {
   SuspendWatch suspend_;
   std::string buffers_;  // what became of raising them
   int exit_code_ = 0;
+  std::string fatal_;  // why it ends with another code
   bool running_ = false;
   bool ending_ = false;
   bool portal_closes_ = false;

@@ -46,6 +46,7 @@ class Program {
   const Options& options_;
   io::EventLoop& loop_;
   int exit_code_ = 0;
+  std::string fatal_;  // why it ends with another code
   bool ending_ = false;
   // Destroyed from the last to the first: sockets vanish before the device, the device before the loop.
   std::unique_ptr<WgBackend> backend_;
@@ -134,6 +135,7 @@ int Program::run() {
   }
   if (!ending_) loop_.run();
   loop_.unwatch(link_watch_);
+  if (exit_code_ != 0) fmt::print(stderr, "fireline-wg: {}\n", fatal_);
   return exit_code_;
 }
 
@@ -184,6 +186,7 @@ void Program::apply_link_state() {
 void Program::end(int code, std::string_view why) {
   if (std::exchange(ending_, true)) return;
   exit_code_ = code;
+  if (code != 0) fatal_ = why;
   spdlog::log(code == 0 ? spdlog::level::info : spdlog::level::err, "ending: {}", why);
   loop_.stop();
 }

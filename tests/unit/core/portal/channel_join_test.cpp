@@ -107,7 +107,9 @@ TEST_F(ChannelJoin, BadCertificateIsFatal) {
   channel.resolved(now, true);
   actions();
   channel.closed(now, "self-signed", true);
-  EXPECT_EQ(actions(), (Lines{"drop", "fatal: the portal's certificate is not valid: self-signed"}));
+  EXPECT_EQ(actions(), (Lines{"drop",
+                              "fatal: the portal's certificate is not valid: self-signed: name its issuer with "
+                              "--ca-file, or correct the URL or the clock"}));
 }
 
 // Lesson 24.
@@ -116,13 +118,16 @@ TEST_F(ChannelJoin, WhichAnswersEndTheProgram) {
     const char* rule;
     int status;
     const char* body;
-    const char* outcome;
+    std::string outcome;
   };
+  const std::string kToken = ": give it a token of this kind of program that is neither revoked nor expired";
   const Row rows[] = {
-      {"no good token", 401, "Invalid token", "fatal login: the portal refused the login: 401 Invalid token"},
-      {"disabled account", 403, "Forbidden", "fatal login: the portal refused the login: 403 Forbidden"},
-      {"wrong path", 404, "x", "fatal: the portal refused the login: 404 x"},
-      {"bad parameters", 422, "Invalid", "fatal: the portal refused the login: 422 Invalid"},
+      {"no good token", 401, "Invalid token", "fatal login: the portal refused the login: 401 Invalid token" + kToken},
+      {"disabled account", 403, "Forbidden", "fatal login: the portal refused the login: 403 Forbidden" + kToken},
+      {"wrong path", 404, "x",
+       "fatal: the portal refused the login: 404 x: does the URL name a portal, with the path that it has there?"},
+      {"bad parameters", 422, "Invalid",
+       "fatal: the portal refused the login: 422 Invalid: change the name, id or addresses that it objects to"},
       {"a timeout passes", 408, "", "lost: the portal answered 408 "},
       {"a rate limit passes", 429, "Too many", "lost: the portal answered 429 Too many"},
       {"overload passes", 503, "later", "lost: the portal answered 503 later"},
@@ -147,7 +152,7 @@ TEST_F(ChannelJoin, ExpiredTokenIsFatal) {
   channel.text(now, R"({"event":"disconnect","payload":{"reason":"tea"},"ref":null,"topic":"client"})");
   EXPECT_EQ(actions(), Lines{});
   channel.text(now, R"({"event":"disconnect","payload":{"reason":"token_expired"},"ref":null,"topic":"client"})");
-  EXPECT_EQ(actions(), (Lines{"drop", "fatal login: the portal says that the token has expired"}));
+  EXPECT_EQ(actions(), (Lines{"drop", "fatal login: the portal says that the token has expired: give it a new one"}));
 }
 
 // Lesson 21.

@@ -97,7 +97,8 @@ TEST_F(ChannelGivesUp, FifteenMinutesAfterTheFirstError) {
     channel.closed(now, "refused");
     const auto lines = actions();
     if (channel.state() == ChannelState::ended) {
-      EXPECT_EQ(lines.back(), "fatal: gave up after too many attempts: refused");
+      EXPECT_EQ(lines.back(),
+                "fatal: gave up after too many attempts: refused: does the portal run, and does the URL name it?");
       EXPECT_GT(attempt - first_error + 90s, kGiveUpAfter) << "the next attempt would have been later";
     }
     ASSERT_LE(attempt - first_error, kGiveUpAfter);

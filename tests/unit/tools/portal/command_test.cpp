@@ -92,11 +92,11 @@ TEST_F(CommandTest, ATokenBelongsToItsActorOrSite) {
 
 TEST_F(CommandTest, WhatCannotBeIsRefused) {
   EXPECT_EQ(create(TokenKind::client, "office"), 1);
-  EXPECT_EQ(errors_.str(), "the policy has no actor \"office\"; it has \"alice\", \"bob\", \"backup\"\n");
+  EXPECT_EQ(errors_.str(), "fireline-portal: the policy has no actor \"office\"; it has \"alice\", \"bob\", \"backup\"\n");
   EXPECT_EQ(create(TokenKind::client, "alicia"), 1);
-  EXPECT_EQ(errors_.str(), "the policy has no actor \"alicia\"; did you mean \"alice\"?\n");
+  EXPECT_EQ(errors_.str(), "fireline-portal: the policy has no actor \"alicia\"; did you mean \"alice\"?\n");
   EXPECT_EQ(create(TokenKind::gateway, "alice"), 1);
-  EXPECT_EQ(errors_.str(), "the policy has no site \"alice\"; it has \"lab\", \"exit\"\n");
+  EXPECT_EQ(errors_.str(), "fireline-portal: the policy has no site \"alice\"; it has \"lab\", \"exit\"\n");
   EXPECT_EQ(create(TokenKind::relay, "lab"), 1);
   EXPECT_EQ(create(TokenKind::client, "alice", 0), 1);
   EXPECT_EQ(revoke("1"), 1);
