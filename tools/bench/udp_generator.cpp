@@ -34,7 +34,6 @@ constexpr std::uint16_t kPort = 5301;
 constexpr int kReceiveBufferBytes = 16 << 20;  // the receiver must not be where datagrams are lost
 constexpr std::size_t kReceiveBatch = 8;       // buffers of 64 KiB; more would leave the cache
 constexpr std::size_t kReceiveBytes = 65536;
-constexpr std::size_t kReceiveCallsPerAnswer = 2;
 constexpr std::size_t kAnswerBytes = 40;   // a QUIC packet with one ACK frame
 constexpr int kAnswerMilliseconds = 25;    // RFC 9000: max_ack_delay; longer silence is a timeout
 constexpr int kSilenceMilliseconds = 150;  // after the sender's end: nothing is on its way any more
@@ -105,7 +104,7 @@ class Receiver {
     };
     std::array<Control, kReceiveBatch> controls{};
     sockaddr_in source{};
-    for (std::size_t calls = 0;;) {
+    for (;;) {
       for (std::size_t i = 0; i < kReceiveBatch; ++i) {
         pieces[i] = {buffers.data() + i * kReceiveBytes, kReceiveBytes};
         messages[i] = {};
@@ -123,7 +122,7 @@ class Receiver {
         const auto index = static_cast<std::size_t>(i);
         count(ConstBytes(buffers).subspan(index * kReceiveBytes, messages[index].msg_len), messages[index].msg_hdr);
       }
-      if (got > 0 && acknowledges_ && ++calls % kReceiveCallsPerAnswer == 0) acknowledge(source);
+      if (got > 0 && acknowledges_) acknowledge(source);
     }
   }
 

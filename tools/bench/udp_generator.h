@@ -16,8 +16,8 @@ struct UdpLoad {
   std::size_t train = 1;
   double datagrams_per_second = 0;  // 0: as fast as it goes
   std::chrono::milliseconds time{2000};
-  // As QUIC's bulk senders: the receiver acknowledges every other receive call, a window (quic_window.h) says how many
-  // datagrams may be on their way, and no rate is given.
+  // As QUIC's bulk senders: the receiver acknowledges what each receive call brought, a window (quic_window.h) says how
+  // many datagrams may be on their way, and no rate is given.
   bool quic = false;
 };
 
