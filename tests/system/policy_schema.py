@@ -135,7 +135,7 @@ def changed(where, value):
 
 def read_by_portal(path):
     """Whether the portal takes the file, and what it says."""
-    result = subprocess.run([PORTAL, "check", path], capture_output=True, text=True, timeout=30)
+    result = subprocess.run([PORTAL, "check", path], capture_output=True, text=True, timeout=120)
     if result.returncode not in (0, 1):
         sys.exit(f"fireline-portal check ended with {result.returncode}: {result.stderr}")
     return result.returncode == 0, result.stderr

@@ -158,7 +158,7 @@ async def broken_policies(portal, clients, resources):
               "the mended file is taken")
 
 
-async def soon(question, *words, seconds=30):
+async def soon(question, *words, seconds=120):
     """Whether the answer gets to have all of the words."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:

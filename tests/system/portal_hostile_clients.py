@@ -19,7 +19,7 @@ import lab
 from portal_host import ACTOR, Portal, document, networks
 from portal_peer import AGENTS, Peer, key_of, query_of
 
-PATIENCE = 20
+PATIENCE = 120
 REQUEST_SECONDS = 15  # io/websocket_server.h
 SOURCE_CONNECTIONS = 1024
 SECRET = "flc_" + "h0stile-" * 5

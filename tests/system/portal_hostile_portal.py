@@ -24,7 +24,7 @@ GUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 # The shortest wait after a connection that was not joined for a second: half of the first interval. Only the first failure
 # and those after a longer connection may be tried again at once: there are four rows of that kind.
 PACE_MILLISECONDS, AT_ONCE_MAX = 250, 5
-PATIENCE = 60
+PATIENCE = 240
 SITE = {"id": "5f0c0a46-8c88-4c39-8b0a-8f7a6d2f9b10", "name": "lab"}
 ID = "0b8e3a52-6c1e-4d7c-9a63-2b7f9d0c1e11"
 INTERFACE = {"ipv4": "100.70.3.4", "ipv6": "fd00:2021:1111::6:304"}

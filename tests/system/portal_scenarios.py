@@ -249,7 +249,7 @@ def tls(laboratory):
     system.start()
     system.check_curl(*HOSTS)
     stranger = system.world["client"].run(lab.built("fireline-client"), "--tun-name", "stranger", "--status-socket",
-                                          "/run/stranger.sock", must=False, seconds=30, environment={
+                                          "/run/stranger.sock", must=False, environment={
                                               "FIREZONE_TOKEN": "a-token", "FIREZONE_API_URL": system.url})
     lab.check(stranger.returncode == 1 and "certificate" in stranger.stdout, "who does not trust the portal ends: "
               f"{stranger.stdout.splitlines()[-1]}")

@@ -20,7 +20,7 @@ EXPOSURE_MAX = 4.0
 
 
 def analyze(*arguments):
-    return subprocess.run(["systemd-analyze", *map(str, arguments)], capture_output=True, text=True, timeout=60)
+    return subprocess.run(["systemd-analyze", *map(str, arguments)], capture_output=True, text=True, timeout=180)
 
 
 def settings(unit, key):
