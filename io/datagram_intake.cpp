@@ -47,7 +47,7 @@ std::nullopt_t DatagramIntake::drop(UdpReceiveCounter why) noexcept {
 
 void DatagramIntake::note_kernel_drops(std::uint32_t cumulative) noexcept {
   // Unsigned difference: right across the wrap of the kernel's 32 bits.
-  counters_.add(UdpReceiveCounter::kernel_drops, cumulative - kernel_drops_seen_);
+  counters_.add(full_, cumulative - kernel_drops_seen_);
   kernel_drops_seen_ = cumulative;
 }
 

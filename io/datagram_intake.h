@@ -1,7 +1,7 @@
 // What becomes of one received UDP message, in every backend: it is checked, counted and described, or dropped under
 // exactly one name. The bytes are the backend's to place.
 //
-// Threads: the receiving thread owns it; counters() may be read by any thread.
+// Lifetime: one socket's. Threads: the receiving thread's; the counters may be read by any.
 #pragma once
 #include <sys/socket.h>
 
@@ -18,21 +18,23 @@ namespace fireline::io {
 
 class DatagramIntake {
  public:
-  explicit DatagramIntake(Family family) noexcept : family_(family) {}
+  // `full`: what a datagram counts as that the kernel dropped before we read. Borrows `counters`.
+  DatagramIntake(Family family, Counters<UdpReceiveCounter>& counters, UdpReceiveCounter full) noexcept
+      : family_(family), full_(full), counters_(counters) {}
 
   // `message` as recvmsg left it, its payload `length` bytes long. The description is without its bytes; empty: dropped
   // and counted.
   [[nodiscard]] std::optional<packet::ReceivedDatagrams> take(const msghdr& message, std::size_t length) noexcept;
 
   [[nodiscard]] Counters<UdpReceiveCounter>& counters() noexcept { return counters_; }
-  [[nodiscard]] const Counters<UdpReceiveCounter>& counters() const noexcept { return counters_; }
 
  private:
   [[nodiscard]] std::nullopt_t drop(UdpReceiveCounter why) noexcept;
   void note_kernel_drops(std::uint32_t cumulative) noexcept;
 
   Family family_;
-  Counters<UdpReceiveCounter> counters_;
+  UdpReceiveCounter full_;
+  Counters<UdpReceiveCounter>& counters_;
   std::uint32_t kernel_drops_seen_ = 0;
 };
 

@@ -28,8 +28,8 @@ void PollSet::add(int fd, short events, bool* ready) noexcept {
   ++count_;
 }
 
-void PollSet::sleep() noexcept {
-  if (::poll(fds_.data(), count_, -1) <= 0) return;  // EINTR: the loop looks at everything again
+void PollSet::wait(int milliseconds) noexcept {
+  if (::poll(fds_.data(), count_, milliseconds) <= 0) return;  // EINTR: the loop looks at everything again
   for (std::size_t i = 0; i < count_; ++i) {
     if (fds_[i].revents != 0 && ready_[i] != nullptr) *ready_[i] = true;
   }
@@ -70,7 +70,10 @@ void LoopThread::stop() {
 void LoopThread::run() {
   for (Station* station : stations_) station->enter();
   while (!stopping_.load(std::memory_order_acquire)) {
-    if (turn_all()) continue;
+    if (turn_all()) {
+      if (turned_at_ - looked_at_ >= kLookInterval) look();
+      continue;
+    }
     waker_.announce_sleep();
     if (!stopping_.load(std::memory_order_acquire) && !turn_all()) sleep();
     waker_.awake();
@@ -81,13 +84,23 @@ void LoopThread::run() {
 bool LoopThread::turn_all() {
   turns_.add();
   const Now now = read_clocks();
+  turned_at_ = now.boot;
   bool worked = false;
   for (Station* station : stations_) worked |= station->turn(now);
   return worked;
 }
 
+// Timers need no look: a turn reads the clock.
+void LoopThread::look() {
+  set_.clear();
+  for (Station* station : stations_) station->arm(set_);
+  set_.look();
+  looked_at_ = turned_at_;
+}
+
 void LoopThread::sleep() {
   sleeps_.add();
+  looked_at_ = turned_at_;
   set_.clear();
   set_.add(waker_.fd(), POLLIN, nullptr);
   for (Station* station : stations_) station->arm(set_);

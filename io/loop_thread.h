@@ -1,4 +1,5 @@
-// One thread that runs stations until told to stop. It sleeps only in its one poll call.
+// One thread that runs stations until told to stop. It sleeps only in its one poll call. While some station always has
+// work it does not sleep; what the others wait for is looked at once in kLookInterval.
 //
 // Lifetime: stations and wakers must outlive the running thread. Threads: start() and stop() from the control thread.
 #pragma once
@@ -22,6 +23,9 @@ class LoopThread {
   explicit LoopThread(std::string name);  // at most 15 characters, as the kernel shows them
   ~LoopThread() { stop(); }
 
+  // A hundred times what a look costs, a tenth of what a packet may wait.
+  static constexpr Duration kLookInterval = std::chrono::milliseconds(1);
+
   void add(Station& station) { stations_.push_back(&station); }
   [[nodiscard]] bool empty() const noexcept { return stations_.empty(); }
   [[nodiscard]] Waker& waker() noexcept { return waker_; }
@@ -39,6 +43,7 @@ class LoopThread {
  private:
   void run();
   [[nodiscard]] bool turn_all();
+  void look();
   void sleep();
   void set_timer(const std::optional<Instant>& deadline) noexcept;
 
@@ -46,6 +51,8 @@ class LoopThread {
   Waker waker_;
   FileDescriptor timer_;  // timerfd on CLOCK_BOOTTIME
   std::optional<Instant> armed_;
+  Instant turned_at_{};
+  Instant looked_at_{};
   std::vector<Station*> stations_;
   std::atomic<bool> stopping_{false};
   std::thread thread_;

@@ -1,8 +1,17 @@
 #include "io/socket_port.h"
 
+#include <algorithm>
 #include <utility>
 
+#include "io/loud_filter.h"
+
 namespace fireline::io {
+namespace {
+
+// Of the loud in one batch: while it is worked on, others wait.
+constexpr std::size_t kLoudBuffers = 2;
+
+}  // namespace
 
 SocketPort::SocketPort(std::string_view backend, BoundUdp bound, UdpSyscalls& syscalls, std::size_t chain_messages)
     : backend_(backend),
@@ -10,8 +19,20 @@ SocketPort::SocketPort(std::string_view backend, BoundUdp bound, UdpSyscalls& sy
       family_(bound.family),
       port_(bound.port),
       gro_(bound.gro),
-      intake_(bound.family),
-      sender_(fd_.get(), bound.family, bound.gso ? packet::kTrainSegments : 1, syscalls, chain_messages) {}
+      intake_(bound.family, receive_counters_, UdpReceiveCounter::kernel_drops),
+      sender_(fd_.get(), bound.family, bound.gso ? packet::kTrainSegments : 1, syscalls, chain_messages),
+      loud_fd_(std::move(bound.loud_fd)),
+      loud_intake_(bound.family, receive_counters_, UdpReceiveCounter::loud_drops),
+      loud_receiver_(loud_fd_.get(), kernel_udp_syscalls(), loud_intake_) {}
+
+IoStatus SocketPort::receive_loud(packet::UdpBatch& batch, packet::BufferSource& large) {
+  if (!loud_fd_) return IoStatus::would_block;
+  return loud_receiver_.receive(batch, large, std::min(batch.buffers.size() + kLoudBuffers, packet::kUdpBatchBuffers));
+}
+
+bool SocketPort::set_loud(std::span<const packet::Sender> loud) noexcept {
+  return loud_fd_ && !attach_loud_filter(fd_.get(), family_, loud);
+}
 
 UdpStatus SocketPort::status() const {
   const GsoPolicy& gso = sender_.gso();
@@ -25,7 +46,9 @@ UdpStatus SocketPort::status() const {
                    .gso_segments_max = gso.segments_max(),
                    .receive_buffer_bytes = receive_buffer_bytes(fd_.get()),
                    .send_buffer_bytes = send_buffer_bytes(fd_.get()),
-                   .kernel_drops = socket_drops(fd_.get())};
+                   .kernel_drops = socket_drops(fd_.get()),
+                   .loud_queue = static_cast<bool>(loud_fd_),
+                   .loud_drops = loud_fd_ ? socket_drops(loud_fd_.get()) : 0};
 }
 
 }  // namespace fireline::io

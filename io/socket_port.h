@@ -1,11 +1,14 @@
-// What the backends of UdpPort share: the bound socket, the intake of received messages, the sending half, the status.
+// What the backends of UdpPort share: the bound socket, the intake of received messages, the sending half, the loud
+// queue, the status.
 // Threads as in io/udp_port.h. The object must outlive both threads.
 #pragma once
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string_view>
 
 #include "io/datagram_intake.h"
+#include "io/datagram_receiver.h"
 #include "io/datagram_sender.h"
 #include "io/udp_bind.h"
 #include "io/udp_port.h"
@@ -25,11 +28,13 @@ class SocketPort : public UdpPort {
   [[nodiscard]] std::optional<IoError> set_fwmark(std::uint32_t mark) noexcept final {
     return set_socket_mark(fd_.get(), mark);
   }
-  [[nodiscard]] const Counters<UdpReceiveCounter>& receive_counters() const noexcept final {
-    return intake_.counters();
-  }
+  [[nodiscard]] const Counters<UdpReceiveCounter>& receive_counters() const noexcept final { return receive_counters_; }
   [[nodiscard]] const Counters<UdpSendCounter>& send_counters() const noexcept final { return sender_.counters(); }
   [[nodiscard]] UdpStatus status() const final;
+
+  [[nodiscard]] int loud_poll_fd() const noexcept final { return loud_fd_.get(); }
+  [[nodiscard]] IoStatus receive_loud(packet::UdpBatch& batch, packet::BufferSource& large) final;
+  [[nodiscard]] bool set_loud(std::span<const packet::Sender> loud) noexcept final;
 
  protected:
   // Borrows `syscalls`. `chain_messages`: how many messages one send_chain() of it carries.
@@ -43,8 +48,12 @@ class SocketPort : public UdpPort {
   Family family_;
   std::uint16_t port_;
   bool gro_;
-  DatagramIntake intake_;  // receiving thread
-  DatagramSender sender_;  // sending thread
+  Counters<UdpReceiveCounter> receive_counters_;  // of both queues
+  DatagramIntake intake_;                         // receiving thread
+  DatagramSender sender_;                         // sending thread
+  FileDescriptor loud_fd_;
+  DatagramIntake loud_intake_;
+  DatagramReceiver loud_receiver_;  // by plain calls with every backend: what waits there need not be fast
 };
 
 }  // namespace fireline::io

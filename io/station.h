@@ -18,7 +18,7 @@ namespace fireline::io {
 // What wakes a sleeping loop: descriptors and the earliest deadline. Rebuilt before each sleep.
 class PollSet {
  public:
-  static constexpr std::size_t kDescriptorsMax = 8;  // waker, timer, two sockets, TUN, and room
+  static constexpr std::size_t kDescriptorsMax = 10;  // waker, timer, two sockets of two queues, TUN, and three writers
 
   void clear() noexcept {
     count_ = 0;
@@ -32,9 +32,13 @@ class PollSet {
   [[nodiscard]] const std::optional<Instant>& deadline() const noexcept { return deadline_; }
 
   // Sleeps until something is ready or a signal came, then sets the `ready` flags.
-  void sleep() noexcept;
+  void sleep() noexcept { wait(-1); }
+  // The same without the sleep.
+  void look() noexcept { wait(0); }
 
  private:
+  void wait(int milliseconds) noexcept;
+
   std::array<pollfd, kDescriptorsMax> fds_{};
   std::array<bool*, kDescriptorsMax> ready_{};
   std::size_t count_ = 0;
@@ -50,7 +54,7 @@ class Station {
   virtual void leave() {}
   // Does at most one batch of each kind of work. True when there was any.
   [[nodiscard]] virtual bool turn(Now now) = 0;
-  // Called when turn() had nothing to do, before the thread sleeps.
+  // Called when turn() had nothing to do, before the thread sleeps, and once in a while when others have work on end.
   virtual void arm(PollSet& set) = 0;
 };
 

@@ -10,6 +10,7 @@
 #include <cerrno>
 #include <string>
 
+#include "io/loud_filter.h"
 #include "io/socket_address.h"
 
 namespace fireline::io {
@@ -101,11 +102,35 @@ void grow_buffer(int fd, int forced_option, int option, std::size_t wanted_bytes
   }
 }
 
+FileDescriptor make_socket(Family family) noexcept {
+  const int domain = family == Family::v4 ? AF_INET : AF_INET6;
+  return FileDescriptor(::socket(domain, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_UDP));
+}
+
+int bind_to(int fd, const UdpOptions& options, std::uint16_t port) noexcept {
+  const IpAddress any = options.family == Family::v4 ? IpAddress{} : IpAddress::from_bytes(std::array<std::byte, 16>{});
+  const SocketAddress address = to_socket_address({.address = options.address.value_or(any), .port = port, .scope = 0});
+  return ::bind(fd, address.get(), address.length);
+}
+
 IoError bind_error(const UdpOptions& options, const std::string& context) {
   IoError error = last_error("bind", context);
   if (error.code == EACCES) error.fix = "run as root or grant CAP_NET_BIND_SERVICE, or choose a ListenPort over 1023";
   if (error.code == EADDRNOTAVAIL && options.address.has_value()) error.fix = "no interface has this address";
   return error;
+}
+
+// A socket of the same port and options. The port is bound without SO_REUSEPORT first, so that another program that
+// holds it is still an error.
+FileDescriptor open_loud_queue(const BoundUdp& first, const UdpOptions& options, const std::string& context) noexcept {
+  if (set_option(first.fd.get(), SOL_SOCKET, SO_REUSEPORT, 1) != 0) return {};
+  FileDescriptor fd = make_socket(options.family);
+  if (!fd || configure(fd.get(), options, context)) return {};
+  if (set_option(fd.get(), SOL_SOCKET, SO_REUSEPORT, 1) != 0) return {};
+  grow_buffer(fd.get(), SO_RCVBUFFORCE, SO_RCVBUF, std::min(kUdpLoudBufferBytes, options.receive_buffer_bytes));
+  if (first.gro && set_option(fd.get(), IPPROTO_UDP, UDP_GRO, 1) != 0) return {};
+  if (bind_to(fd.get(), options, first.port) != 0 || attach_loud_filter(first.fd.get(), first.family, {})) return {};
+  return fd;
 }
 
 std::uint16_t bound_port(int fd, Family family) noexcept {
@@ -123,7 +148,7 @@ Result<BoundUdp, IoError> bind_udp(const UdpOptions& options) {
   const std::string context = "UDP port " + std::to_string(options.port) + (v4 ? " (IPv4)" : " (IPv6)");
   BoundUdp bound;
   bound.family = options.family;
-  bound.fd = FileDescriptor(::socket(v4 ? AF_INET : AF_INET6, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_UDP));
+  bound.fd = make_socket(options.family);
   if (!bound.fd) {
     return err(last_error("open", context, errno == EAFNOSUPPORT ? "this host has no such address family" : ""));
   }
@@ -141,12 +166,9 @@ Result<BoundUdp, IoError> bind_udp(const UdpOptions& options) {
   // (before 4.18) does not know the option.
   bound.gso = options.gso && set_option(fd, IPPROTO_UDP, UDP_SEGMENT, 0) == 0;
 
-  const IpAddress any = v4 ? IpAddress{} : IpAddress::from_bytes(std::array<std::byte, 16>{});
-  const Endpoint local{.address = options.address.value_or(any), .port = options.port, .scope = 0};
-  const SocketAddress address = to_socket_address(local);
-  if (::bind(fd, address.get(), address.length) != 0) return err(bind_error(options, context));
-
+  if (bind_to(fd, options, options.port) != 0) return err(bind_error(options, context));
   bound.port = options.port != 0 ? options.port : bound_port(fd, options.family);
+  if (options.loud_queue) bound.loud_fd = open_loud_queue(bound, options, context);
   return bound;
 }
 

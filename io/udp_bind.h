@@ -16,6 +16,8 @@ namespace fireline::io {
 // 10 Gbit/s for 10 ms of stalled reader and 1 ms of stalled wire, rounded up to powers of two. The kernel is asked
 // for less, by halves, until it accepts.
 inline constexpr std::size_t kUdpReceiveBufferBytes = std::size_t{16} << 20;
+// Senders that are above their share wait 30 ms in it at 1 Gbit/s: enough for a TCP flow among them to stay busy.
+inline constexpr std::size_t kUdpLoudBufferBytes = std::size_t{4} << 20;
 inline constexpr std::size_t kUdpSendBufferBytes = std::size_t{2} << 20;
 inline constexpr std::size_t kUdpBufferBytesMin = std::size_t{64} << 10;
 
@@ -39,6 +41,8 @@ struct UdpOptions {
   bool gro = true;
   // Ask for each datagram's local address; false for who answers from whatever address the routes pick.
   bool local_address = true;
+  // A second queue for senders that take more than their share (io/udp_port.h), where the kernel allows one.
+  bool loud_queue = false;
   UdpIo io = UdpIo::automatic;  // open_udp() heeds it
 };
 
@@ -46,8 +50,9 @@ struct BoundUdp {
   FileDescriptor fd;  // non-blocking, close-on-exec
   Family family = Family::v4;
   std::uint16_t port = 0;
-  bool gro = false;  // the kernel took UDP_GRO
-  bool gso = false;  // the kernel knows UDP_SEGMENT
+  bool gro = false;          // the kernel took UDP_GRO
+  bool gso = false;          // the kernel knows UDP_SEGMENT
+  FileDescriptor loud_fd{};  // the loud queue's; nobody's data goes there yet
 };
 
 // Errors name port and family; EADDRINUSE, EAFNOSUPPORT (no IPv6 on this host) and EPERM (fwmark) are the usual ones.

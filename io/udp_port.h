@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string_view>
 
 #include "core/base/counters.h"
@@ -14,6 +15,7 @@
 #include "core/base/time.h"
 #include "core/packet/batch.h"
 #include "core/packet/buffer.h"
+#include "core/packet/sender.h"
 #include "io/io_error.h"
 #include "io/io_status.h"
 
@@ -25,6 +27,7 @@ enum class UdpReceiveCounter : std::uint8_t {
   bytes,         // UDP payload
   calls,         // successful receive calls: datagrams / calls is the mean GRO train
   kernel_drops,  // by the kernel before we read: the socket buffer was full, or a bad checksum
+  loud_drops,    // the same of the loud queue: what its senders sent beyond what the others left them
   truncated,     // longer than a large buffer
   empty,         // length zero
   bad_segment,   // GRO segment size larger than the datagram, or no such size
@@ -85,6 +88,8 @@ struct UdpStatus {
   std::size_t receive_buffer_bytes = 0;  // effective, the kernel's doubling taken out
   std::size_t send_buffer_bytes = 0;
   std::uint64_t kernel_drops = 0;  // exact; the counter of that name learns of it with the next datagram only
+  bool loud_queue = false;
+  std::uint64_t loud_drops = 0;  // exact as well
 };
 
 class UdpPort {
@@ -96,6 +101,17 @@ class UdpPort {
   // kLargeBufferBytes and is called from this thread. It must outlive the port, which may keep up to
   // kReceiveSlots of its buffers between calls (the kernel fills them meanwhile).
   [[nodiscard]] virtual IoStatus receive(packet::UdpBatch& batch, packet::BufferSource& large) = 0;
+
+  // The loud queue: a second one of the same port, for the transport data of senders that take more than their share
+  // (core/packet/fair_share.h). Whoever receives reads it when the first has nothing. -1: there is none.
+  [[nodiscard]] virtual int loud_poll_fd() const noexcept { return -1; }
+  // As receive().
+  [[nodiscard]] virtual IoStatus receive_loud(packet::UdpBatch&, packet::BufferSource&) {
+    return IoStatus::would_block;
+  }
+  // Whose data the kernel puts into the loud queue from here on; what is in a queue stays there. False: it would not,
+  // and the senders named before are still the loud ones. The receiving thread's.
+  [[nodiscard]] virtual bool set_loud(std::span<const packet::Sender>) noexcept { return false; }
 
   // The thread that receives is about to end: whatever the kernel does on its behalf is called off. The next receive()
   // may be another thread's; it goes on where this one stood. At most two seconds, usually microseconds.
@@ -131,6 +147,8 @@ constexpr std::string_view name_of(UdpReceiveCounter which) noexcept {
       return "udp.receive.calls";
     case UdpReceiveCounter::kernel_drops:
       return "udp.receive.kernel_drops";
+    case UdpReceiveCounter::loud_drops:
+      return "udp.receive.loud_drops";
     case UdpReceiveCounter::truncated:
       return "udp.receive.truncated";
     case UdpReceiveCounter::empty:

@@ -4,7 +4,7 @@ namespace and prints one JSON line per result.
 
 usage: turn_client.py slow --server ADDRESS --peer ADDRESS --port PORT --count N --messages N --seconds S
        turn_client.py flood --server ADDRESS --peer ADDRESS --port PORT --seconds S
-       turn_client.py blast --to ADDRESS --port PORT --from-port PORT --seconds S
+       turn_client.py blast --to ADDRESS --port PORT --from-port PORT --seconds S [--rate PACKETS]
        turn_client.py garbage --to ADDRESS --port PORT --ports N --rate PACKETS --seconds S
        turn_client.py echo --to ADDRESS --port PORT
        turn_client.py whoami --to ADDRESS --port PORT
@@ -12,8 +12,8 @@ usage: turn_client.py slow --server ADDRESS --peer ADDRESS --port PORT --count N
 
 slow: N allocations, each sends its messages evenly over S seconds and counts the echoes, and says
 how many seconds after its begin the last one that was lost was sent. flood: one allocation sends as
-fast as it can, in trains. blast: datagrams from a fixed port as fast as it can. garbage: random bytes of random length
-to PORT and the N ports after it; rate 0 is unpaced. whoami: tells each sender its address. host: an allocation that is
+fast as it can, in trains. blast: datagrams from a fixed port in trains. garbage: random bytes of random length to
+PORT and the N ports after it. Rate 0 is unpaced. whoami: tells each sender its address. host: an allocation that is
 told on standard input to whose relayed port it binds its channel ("bind PORT"), and then to "send BITS SECONDS" or to
 "count SECONDS"; before that it asks the whoami of --to and the relay what its own address looks like.
 """
@@ -183,11 +183,14 @@ def slow(options):
     report(sent=total, received=len(received), last_lost=max(lost, default=0.0))
 
 
-def trains(end, datagram, seconds):
+def trains(end, datagram, seconds, rate=0):
     segment = [(socket.IPPROTO_UDP, UDP_SEGMENT, struct.pack("=H", len(datagram)))]
     buffer, sent = datagram * TRAIN, 0
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
+    begin = time.monotonic()
+    while (passed := time.monotonic() - begin) < seconds:
+        if rate and sent > rate * passed:
+            time.sleep(0.0002)
+            continue
         try:
             end.sendmsg([buffer], segment)
             sent += TRAIN
@@ -207,7 +210,7 @@ def blast(options):
     end = socket.socket(socket.AF_INET6 if ":" in options.to else socket.AF_INET, socket.SOCK_DGRAM)
     end.bind(("", options.from_port))
     end.connect((options.to, options.port))
-    report(sent=trains(end, bytes(SIZE), options.seconds))
+    report(sent=trains(end, bytes(SIZE), options.seconds, options.rate))
 
 
 def garbage(options):

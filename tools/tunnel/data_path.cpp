@@ -29,6 +29,7 @@ SocketResult open_socket(Family family, const TunnelOptions& options) {
                      .lasting_source = true,
                      .receive_buffer_bytes = options.receive_buffer_bytes,
                      .send_buffer_bytes = options.send_buffer_bytes,
+                     .loud_queue = true,
                      .io = options.udp_io};
   auto socket = io::open_udp(udp);
   if (socket || options.port == 0) return socket;

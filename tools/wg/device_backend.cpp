@@ -149,7 +149,7 @@ class DeviceBackend final : public WgBackend {
 
   // Opens new sockets, then lets go of the old ones: after an error the old ones go on.
   std::optional<UapiError> bind(std::uint16_t port, std::uint32_t fwmark) {
-    auto sockets = io::open_udp_pair({.port = port, .fwmark = fwmark, .io = udp_io_});
+    auto sockets = io::open_udp_pair({.port = port, .fwmark = fwmark, .loud_queue = true, .io = udp_io_});
     if (!sockets) return UapiError{sockets.error().code, sockets.error().to_string()};
     port_ = sockets->v4 ? sockets->v4->port() : sockets->v6->port();
     fwmark_ = fwmark;

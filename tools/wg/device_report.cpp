@@ -62,6 +62,9 @@ bool is_drop(std::string_view name) noexcept {
   return false;
 }
 
+// Stands among the kernel's drops, exactly; the counter of that name lags behind.
+constexpr const char* kLoudDrops = "udp.receive.loud_drops";
+
 LedgerReport make_ledger(const ReportSources& sources, const Counts& counts) {
   LedgerReport ledger;
   ledger.packets_in = {
@@ -83,10 +86,15 @@ LedgerReport make_ledger(const ReportSources& sources, const Counts& counts) {
                  {"queued_handshakes", sources.gauges.queued_handshakes}};
 
   std::uint64_t udp_drops = sources.retired_sockets.kernel_drops();
+  std::uint64_t loud_drops = sources.retired_sockets.loud_drops();
   for (const auto family : {Family::v4, Family::v6}) {
-    if (const io::UdpPort* port = sources.plane.port(family)) udp_drops += port->status().kernel_drops;
+    const io::UdpPort* port = sources.plane.port(family);
+    if (port == nullptr) continue;
+    const auto status = port->status();
+    udp_drops += status.kernel_drops;
+    loud_drops += status.loud_drops;
   }
-  ledger.kernel_drops = {{"udp.receive.kernel_drops", udp_drops}};
+  ledger.kernel_drops = {{"udp.receive.kernel_drops", udp_drops}, {kLoudDrops, loud_drops}};
   if (const auto tun = sources.tun.kernel_drops()) {
     ledger.kernel_drops.push_back({"tun.read.kernel_drops", tun->transmit});
     ledger.kernel_drops.push_back({"tun.write.kernel_drops", tun->receive});
@@ -120,6 +128,7 @@ std::vector<OffloadReport> make_offloads(const ReportSources& sources) {
     offloads.push_back({prefix + "gro", status.gro ? State::on : State::off, 0});
     offloads.push_back(
         {prefix + "gso", status.gso ? State::on : State::refused, status.gso_errno, status.gso_refused_paths});
+    offloads.push_back({prefix + "loud_queue", status.loud_queue ? State::on : State::off, 0});
   }
   return offloads;
 }
@@ -167,7 +176,9 @@ void RetiredSockets::add(const io::UdpPort& port) {
   const auto keep = [&](std::string_view name, std::uint64_t value) { counts_[std::string(name)] += value; };
   port.receive_counters().for_each(keep);
   port.send_counters().for_each(keep);
-  kernel_drops_ += port.status().kernel_drops;
+  const auto status = port.status();
+  kernel_drops_ += status.kernel_drops;
+  loud_drops_ += status.loud_drops;
 }
 
 std::uint64_t RetiredSockets::get(std::string_view name) const {
@@ -197,7 +208,7 @@ StatusReport make_report(const ReportSources& sources) {
   }
   report.ledger = make_ledger(sources, counts);
   for (const auto& [name, count] : counts) {
-    if (!is_drop(name)) report.counters.push_back({name, count});
+    if (!is_drop(name) && name != kLoudDrops) report.counters.push_back({name, count});
   }
   for (const auto* pool : sources.plane.pools()) {
     report.counters.push_back({"pool." + pool->name() + ".exhausted", pool->exhausted()});

@@ -18,10 +18,12 @@ class RetiredSockets {
   void add(const io::UdpPort& port);
   [[nodiscard]] std::uint64_t get(std::string_view name) const;
   [[nodiscard]] std::uint64_t kernel_drops() const noexcept { return kernel_drops_; }
+  [[nodiscard]] std::uint64_t loud_drops() const noexcept { return loud_drops_; }
 
  private:
   std::map<std::string, std::uint64_t, std::less<>> counts_;
   std::uint64_t kernel_drops_ = 0;
+  std::uint64_t loud_drops_ = 0;
 };
 
 struct ReportSources {

@@ -1,0 +1,278 @@
+// The reader of a port with a loud queue: what it reads when, and what a flood leaves to others on real sockets. Time
+// is given; what the kernel does on the loopback is done when a send returns, or waits in the socket.
+#include <gtest/gtest.h>
+#include <sys/eventfd.h>
+
+#include <algorithm>
+#include <deque>
+#include <string>
+#include <vector>
+
+#include "io/limits.h"
+#include "io/readers.h"
+#include "tests/unit/io/network_namespace.h"
+#include "tests/unit/io/udp_backend.h"
+
+namespace fireline::io {
+namespace {
+
+using namespace std::chrono_literals;
+using packet::Sender;
+
+constexpr std::size_t kDatagramBytes = 1200;
+
+// What outlives the port: io_uring keeps some of the pool's buffers.
+struct Memory {
+  Waker reader_waker;
+  Waker packet_waker;
+  BufferPool pool{"test", packet::kLargeBufferBytes, kUdpReadPoolBytes};
+};
+
+// A reader on this thread, and whoever takes its batches.
+class Reading {
+ public:
+  Reading(UdpPort& port, Memory& memory)
+      : channel(kInboundBatches, memory.reader_waker, memory.packet_waker),
+        reader(channel, memory.pool, memory.reader_waker) {
+    reader.set_port(&port);
+    reader.enter();
+  }
+  ~Reading() { reader.leave(); }
+
+  // One turn of the reader behind a poll that does not wait.
+  bool turn() {
+    PollSet set;
+    set.add(always_.get(), POLLIN, nullptr);
+    reader.arm(set);
+    set.sleep();
+    return reader.turn(now);
+  }
+  // Hands each of at most `count` batches' trains to `visit`.
+  template <class Visit>
+  void take(std::size_t count, Visit visit) {
+    for (; count != 0; --count) {
+      packet::UdpBatch* const batch = channel.take();
+      if (batch == nullptr) return;
+      for (const auto& train : batch->datagrams) visit(train);
+      channel.give_back(batch);
+    }
+  }
+
+  Now now{.boot = Instant(1h), .wall = {}};
+  Channel<packet::UdpBatch> channel;
+  UdpReader reader;
+
+ private:
+  FileDescriptor always_{::eventfd(1, EFD_CLOEXEC)};
+};
+
+// Two queues of numbered datagrams, sorted as the kernel would.
+class TwoQueues final : public UdpPort {
+ public:
+  void send(const Endpoint& source, std::uint64_t number) {
+    const bool is_loud = std::ranges::find(loud, Sender{source, 0}) != loud.end();
+    (is_loud ? loud_queue : first_queue).push_back({source, number});
+  }
+
+  IoStatus receive(packet::UdpBatch& batch, packet::BufferSource& large) override {
+    return read(first_queue, batch, large);
+  }
+  IoStatus receive_loud(packet::UdpBatch& batch, packet::BufferSource& large) override {
+    return read(loud_queue, batch, large);
+  }
+  int loud_poll_fd() const noexcept override { return readable_.get(); }
+  bool set_loud(std::span<const Sender> senders) noexcept override {
+    if (refuses) return false;
+    loud.assign(senders.begin(), senders.end());
+    return true;
+  }
+  IoStatus send(const packet::UdpSendBatch&, SendCursor&, Instant) override { return IoStatus::done; }
+  int poll_fd() const noexcept override { return readable_.get(); }
+  int send_fd() const noexcept override { return -1; }
+  std::string_view backend() const noexcept override { return "two queues"; }
+  Family family() const noexcept override { return Family::v4; }
+  std::uint16_t port() const noexcept override { return 1; }
+  std::optional<IoError> set_fwmark(std::uint32_t) noexcept override { return std::nullopt; }
+  const Counters<UdpReceiveCounter>& receive_counters() const noexcept override { return counters_; }
+  const Counters<UdpSendCounter>& send_counters() const noexcept override { return sent_; }
+  UdpStatus status() const override { return {}; }
+
+  struct Numbered {
+    Endpoint source;
+    std::uint64_t number = 0;
+  };
+  std::deque<Numbered> first_queue;
+  std::deque<Numbered> loud_queue;
+  std::vector<Sender> loud;
+  bool refuses = false;
+
+ private:
+  IoStatus read(std::deque<Numbered>& queue, packet::UdpBatch& batch, packet::BufferSource& large) {
+    for (; !queue.empty(); queue.pop_front()) {
+      if (batch.datagrams.size() == packet::kUdpBatchDatagrams) return IoStatus::done;
+      if (batch.buffers.empty()) {
+        batch.buffers.push_back(large.acquire());
+        next_ = 0;
+      }
+      const Bytes bytes = batch.buffers.back().bytes().subspan(next_, 16);
+      next_ += bytes.size();
+      bytes[0] = packet::kTransportDataType;
+      store_le64(bytes, 8, queue.front().number);
+      batch.datagrams.push_back({.bytes = bytes,
+                                 .segment_bytes = 16,
+                                 .ecn = packet::Ecn::not_ect,
+                                 .source = queue.front().source,
+                                 .local = {}});
+    }
+    return IoStatus::would_block;
+  }
+
+  FileDescriptor readable_{::eventfd(1, EFD_CLOEXEC)};
+  std::size_t next_ = 0;
+  Counters<UdpReceiveCounter> counters_;
+  Counters<UdpSendCounter> sent_;
+};
+
+const Endpoint kFlood = *Endpoint::parse("198.51.100.1:1");
+const Endpoint kQuiet = *Endpoint::parse("198.51.100.2:2");
+
+struct Numbers {
+  std::uint64_t sent = 0;
+  std::uint64_t taken = 0;
+  bool in_order = true;
+  void take(const packet::ReceivedDatagrams& train) {
+    in_order = in_order && load_le64(train.bytes, 8) == taken;
+    ++taken;
+  }
+};
+
+// Sends for `length`, `per_ms` of each; takes one batch of 64 a millisecond.
+void run(Reading& reading, TwoQueues& port, Duration length, std::size_t flood_per_ms, Numbers& flood, Numbers& quiet) {
+  for (const Instant end = reading.now.boot + length; reading.now.boot < end; reading.now.boot += 1ms) {
+    for (std::size_t i = 0; i < flood_per_ms; ++i) port.send(kFlood, flood.sent++);
+    port.send(kQuiet, quiet.sent++);
+    static_cast<void>(reading.turn());
+    static_cast<void>(reading.reader.turn(reading.now));
+    reading.take(1, [&](const auto& train) { (train.source == kFlood ? flood : quiet).take(train); });
+  }
+}
+
+TEST(UdpReaderLoud, ASenderKeepsItsOrderIntoTheLoudQueueAndOutOfIt) {
+  Memory memory;
+  TwoQueues port;
+  Reading reading(port, memory);
+  Numbers flood;
+  Numbers quiet;
+  run(reading, port, 100ms, 126, flood, quiet);
+  EXPECT_EQ(port.loud, (std::vector<Sender>{{kFlood, 0}})) << "twice what is taken";
+  EXPECT_GT(port.loud_queue.size(), 0U);
+  run(reading, port, 3s, 10, flood, quiet);
+  EXPECT_TRUE(port.loud.empty()) << "below the capacity nobody is loud";
+  EXPECT_TRUE(port.loud_queue.empty());
+  run(reading, port, 100ms, 126, flood, quiet);
+  EXPECT_FALSE(port.loud.empty()) << "again";
+  run(reading, port, 3s, 0, flood, quiet);
+  reading.take(kInboundBatches, [&](const auto& train) { (train.source == kFlood ? flood : quiet).take(train); });
+  EXPECT_TRUE(flood.in_order);
+  EXPECT_TRUE(quiet.in_order);
+  EXPECT_EQ(flood.taken, flood.sent) << "these queues are endless";
+  EXPECT_EQ(quiet.taken, quiet.sent);
+  EXPECT_EQ(reading.reader.counters().get(UdpReaderCounter::loud_senders), 2U);
+  EXPECT_EQ(reading.reader.counters().get(UdpReaderCounter::drop_unfair_share), 0U);
+}
+
+TEST(UdpReaderLoud, TheLoudGetTheirTurnWhenTheOthersAloneAreTooMany) {
+  Memory memory;
+  TwoQueues port;
+  Reading reading(port, memory);
+  Numbers flood;
+  Numbers quiet;
+  run(reading, port, 100ms, 126, flood, quiet);
+  ASSERT_FALSE(port.loud.empty());
+  const auto before = flood.taken;
+  constexpr std::size_t kTurns = 1000;
+  for (std::size_t turn = 0; turn < kTurns; ++turn, reading.now.boot += 1ms) {
+    // A thousand others, none of them above a share.
+    for (std::size_t i = 0; i < 70; ++i) {
+      port.send({.address = kQuiet.address, .port = static_cast<std::uint16_t>(10'000 + (70 * turn + i) % 1000)}, 0);
+    }
+    static_cast<void>(reading.turn());
+    reading.take(1, [&](const auto& train) {
+      if (train.source == kFlood) flood.take(train);
+    });
+  }
+  EXPECT_GE(flood.taken - before, kTurns / (2 * UdpReader::kLoudTurns) * packet::kUdpBatchDatagrams);
+  EXPECT_TRUE(flood.in_order);
+}
+
+TEST(UdpReaderLoud, WhereTheKernelRefusesTheRuleTheReaderDrops) {
+  Memory memory;
+  TwoQueues port;
+  port.refuses = true;
+  Reading reading(port, memory);
+  Numbers flood;
+  Numbers quiet;
+  run(reading, port, 1s, 126, flood, quiet);
+  EXPECT_GT(reading.reader.counters().get(UdpReaderCounter::drop_unfair_share), 0U);
+  EXPECT_TRUE(quiet.in_order) << "the quiet one loses nothing";
+}
+
+class UdpReaderLoudOn : public OnEachUdpBackend {};
+FIRELINE_ON_EACH_UDP_BACKEND(UdpReaderLoudOn);
+
+// A flood of four times what is taken, through the kernel's own queues.
+TEST_P(UdpReaderLoudOn, AFloodTakesNothingFromOthers) {
+  in_network_namespace([io = GetParam()] {
+    Memory memory;
+    const auto port = open_port(
+        io, {.family = Family::v4, .receive_buffer_bytes = std::size_t{4} << 20, .gro = false, .loud_queue = true});
+    const auto flooder = open_port(io, {.family = Family::v4});
+    const auto other = open_port(io, {.family = Family::v4});
+    ASSERT_TRUE(port && flooder && other);
+    Reading reading(*port, memory);
+    struct Count {
+      std::uint64_t sent = 0;
+      std::uint64_t taken = 0;
+    } flood, quiet;
+    std::vector<std::byte> datagram(kDatagramBytes);
+    datagram[0] = packet::kTransportDataType;
+    const auto send = [&](UdpPort& from, Count& count) {
+      packet::UdpSendBatch out;
+      out.trains.push_back(train_of(datagram, kDatagramBytes, loopback(Family::v4, port->port())));
+      SendCursor cursor;
+      ASSERT_EQ(from.send(out, cursor, kNow), IoStatus::done);
+      ++count.sent;
+    };
+    const auto count_taken = [&](const packet::ReceivedDatagrams& train) {
+      (train.source.port == flooder->port() ? flood : quiet).taken += train.count();
+    };
+    for (int i = 0; i < 200; ++i, reading.now.boot += 1ms) {
+      for (std::size_t n = 0; n < 4 * packet::kUdpBatchDatagrams; ++n) send(*flooder, flood);
+      send(*other, quiet);
+      static_cast<void>(reading.turn());
+      reading.take(1, count_taken);
+    }
+    // To the end of both queues; the kernel's counts travel with the next datagram.
+    for (int i = 0; i < 20; ++i, reading.now.boot += 1ms) {
+      send(*flooder, flood);
+      send(*other, quiet);
+      for (std::size_t n = 0; n < 50; ++n) {
+        static_cast<void>(reading.turn());
+        reading.take(kInboundBatches, count_taken);
+      }
+    }
+    const auto& counted = port->receive_counters();
+    EXPECT_EQ(quiet.taken, quiet.sent) << "the flood pays alone";
+    EXPECT_LT(flood.taken, flood.sent);
+    EXPECT_EQ(flood.taken + quiet.taken + counted.get(UdpReceiveCounter::kernel_drops) +
+                  counted.get(UdpReceiveCounter::loud_drops) +
+                  reading.reader.counters().get(UdpReaderCounter::drop_unfair_share),
+              flood.sent + quiet.sent)
+        << "each was taken or is counted";
+    EXPECT_GT(counted.get(UdpReceiveCounter::loud_drops), 0U);
+    EXPECT_EQ(reading.reader.counters().get(UdpReaderCounter::loud_senders), 1U);
+  });
+}
+
+}  // namespace
+}  // namespace fireline::io
