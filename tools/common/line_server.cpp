@@ -66,8 +66,7 @@ Result<std::string, std::error_code> ask_line(const std::string& path, std::stri
 
 std::string explain_socket_error(const std::string& path, std::error_code error) {
   if (error == std::errc::address_in_use) {
-    return fmt::format("cannot listen on {}: another process serves this name: end it, or choose another name",
-                       path);
+    return fmt::format("cannot listen on {}: another process serves this name: end it, or choose another name", path);
   }
   if (error == std::errc::permission_denied || error == std::errc::operation_not_permitted ||
       error == std::errc::read_only_file_system) {

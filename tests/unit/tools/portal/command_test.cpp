@@ -92,7 +92,8 @@ TEST_F(CommandTest, ATokenBelongsToItsActorOrSite) {
 
 TEST_F(CommandTest, WhatCannotBeIsRefused) {
   EXPECT_EQ(create(TokenKind::client, "office"), 1);
-  EXPECT_EQ(errors_.str(), "fireline-portal: the policy has no actor \"office\"; it has \"alice\", \"bob\", \"backup\"\n");
+  EXPECT_EQ(errors_.str(),
+            "fireline-portal: the policy has no actor \"office\"; it has \"alice\", \"bob\", \"backup\"\n");
   EXPECT_EQ(create(TokenKind::client, "alicia"), 1);
   EXPECT_EQ(errors_.str(), "fireline-portal: the policy has no actor \"alicia\"; did you mean \"alice\"?\n");
   EXPECT_EQ(create(TokenKind::gateway, "alice"), 1);
