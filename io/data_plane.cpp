@@ -3,7 +3,6 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-#include <array>
 #include <cerrno>
 #include <future>
 #include <stdexcept>
@@ -84,12 +83,22 @@ struct UdpSide {
   UdpWriterStation writer_station;
 };
 
+struct CipherThread {
+  CipherThread(unsigned number, std::unique_ptr<crypto::Aead> aead, Waker& packet_waker)
+      : thread("cipher " + std::to_string(number)), helper(std::move(aead), thread.waker(), packet_waker) {
+    thread.add(helper);
+  }
+
+  LoopThread thread;
+  CipherHelper helper;
+};
+
 }  // namespace
 
 // Members in the order of their dependence: threads stop and channels empty before pools go.
 struct DataPlane::Parts {
   Parts(packet::Engine& engine, crypto::Aead& aead, TunPort& tun, std::vector<BufferPool*> engine_pools,
-        const DataPlaneOptions& options, int closed_fd)
+        DataPlaneOptions options, int closed_fd)
       : tun_pool("tun", packet::kLargeBufferBytes, kTunReadPoolBytes),
         fused(options.mode == ThreadMode::fused),
         packet_thread(fused ? "data plane" : "packet"),
@@ -107,6 +116,7 @@ struct DataPlane::Parts {
                    }),
         tun_writer(tun),
         tun_writer_station(tun_writer, tun_out),
+        helpers(make_helpers(std::move(options.helpers), packet_thread.waker())),
         loop(PacketLoop::Wiring{
             .engine = &engine,
             .aead = &aead,
@@ -119,6 +129,8 @@ struct DataPlane::Parts {
             .udp4_out = UdpOutbox(udp4.writer, udp4.out, options.mode != ThreadMode::split),
             .udp6_out = UdpOutbox(udp6.writer, udp6.out, options.mode != ThreadMode::split),
             .pools = std::move(engine_pools),
+            .helpers = helper_list(),
+            .cipher_task_cost = options.cipher_task_cost,
         }) {
     // In a fused loop the order matters: what was read is worked on and written in the same turn.
     home(udp4_thread).add(udp4.reader);
@@ -132,7 +144,25 @@ struct DataPlane::Parts {
 
   // Where a device's stations run.
   LoopThread& home(LoopThread& own) noexcept { return fused ? packet_thread : own; }
-  std::array<LoopThread*, 4> threads() noexcept { return {&tun_thread, &udp4_thread, &udp6_thread, &packet_thread}; }
+  std::vector<LoopThread*> threads() {
+    std::vector<LoopThread*> threads{&tun_thread, &udp4_thread, &udp6_thread, &packet_thread};
+    for (const auto& helper : helpers) threads.push_back(&helper->thread);
+    return threads;
+  }
+  std::vector<CipherHelper*> helper_list() {
+    std::vector<CipherHelper*> list;
+    for (const auto& helper : helpers) list.push_back(&helper->helper);
+    return list;
+  }
+  static std::vector<std::unique_ptr<CipherThread>> make_helpers(std::vector<std::unique_ptr<crypto::Aead>> aeads,
+                                                                 Waker& packet_waker) {
+    std::vector<std::unique_ptr<CipherThread>> helpers;
+    for (auto& aead : aeads) {
+      const auto number = static_cast<unsigned>(helpers.size() + 1);
+      helpers.push_back(std::make_unique<CipherThread>(number, std::move(aead), packet_waker));
+    }
+    return helpers;
+  }
 
   void drain() {
     udp4.in.drain();
@@ -156,14 +186,15 @@ struct DataPlane::Parts {
   TunReader tun_reader;
   TunWriter tun_writer;
   TunWriterStation tun_writer_station;
+  std::vector<std::unique_ptr<CipherThread>> helpers;
   PacketLoop loop;
 };
 
 DataPlane::DataPlane(packet::Engine& engine, crypto::Aead& aead, TunPort& tun, std::vector<BufferPool*> engine_pools,
                      DataPlaneOptions options)
-    : options_(options), closed_(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)) {
+    : mode_(options.mode), closed_(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)) {
   if (closed_.get() < 0) throw std::system_error(errno, std::generic_category(), "cannot create an eventfd");
-  parts_ = std::make_unique<Parts>(engine, aead, tun, std::move(engine_pools), options_, closed_.get());
+  parts_ = std::make_unique<Parts>(engine, aead, tun, std::move(engine_pools), std::move(options), closed_.get());
 }
 
 DataPlane::~DataPlane() {
@@ -233,6 +264,14 @@ std::vector<const BufferPool*> DataPlane::pools() const {
 
 const Counters<PacketLoopCounter>& DataPlane::loop_counters() const noexcept {
   return parts_->loop.counters();
+}
+
+const Counters<CipherCounter>& DataPlane::cipher_counters() const noexcept {
+  return parts_->loop.cipher_counters();
+}
+
+std::size_t DataPlane::cipher_threads() const noexcept {
+  return parts_->helpers.size();
 }
 
 const Counters<UdpReaderCounter>& DataPlane::reader_counters(Family family) const noexcept {

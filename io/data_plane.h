@@ -4,7 +4,8 @@
 //   direct  the same threads, but the packet thread writes itself and hands over only after EAGAIN
 //   fused   one thread for all (one-core machines)
 //
-// Same stations, same engine, same order in all three.
+// and cipher helpers beside any of them, each a thread with an AEAD of its own (io/cipher_line.h). Same stations, same
+// engine, same order in all three.
 //
 // Lifetime: engine, AEAD, TUN device and the engine's pools must outlive it.
 // Threads: every member function belongs to the control thread.
@@ -25,6 +26,8 @@ namespace fireline::io {
 
 struct DataPlaneOptions {
   ThreadMode mode = ThreadMode::direct;
+  std::vector<std::unique_ptr<crypto::Aead>> helpers = {};  // one thread each
+  std::size_t cipher_task_cost = kCipherTaskCost;           // tests make it small
 };
 
 // A queue between two threads, as status shows it.
@@ -59,10 +62,12 @@ class DataPlane {
   [[nodiscard]] int closed_fd() const noexcept { return closed_.get(); }
 
   // Gauges and counters.
-  [[nodiscard]] ThreadMode mode() const noexcept { return options_.mode; }
+  [[nodiscard]] ThreadMode mode() const noexcept { return mode_; }
+  [[nodiscard]] std::size_t cipher_threads() const noexcept;
   [[nodiscard]] std::vector<QueueDepth> queue_depths() const;
   [[nodiscard]] std::vector<const BufferPool*> pools() const;
   [[nodiscard]] const Counters<PacketLoopCounter>& loop_counters() const noexcept;
+  [[nodiscard]] const Counters<CipherCounter>& cipher_counters() const noexcept;
   [[nodiscard]] const Counters<UdpReaderCounter>& reader_counters(Family family) const noexcept;
   [[nodiscard]] std::vector<const LoopThread*> threads() const;
   // Datagrams that were to be sent by a family without socket.
@@ -70,7 +75,7 @@ class DataPlane {
 
  private:
   struct Parts;
-  DataPlaneOptions options_;
+  ThreadMode mode_;
   FileDescriptor closed_;
   std::unique_ptr<Parts> parts_;
   bool running_ = false;

@@ -11,6 +11,9 @@ namespace fireline::io {
 // Batches from a reader to the packet thread: one being filled, one waiting, one in work. A FIFO over more buffers
 // costs cipher time in cache misses.
 inline constexpr std::size_t kInboundBatches = 3;
+// Works between plan and commit where helpers run their jobs: one with the helpers, and one that is planned or
+// committed meanwhile.
+inline constexpr std::size_t kWorksInFlight = 2;
 // Batches from the packet thread to a writer: they queue only behind a device that is full.
 inline constexpr std::size_t kOutboundBatches = 4;
 
@@ -23,9 +26,11 @@ inline constexpr std::size_t kTunReadBuffers = 1                                
 inline constexpr std::size_t kUdpReadBuffers = kReceiveSlots                                  // the kernel's (io_uring)
                                                + 1                                            // the reader's scratch
                                                + kInboundBatches * packet::kUdpBatchBuffers   // filled, waiting, work
-                                               + packet::kUdpBatchBuffers                     // output in hand
-                                               + kOutboundBatches * packet::kUdpBatchBuffers;  // waiting for the TUN
-inline constexpr std::size_t kTrainBuffers = 2 * (1 + kOutboundBatches) * kOutputBuffers;  // per family: hand, queue
+                                               + (kWorksInFlight - 1) * packet::kUdpBatchBuffers  // with helpers
+                                               + packet::kUdpBatchBuffers                         // output in hand
+                                               + kOutboundBatches * packet::kUdpBatchBuffers;     // waiting for the TUN
+inline constexpr std::size_t kTrainBuffers = 2 * (1 + kOutboundBatches) * kOutputBuffers  // per family: hand, queue
+                                             + (kWorksInFlight - 1) * kOutputBuffers;     // with helpers
 
 inline constexpr std::size_t kTunReadPoolBytes = kTunReadBuffers * packet::kLargeBufferBytes;
 inline constexpr std::size_t kUdpReadPoolBytes = kUdpReadBuffers * packet::kLargeBufferBytes;

@@ -11,7 +11,9 @@ constexpr std::size_t kReserveTrains = 256;
 }  // namespace
 
 PacketLoop::PacketLoop(Wiring wiring)
-    : wiring_(std::move(wiring)), work_(wiring_.engine->make_work()), commands_(kCommandsMax) {}
+    : wiring_(std::move(wiring)),
+      line_(*wiring_.engine, *wiring_.aead, wiring_.helpers, wiring_.cipher_task_cost),
+      commands_(kCommandsMax) {}
 
 void PacketLoop::enter() {
   for (BufferPool* pool : wiring_.pools) pool->adopt(wiring_.waker);
@@ -26,16 +28,18 @@ bool PacketLoop::turn(Now now) {
   worked |= serve_timers(now);
   if (!has_room()) {
     counters_.add(PacketLoopCounter::no_room);
-    return worked;
+    return line_.help() || worked;
   }
   hand_on(now);
-  if (wiring_.engine->step_handshake(now, output_)) {
+  worked |= commit_finished(now);
+  if (has_room() && wiring_.engine->step_handshake(now, output_)) {
     counters_.add(PacketLoopCounter::handshake_steps);
     hand_on(now);
     worked = true;
   }
-  worked |= serve_batches(now);
-  return worked;
+  if (has_room()) worked |= serve_batches(now);
+  // With something to read or to send, the helpers' tasks stay theirs.
+  return worked || line_.help();
 }
 
 void PacketLoop::arm(PollSet& set) {
@@ -96,19 +100,26 @@ bool PacketLoop::serve_batches(Now now) {
 
 template <class Batch>
 bool PacketLoop::serve_batch(Channel<Batch>* channel, PacketLoopCounter counter, Now now) {
+  if (!line_.has_room()) return false;
   Batch* batch = channel->take();
   if (batch == nullptr) return false;
   counters_.add(counter);
-  wiring_.engine->plan(now, *batch, *work_);
-  if (work_->kind == packet::Work::Kind::seal) {
-    wiring_.aead->seal(work_->jobs);
-  } else {
-    wiring_.aead->open(work_->jobs);
-  }
-  wiring_.engine->commit(now, *work_, output_);
-  hand_on(now);
+  wiring_.engine->plan(now, *batch, line_.next());
+  line_.start();
+  (void)commit_finished(now);
   channel->give_back(batch);
   return true;
+}
+
+bool PacketLoop::commit_finished(Now now) {
+  bool worked = false;
+  for (packet::Work* work = line_.finished(); work != nullptr && has_room(); work = line_.finished()) {
+    wiring_.engine->commit(now, *work, output_);
+    line_.retire();
+    hand_on(now);
+    worked = true;
+  }
+  return worked;
 }
 
 bool PacketLoop::reserve_used_up() const noexcept {

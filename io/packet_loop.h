@@ -1,8 +1,9 @@
 // The packet thread's station: one engine between the readers' channels and the writers' outboxes.
 //
 // A turn: commands, due timers, one handshake message, then one batch of each source, planned, ciphered in place and
-// committed. It takes a batch only while every outbox has room; commands and timers are always served, with a small
-// counted reserve: what they produce waits in the loop's own output until the outboxes have room.
+// committed; with cipher helpers the commit comes turns later (cipher_line.h). It takes a batch only while every outbox
+// has room; commands and timers are always served, with a small counted reserve: what they produce waits in the loop's
+// own output until the outboxes have room.
 //
 // Threads: turn() and arm() on the packet thread; run() and try_run() from the control thread; gauges from any.
 #pragma once
@@ -15,6 +16,7 @@
 #include "core/crypto/aead.h"
 #include "core/packet/engine.h"
 #include "io/channel.h"
+#include "io/cipher_line.h"
 #include "io/outbox.h"
 #include "io/pool.h"
 #include "io/station.h"
@@ -51,6 +53,8 @@ class PacketLoop final : public Station {
     UdpOutbox udp4_out;
     UdpOutbox udp6_out;
     std::vector<BufferPool*> pools;  // those that the engine takes from
+    std::vector<CipherHelper*> helpers;
+    std::size_t cipher_task_cost = kCipherTaskCost;
   };
   using Command = std::move_only_function<void(packet::Engine&, Now, packet::Output&)>;
 
@@ -67,6 +71,7 @@ class PacketLoop final : public Station {
 
   [[nodiscard]] const std::vector<BufferPool*>& pools() const noexcept { return wiring_.pools; }
   [[nodiscard]] const Counters<PacketLoopCounter>& counters() const noexcept { return counters_; }
+  [[nodiscard]] const Counters<CipherCounter>& cipher_counters() const noexcept { return line_.counters(); }
 
   static constexpr std::size_t kCommandsMax = 64;  // the control thread waits for each answer; a few are room enough
 
@@ -75,6 +80,7 @@ class PacketLoop final : public Station {
   [[nodiscard]] bool serve_commands(Now now);
   [[nodiscard]] bool serve_timers(Now now);
   [[nodiscard]] bool serve_batches(Now now);
+  [[nodiscard]] bool commit_finished(Now now);
   template <class Batch>
   [[nodiscard]] bool serve_batch(Channel<Batch>* channel, PacketLoopCounter counter, Now now);
   [[nodiscard]] bool reserve_used_up() const noexcept;
@@ -82,7 +88,7 @@ class PacketLoop final : public Station {
 
   Wiring wiring_;
   bool merging_ = true;
-  std::unique_ptr<packet::Work> work_;
+  CipherLine line_;
   packet::Output output_;
   moodycamel::ConcurrentQueue<Command> commands_;
   std::atomic<std::size_t> commands_waiting_{0};

@@ -61,10 +61,11 @@ std::string without_newline(std::string text) {
 
 }  // namespace
 
-Result<std::vector<Candidate>, std::string> parse_candidates(std::string_view peers, std::string_view thread_modes,
-                                                             std::string_view udp_ios, const std::string& folder) {
-  const std::vector<std::string> modes = words_or_one_empty(thread_modes);
-  const std::vector<std::string> backends = words_or_one_empty(udp_ios);
+Result<std::vector<Candidate>, std::string> parse_candidates(std::string_view peers, const CandidateChoices& choices,
+                                                             const std::string& folder) {
+  const std::vector<std::string> modes = words_or_one_empty(choices.thread_modes);
+  const std::vector<std::string> backends = words_or_one_empty(choices.udp_ios);
+  const std::vector<std::string> helpers = words_or_one_empty(choices.cipher_threads);
   std::vector<Candidate> candidates;
   for (const std::string& word : words_of(peers)) {
     const std::size_t equals = word.find('=');
@@ -104,7 +105,10 @@ Result<std::vector<Candidate>, std::string> parse_candidates(std::string_view pe
       for (const std::string& backend : backends) {
         candidate.threads = mode;
         candidate.udp_io = backend;
-        candidates.push_back(candidate);
+        for (const std::string& number : helpers) {
+          candidate.cipher_threads = number;
+          candidates.push_back(candidate);
+        }
       }
     }
   }
@@ -184,6 +188,8 @@ void RunningCandidate::start_tunnel(End& end, const End& other, int mtu) {
   Command command{{candidate_.binary, "-f", end.interface_name}, end.network_namespace, {{"LOG_LEVEL", "error"}}, {}};
   if (!candidate_.threads.empty()) command.environment.emplace_back("FIRELINE_WG_THREADS", candidate_.threads);
   if (!candidate_.udp_io.empty()) command.environment.emplace_back("FIRELINE_WG_UDP_IO", candidate_.udp_io);
+  if (!candidate_.cipher_threads.empty())
+    command.environment.emplace_back("FIRELINE_WG_CIPHER_THREADS", candidate_.cipher_threads);
   end.process = std::make_unique<Child>(command);
   const std::string socket = fmt::format("/var/run/wireguard/{}.sock", end.interface_name);
   for (auto waited = milliseconds(0); !std::filesystem::exists(socket); waited += milliseconds(20)) {

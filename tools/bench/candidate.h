@@ -22,22 +22,32 @@ struct Candidate {
   enum class Kind : std::uint8_t { tunnel, node, node_relayed, forwarder, veth };
   Kind kind = Kind::tunnel;
   std::string name;
-  std::string binary;     // empty for veth
-  std::string threads;    // FIRELINE_WG_THREADS; empty: the program's own choice
-  std::string udp_io;     // FIRELINE_WG_UDP_IO; empty: the program's own choice
-  bool fireline = false;  // knows --status INTERFACE --json
+  std::string binary;          // empty for veth
+  std::string threads;         // FIRELINE_WG_THREADS; empty: the program's own choice
+  std::string udp_io;          // FIRELINE_WG_UDP_IO; empty: the program's own choice
+  std::string cipher_threads;  // FIRELINE_WG_CIPHER_THREADS; empty: the program's own choice
+  bool fireline = false;       // knows --status INTERFACE --json
   [[nodiscard]] bool is_node() const noexcept { return kind == Kind::node || kind == Kind::node_relayed; }
-  [[nodiscard]] std::string label() const { return name + suffix(threads) + suffix(udp_io); }
+  [[nodiscard]] std::string label() const {
+    return name + suffix(threads) + suffix(udp_io) + (cipher_threads.empty() ? "" : "/" + cipher_threads + " helpers");
+  }
 
  private:
   [[nodiscard]] static std::string suffix(const std::string& word) { return word.empty() ? word : "/" + word; }
 };
 
+// Lists of words, each word a candidate of fireline's; empty: the program's own choice.
+struct CandidateChoices {
+  std::string thread_modes{};
+  std::string udp_ios{};
+  std::string cipher_threads{};
+};
+
 // "fireline,wireguard-go=/opt/bin/wireguard-go,forwarder,veth". `folder` is where fireline's own programs are. Each
-// fireline candidate appears once per thread mode and UDP backend. The error is a sentence for the person.
+// fireline candidate appears once per thread mode, UDP backend and number of cipher threads. The error is a sentence
+// for the person.
 [[nodiscard]] Result<std::vector<Candidate>, std::string> parse_candidates(std::string_view peers,
-                                                                           std::string_view thread_modes,
-                                                                           std::string_view udp_ios,
+                                                                           const CandidateChoices& choices,
                                                                            const std::string& folder);
 
 // Counters of a fireline-wg by dotted name, out of its status JSON.

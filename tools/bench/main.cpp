@@ -22,8 +22,7 @@ using namespace fireline::bench;
 
 struct TunnelWords {
   std::string peers = "fireline,forwarder,veth";
-  std::string thread_modes;
-  std::string udp_ios;
+  CandidateChoices choices;
   std::vector<int> mtus{1420};
   std::vector<std::string> underlays{"plain"};
   std::vector<std::string> measures{"tcp", "udp", "ping"};
@@ -59,10 +58,12 @@ void add_tunnel(CLI::App& tunnel, TunnelWords& words, TunnelBenchOptions& option
                   "nodes, directly "
                   "or through fireline-relay's XDP), wireguard-go, or any program with wireguard-go's command line")
       ->capture_default_str();
-  tunnel.add_option("--threads-mode,--thread-mode", words.thread_modes,
+  tunnel.add_option("--threads-mode,--thread-mode", words.choices.thread_modes,
                     "thread modes of fireline, each a candidate of its own: split,direct,fused,auto");
-  tunnel.add_option("--udp-io", words.udp_ios,
+  tunnel.add_option("--udp-io", words.choices.udp_ios,
                     "UDP backends of fireline, each a candidate of its own: syscall,io_uring,auto");
+  tunnel.add_option("--cipher-threads", words.choices.cipher_threads,
+                    "cipher helpers of fireline, each number a candidate of its own: 0,1");
   tunnel.add_option("--mtu", words.mtus, "MTUs of the tunnel")->delimiter(',')->check(CLI::Range(576, 9000));
   tunnel.add_option("--underlay", words.underlays, "plain: veth; software-gso: segmented before the veth")
       ->delimiter(',')
@@ -84,7 +85,7 @@ std::string own_folder() {
 }
 
 int run_tunnel(const TunnelWords& words, TunnelBenchOptions& options) {
-  auto candidates = parse_candidates(words.peers, words.thread_modes, words.udp_ios, own_folder());
+  auto candidates = parse_candidates(words.peers, words.choices, own_folder());
   if (!candidates) {
     std::fprintf(stderr, "fireline-bench: %s\n", candidates.error().c_str());
     return 1;

@@ -1,9 +1,15 @@
-// The words of the options that every program with a data plane has: --threads and --udp-io. Start-up only.
+// The words of the options that every program with a data plane has: --threads, --cipher-threads and --udp-io.
+// Start-up only.
 #pragma once
+#include <fmt/format.h>
+
 #include <array>
+#include <charconv>
 #include <optional>
+#include <string>
 #include <string_view>
 
+#include "io/cipher_helper.h"
 #include "io/thread_mode.h"
 #include "io/udp_io.h"
 #include "tools/common/choice.h"
@@ -17,6 +23,17 @@ inline constexpr std::array kThreadModes{Choice{std::string_view("split"), Threa
                                          Choice{std::string_view("fused"), ThreadChoice(io::ThreadMode::fused)},
                                          Choice{std::string_view("auto"), ThreadChoice()}};
 inline constexpr const char* kThreadsHelp = "split, direct, fused or auto (default)";
+
+inline constexpr const char* kCipherThreadsHelp = "Threads beside the packet thread for the cipher, 0 (default) to 8";
+static_assert(io::kCipherThreadsMax == 8);
+
+// Sets `out`, or gives the sentence that says what is allowed.
+[[nodiscard]] inline std::optional<std::string> read_cipher_threads(const std::string& word, unsigned& out) {
+  const auto [end, error] = std::from_chars(word.data(), word.data() + word.size(), out);
+  const bool whole = error == std::errc{} && end == word.data() + word.size();
+  if (whole && out <= io::kCipherThreadsMax) return std::nullopt;
+  return fmt::format("--cipher-threads cannot be \"{}\": use a number from 0 to {}", word, io::kCipherThreadsMax);
+}
 
 inline constexpr std::array kUdpIos{Choice{std::string_view("auto"), io::UdpIo::automatic},
                                     Choice{std::string_view("io_uring"), io::UdpIo::io_uring},

@@ -11,6 +11,7 @@ void add_counters(const node::Node& node, CounterMap& out) {
 
 void add_counters(DataPath& path, const Devices& devices, CounterMap& out) {
   add_counter_set(path.plane().loop_counters(), out);
+  add_counter_set(path.plane().cipher_counters(), out);
   add_counter_set(devices.tun->read_counters(), out);
   add_counter_set(devices.tun->write_counters(), out);
   for (const auto family : {Family::v4, Family::v6}) {

@@ -50,7 +50,8 @@ DataPath::DataPath(const TunnelOptions& options, Devices& devices, packet::Engin
       loop_(loop),
       handlers_(std::move(handlers)),
       plane_(engine, *devices.aead, *devices.tun, {&devices.trains, &devices.packets},
-             {options.threads.value_or(io::automatic_thread_mode(io::usable_cpus()))}),
+             {.mode = options.threads.value_or(io::automatic_thread_mode(io::usable_cpus())),
+              .helpers = io::make_helper_aeads(devices.aead->backend(), options.cipher_threads)}),
       super_packets_(devices.tun->name(), devices.tun->interface_index(), kDatagramOverheadBytes) {
   auto icmp = io::IcmpErrors::open(loop, [this](const Endpoint& destination) { handlers_.unreachable(destination); });
   if (icmp) {

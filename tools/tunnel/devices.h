@@ -31,6 +31,7 @@ struct TunnelOptions {
   std::uint16_t port = kPreferredPort;      // of both families; another one where it is taken
   std::uint32_t mark = 0;                   // 0: none
   std::optional<io::ThreadMode> threads{};  // empty: by the number of usable CPUs
+  unsigned cipher_threads = 0;
   io::UdpIo udp_io = io::UdpIo::automatic;
   std::size_t receive_buffer_bytes = io::kUdpReceiveBufferBytes;
   std::size_t send_buffer_bytes = io::kUdpSendBufferBytes;

@@ -39,6 +39,7 @@ TunnelOptions ProgramOptions::tunnel() const {
   return {.tun = tun,
           .mark = platform::kSocketMark,
           .threads = threads,
+          .cipher_threads = cipher_threads,
           .udp_io = udp_io,
           .receive_buffer_bytes = receive_buffer_bytes,
           .send_buffer_bytes = send_buffer_bytes};
@@ -55,6 +56,7 @@ void add_program_flags(CLI::App& app, ProgramWords& words, ProgramOptions& optio
              {"--tun-name", options.tun, "Network interface to create (default tun-firezone)", "FIRELINE_TUN_NAME"},
              {"--status-socket", options.status_socket, "Unix socket of status and metrics", "FIRELINE_STATUS_SOCKET"},
              {"--threads", words.threads, kThreadsHelp, "FIRELINE_THREADS"},
+             {"--cipher-threads", words.cipher_threads, kCipherThreadsHelp, "FIRELINE_CIPHER_THREADS"},
              {"--udp-io", words.udp_io, kUdpIoHelp, "FIRELINE_UDP_IO"}});
   add_log_flags(app, words.log, {.level = "RUST_LOG", .format = "FIREZONE_LOG_FORMAT"});
   app.add_flag("--no-seccomp", words.no_seccomp, "Do without the filter of system calls: for debugging tools alone")
@@ -73,6 +75,7 @@ std::optional<std::string> read_program_words(const ProgramWords& words, bool lo
   options.seccomp = !words.no_seccomp;
   if (auto wrong = check_tun_name(options.tun)) return wrong;
   if (auto wrong = choose(kThreadModes, "--threads", words.threads, options.threads)) return wrong;
+  if (auto wrong = read_cipher_threads(words.cipher_threads, options.cipher_threads)) return wrong;
   if (auto wrong = choose(kUdpIos, "--udp-io", words.udp_io, options.udp_io)) return wrong;
   if (auto wrong = read_log_words(words.log, options.log)) return wrong;
   if (!words.max_partition_time.empty()) {

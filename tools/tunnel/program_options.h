@@ -33,6 +33,7 @@ struct ProgramOptions {
   std::string tun = "tun-firezone";
   std::string status_socket{};
   std::optional<io::ThreadMode> threads{};
+  unsigned cipher_threads = 0;
   io::UdpIo udp_io = io::UdpIo::automatic;
   std::size_t receive_buffer_bytes = io::kUdpReceiveBufferBytes;
   std::size_t send_buffer_bytes = io::kUdpSendBufferBytes;
@@ -47,6 +48,7 @@ struct ProgramOptions {
 // As the person wrote it.
 struct ProgramWords {
   std::string threads = "auto";
+  std::string cipher_threads = "0";
   std::string udp_io = "auto";
   std::string max_partition_time;  // empty: as it is in ProgramOptions
   LogWords log;

@@ -20,6 +20,7 @@ Counts gather(const ReportSources& sources) {
   Counts counts;
   add_to(counts, sources.device.counters());
   add_to(counts, sources.plane.loop_counters());
+  add_to(counts, sources.plane.cipher_counters());
   add_to(counts, sources.tun.read_counters());
   add_to(counts, sources.tun.write_counters());
   for (const auto family : {Family::v4, Family::v6}) {
@@ -199,6 +200,7 @@ StatusReport make_report(const ReportSources& sources) {
   report.listen_port = sources.status.listen_port;
   report.fwmark = sources.status.fwmark;
   report.thread_mode = name_of(sources.plane.mode());
+  report.cipher_threads = sources.plane.cipher_threads();
   report.udp_io = sources.plane.udp_backend();
   report.aead = crypto::name_of(sources.aead.backend());
   report.offloads = make_offloads(sources);

@@ -25,6 +25,7 @@ struct Words {
   bool foreground = false;
   std::string mtu;
   std::string threads = "auto";
+  std::string cipher_threads = "0";
   std::string udp_io = "auto";
   std::string aead = "auto";
   std::string metrics;
@@ -60,6 +61,7 @@ void add_flags(CLI::App& app, Words& words) {
       app,
       {{"--mtu", words.mtu, "MTU of the interface, 576 to 9000 (default 1420)", "FIRELINE_WG_MTU"},
        {"--threads", words.threads, kThreadsHelp, "FIRELINE_WG_THREADS"},
+       {"--cipher-threads", words.cipher_threads, kCipherThreadsHelp, "FIRELINE_WG_CIPHER_THREADS"},
        {"--udp-io", words.udp_io, kUdpIoHelp, "FIRELINE_WG_UDP_IO"},
        {"--aead", words.aead, "ipsec-mb, openssl, libsodium or auto (default: the fastest here)", "FIRELINE_WG_AEAD"},
        {"--metrics", words.metrics, "Serve Prometheus metrics over HTTP on ADDRESS:PORT", "FIRELINE_WG_METRICS"},
@@ -115,6 +117,7 @@ std::optional<std::string> read_words(const Words& words, Options& options) {
   if (words.json && !words.status) return "--json belongs to --status: use fireline-wg --status INTERFACE --json";
   if (auto wrong = read_mtu(words.mtu, options.mtu)) return wrong;
   if (auto wrong = choose(kThreadModes, "--threads", words.threads, options.threads)) return wrong;
+  if (auto wrong = read_cipher_threads(words.cipher_threads, options.cipher_threads)) return wrong;
   if (auto wrong = choose(kUdpIos, "--udp-io", words.udp_io, options.udp_io)) return wrong;
   if (auto wrong = choose(kAeads, "--aead", words.aead, options.aead)) return wrong;
   if (auto wrong = read_metrics(words.metrics, options.metrics)) return wrong;

@@ -29,6 +29,7 @@ struct Options {
   bool foreground = false;
   std::uint16_t mtu = kMtuDefault;
   std::optional<io::ThreadMode> threads;  // empty: by the number of usable CPUs
+  unsigned cipher_threads = 0;
   io::UdpIo udp_io = io::UdpIo::automatic;
   std::optional<crypto::AeadBackend> aead;  // empty: the fastest
   std::optional<Endpoint> metrics;

@@ -115,6 +115,7 @@ void append_device(std::string& out, const StatusReport& report) {
   if (report.fwmark != 0) append_row(out, "fwmark", fmt::format("{:#x}", report.fwmark));
   append_row(out, "mtu", fmt::to_string(report.mtu));
   append_row(out, "threads", report.thread_mode);
+  if (report.cipher_threads != 0) append_row(out, "cipher threads", fmt::to_string(report.cipher_threads));
   append_row(out, "udp i/o", report.udp_io);
   append_row(out, "aead", report.aead);
 }
@@ -207,6 +208,7 @@ std::string status_json(const StatusReport& report) {
             {"listen_port", report.listen_port},
             {"fwmark", report.fwmark},
             {"thread_mode", report.thread_mode},
+            {"cipher_threads", report.cipher_threads},
             {"udp_io", report.udp_io},
             {"aead", report.aead},
             {"offloads", offloads_json(report)},

@@ -77,8 +77,9 @@ struct StatusReport {
   std::uint16_t listen_port = 0;
   std::uint32_t fwmark = 0;
   std::string thread_mode;  // "split", "direct", "fused"
-  std::string udp_io;       // "syscall", "io_uring"; empty without a socket
-  std::string aead;         // "ipsec-mb", "openssl", "libsodium"
+  std::uint64_t cipher_threads = 0;
+  std::string udp_io;  // "syscall", "io_uring"; empty without a socket
+  std::string aead;    // "ipsec-mb", "openssl", "libsodium"
   std::vector<OffloadReport> offloads;
   std::vector<QueueReport> queues;
   std::vector<PoolReport> pools;

@@ -2,14 +2,10 @@
 // in order, in every thread mode, while devices are slow; and everything stops from any state.
 #include "io/data_plane.h"
 
-#include <arpa/inet.h>
 #include <gtest/gtest.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
-#include <cerrno>
 #include <chrono>
-#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <string>
@@ -17,6 +13,7 @@
 #include <tuple>
 
 #include "io/limits.h"
+#include "tests/unit/io/data_plane_parts.h"
 #include "tests/unit/io/udp_backend.h"
 
 namespace fireline::io {
@@ -24,144 +21,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-// A TUN whose other end is in the test: a pair of packet sockets with the kernel's own limits.
-class SocketTun final : public TunPort {
- public:
-  SocketTun() {
-    int fds[2];
-    if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds) != 0) std::abort();
-    ours_ = FileDescriptor(fds[0]);
-    host_ = FileDescriptor(fds[1]);
-  }
-  [[nodiscard]] int host() const noexcept { return host_.get(); }
-  void remove() noexcept { host_.reset(); }
-
-  IoStatus read(packet::TunBatch& batch, packet::BufferSource& large) override {
-    while (batch.packets.size() < packet::kTunBatchPackets && batch.buffers.size() < packet::kTunBatchBuffers) {
-      packet::Buffer buffer = large.acquire();
-      if (!buffer) return IoStatus::done;
-      const auto got = ::recv(ours_.get(), buffer.data(), buffer.capacity(), 0);
-      if (got == 0) return IoStatus::closed;
-      if (got < 0) return IoStatus::would_block;
-      batch.packets.push_back({buffer.bytes().first(static_cast<std::size_t>(got)), {}});
-      batch.buffers.push_back(std::move(buffer));
-    }
-    return IoStatus::done;
-  }
-  IoStatus write(const packet::TunWriteBatch& batch, TunCursor& cursor) override {
-    for (; cursor.packet < batch.packets.size(); ++cursor.packet) {
-      const auto& slice = batch.slices[batch.packets[cursor.packet].first_slice];
-      if (::send(ours_.get(), slice.data(), slice.size(), MSG_NOSIGNAL) < 0 && errno == EAGAIN) {
-        return IoStatus::would_block;
-      }
-    }
-    return IoStatus::done;
-  }
-  bool coalescing_allowed() const noexcept override { return coalescing.load(); }
-  std::atomic<bool> coalescing{true};
-  int poll_fd() const noexcept override { return ours_.get(); }
-  const Counters<TunReadCounter>& read_counters() const noexcept override { return read_; }
-  const Counters<TunWriteCounter>& write_counters() const noexcept override { return write_; }
-
- private:
-  FileDescriptor ours_;
-  FileDescriptor host_;
-  Counters<TunReadCounter> read_;
-  Counters<TunWriteCounter> write_;
-};
-
-// Passes TUN packets to one destination and datagrams to the TUN, without a cipher.
-class PassOn final : public packet::Engine {
- public:
-  explicit PassOn(Endpoint destination) : destination_(destination) {}
-
-  struct Passed final : packet::Work {
-    packet::TunBatch tun;
-    packet::UdpBatch udp;
-  };
-  std::unique_ptr<packet::Work> make_work() override { return std::make_unique<Passed>(); }
-  void plan(Now, packet::TunBatch& batch, packet::Work& work) override {
-    std::swap(static_cast<Passed&>(work).tun, batch);
-  }
-  void plan(Now, packet::UdpBatch& batch, packet::Work& work) override {
-    std::swap(static_cast<Passed&>(work).udp, batch);
-  }
-  void commit(Now, packet::Work& work, packet::Output& output) override {
-    auto& passed = static_cast<Passed&>(work);
-    for (const auto& packet : passed.tun.packets) {
-      output.udp4.trains.push_back(
-          {packet.bytes, static_cast<std::uint16_t>(packet.bytes.size()), packet::Ecn::not_ect, destination_, {}});
-    }
-    move_buffers(passed.tun.buffers, output.udp4.buffers);
-    for (const auto& received : passed.udp.datagrams) {
-      for (std::size_t at = 0; at < received.bytes.size(); at += received.segment_bytes) {
-        const auto size = std::min<std::size_t>(received.segment_bytes, received.bytes.size() - at);
-        output.tun.packets.push_back({static_cast<std::uint32_t>(output.tun.slices.size()), 1, {}, 0});
-        output.tun.slices.push_back(received.bytes.subspan(at, size));
-      }
-    }
-    move_buffers(passed.udp.buffers, output.tun.buffers);
-    passed.tun.clear();
-    passed.udp.clear();
-  }
-  bool step_handshake(Now, packet::Output&) override { return false; }
-  std::optional<Instant> poll_timeout() const override { return std::nullopt; }
-  void handle_timeout(Now, packet::Output&) override {}
-  void stop_merging() override { merging_stopped = true; }
-  std::atomic<bool> merging_stopped{false};
-
- private:
-  static void move_buffers(std::vector<packet::Buffer>& from, std::vector<packet::Buffer>& to) {
-    for (auto& buffer : from) to.push_back(std::move(buffer));
-    from.clear();
-  }
-  Endpoint destination_;
-};
-
-// PassOn plans no jobs.
-class NoCipher final : public crypto::Aead {
- public:
-  void seal(std::span<crypto::AeadJob> jobs) noexcept override { EXPECT_TRUE(jobs.empty()); }
-  void open(std::span<crypto::AeadJob> jobs) noexcept override { EXPECT_TRUE(jobs.empty()); }
-  crypto::AeadBackend backend() const noexcept override { return crypto::AeadBackend::libsodium; }
-};
-
-// A plain socket of the test on loopback.
-class TestSocket {
- public:
-  TestSocket() : fd_(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0)) {
-    address_.sin_family = AF_INET;
-    address_.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    if (::bind(fd_.get(), reinterpret_cast<sockaddr*>(&address_), sizeof address_) != 0) std::abort();
-    socklen_t length = sizeof address_;
-    ::getsockname(fd_.get(), reinterpret_cast<sockaddr*>(&address_), &length);
-    const timeval limit{10, 0};  // a lost packet fails the test instead of hanging it
-    ::setsockopt(fd_.get(), SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
-  }
-  [[nodiscard]] Endpoint endpoint() const {
-    Endpoint endpoint = *Endpoint::parse("127.0.0.1:0");
-    endpoint.port = ntohs(address_.sin_port);
-    return endpoint;
-  }
-  [[nodiscard]] bool receive_number(std::uint32_t& number) const {
-    for (;;) {
-      const auto got = ::recv(fd_.get(), &number, sizeof number, 0);
-      if (got < 0 && errno == EINTR) continue;  // io/uring.h: a ring of this thread's is going
-      return got == sizeof number;
-    }
-  }
-  void send_number(std::uint32_t number, std::uint16_t port) const {
-    sockaddr_in to = address_;
-    to.sin_port = htons(port);
-    ::sendto(fd_.get(), &number, sizeof number, 0, reinterpret_cast<sockaddr*>(&to), sizeof to);
-  }
-
- private:
-  FileDescriptor fd_;
-  sockaddr_in address_{};
-};
-
-class DataPlaneModes : public testing::TestWithParam<std::tuple<ThreadMode, UdpIo>> {
+class DataPlaneModes : public testing::TestWithParam<std::tuple<ThreadMode, UdpIo, std::size_t>> {
  protected:
   void SetUp() override {
     const UdpIo io = std::get<1>(GetParam());
@@ -174,8 +34,15 @@ class DataPlaneModes : public testing::TestWithParam<std::tuple<ThreadMode, UdpI
   TestSocket peer_;
   SocketTun tun_;
   PassOn engine_{peer_.endpoint()};
-  NoCipher aead_;
-  DataPlane plane_{engine_, aead_, tun_, {}, {std::get<0>(GetParam())}};
+  FlipCipher aead_;
+  // A few numbers are two tasks, so that helpers get their share of this little traffic.
+  DataPlane plane_{engine_,
+                   aead_,
+                   tun_,
+                   {},
+                   {.mode = std::get<0>(GetParam()),
+                    .helpers = FlipCipher::several(std::get<2>(GetParam())),
+                    .cipher_task_cost = 1000}};
 };
 
 TEST_P(DataPlaneModes, PacketsPassWholeOnceAndInOrderBothWays) {
@@ -189,7 +56,7 @@ TEST_P(DataPlaneModes, PacketsPassWholeOnceAndInOrderBothWays) {
     }
     std::uint32_t number = 0;
     ASSERT_TRUE(peer_.receive_number(number)) << "lost after " << got;
-    ASSERT_EQ(number, got);
+    ASSERT_EQ(number, got ^ FlipCipher::kFlipped);
   }
   const timeval limit{10, 0};
   ::setsockopt(tun_.host(), SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
@@ -199,7 +66,7 @@ TEST_P(DataPlaneModes, PacketsPassWholeOnceAndInOrderBothWays) {
     pollfd fd{tun_.host(), POLLIN, 0};
     ASSERT_EQ(::poll(&fd, 1, 10000), 1) << "lost after " << got;
     ASSERT_EQ(::recv(tun_.host(), &number, sizeof number, 0), static_cast<ssize_t>(sizeof number));
-    ASSERT_EQ(number, got);
+    ASSERT_EQ(number, got ^ FlipCipher::kFlipped);
   }
 }
 
@@ -215,6 +82,7 @@ TEST_P(DataPlaneModes, AFullTunHoldsTheSocketBackAndLosesNothingThatWasTaken) {
   for (pollfd fd{tun_.host(), POLLIN, 0}; ::poll(&fd, 1, 500) == 1;) {
     std::uint32_t number = 0;
     ASSERT_EQ(::recv(tun_.host(), &number, sizeof number, 0), static_cast<ssize_t>(sizeof number));
+    number ^= FlipCipher::kFlipped;
     in_order = in_order && (received == 0 || number > last);
     last = number;
     ++received;
@@ -262,6 +130,7 @@ TEST_P(DataPlaneModes, RestartsUnderAFloodLoseNothingThatTheSocketTook) {
     for (pollfd fd{tun_.host(), POLLIN, 0}; ::poll(&fd, 1, wait_ms) == 1; wait_ms = 0) {
       std::uint32_t number = 0;
       ASSERT_EQ(::recv(tun_.host(), &number, sizeof number, 0), static_cast<ssize_t>(sizeof number));
+      number ^= FlipCipher::kFlipped;
       in_order = in_order && (received == 0 || number > last);
       last = number;
       ++received;
@@ -341,13 +210,85 @@ TEST_P(DataPlaneModes, WithoutASocketDatagramsAreCountedDrops) {
   EXPECT_EQ(plane_.datagrams_without_socket(), 1u);
 }
 
+std::string name_of_row(const testing::TestParamInfo<DataPlaneModes::ParamType>& row) {
+  const std::size_t helpers = std::get<2>(row.param);
+  return std::string(name_of(std::get<0>(row.param))) + "_" + std::string(name_of(std::get<1>(row.param))) +
+         (helpers == 0 ? "" : "_" + std::to_string(helpers) + "_helpers");
+}
+
 INSTANTIATE_TEST_SUITE_P(All, DataPlaneModes,
                          testing::Combine(testing::Values(ThreadMode::split, ThreadMode::direct, ThreadMode::fused),
-                                          testing::Values(UdpIo::syscall, UdpIo::io_uring)),
-                         [](const auto& row) {
-                           return std::string(name_of(std::get<0>(row.param))) + "_" +
-                                  std::string(name_of(std::get<1>(row.param)));
-                         });
+                                          testing::Values(UdpIo::syscall, UdpIo::io_uring),
+                                          testing::Values(std::size_t{0})),
+                         name_of_row);
+INSTANTIATE_TEST_SUITE_P(WithHelpers, DataPlaneModes,
+                         testing::Combine(testing::Values(ThreadMode::split, ThreadMode::direct, ThreadMode::fused),
+                                          testing::Values(UdpIo::syscall), testing::Values(std::size_t{2})),
+                         name_of_row);
+
+// Flips, but stands still in its first call until it may go on.
+class StallingCipher final : public crypto::Aead {
+ public:
+  struct Gate {
+    std::atomic<bool> reached{false};
+    std::atomic<bool> open{false};
+  };
+  explicit StallingCipher(Gate& gate) : gate_(gate) {}
+
+  void seal(std::span<crypto::AeadJob> jobs) noexcept override {
+    gate_.reached.store(true);
+    gate_.open.wait(false);
+    flip_.seal(jobs);
+  }
+  void open(std::span<crypto::AeadJob> jobs) noexcept override { seal(jobs); }
+  crypto::AeadBackend backend() const noexcept override { return flip_.backend(); }
+
+ private:
+  Gate& gate_;
+  FlipCipher flip_;
+};
+
+TEST(DataPlaneHelpers, WhileOneStandsStillCommandsAreServedAndAfterwardsEverythingArrivesInOrder) {
+  StallingCipher::Gate gate;
+  TestSocket peer;
+  SocketTun tun;
+  PassOn engine{peer.endpoint()};
+  FlipCipher aead;
+  DataPlaneOptions options{.mode = ThreadMode::fused, .helpers = {}, .cipher_task_cost = 1000};
+  options.helpers.push_back(std::make_unique<StallingCipher>(gate));
+  DataPlane plane(engine, aead, tun, {}, std::move(options));
+  auto socket = open_port(UdpIo::syscall, {.family = Family::v4, .address = IpAddress::parse("127.0.0.1")});
+  ASSERT_TRUE(socket);
+  plane.set_ports(std::move(socket), nullptr);
+  plane.start();
+
+  std::uint32_t sent = 0;
+  std::uint32_t received = 0;
+  const auto receive = [&] {
+    std::uint32_t number = 0;
+    ASSERT_TRUE(peer.receive_number(number)) << "lost after " << received;
+    ASSERT_EQ(number, received ^ FlipCipher::kFlipped);
+    ++received;
+  };
+  const auto send_some = [&] {
+    for (int i = 0; i < 64; ++i, ++sent) {
+      while (::send(tun.host(), &sent, sizeof sent, 0) < 0) std::this_thread::yield();
+    }
+  };
+  // The packet thread is often quicker than the helper wakes up.
+  while (!gate.reached.load()) {
+    send_some();
+    while (received < sent && !gate.reached.load()) {
+      if (!peer.readable()) continue;
+      ASSERT_NO_FATAL_FAILURE(receive());
+    }
+  }
+  for (int i = 0; i < 3; ++i) plane.run([](packet::Engine&, Now, packet::Output&) {});
+  gate.open.store(true);
+  gate.open.notify_all();
+  send_some();
+  while (received < sent) ASSERT_NO_FATAL_FAILURE(receive());
+}
 
 TEST(ThreadMode, NamesAreReadBack) {
   for (const auto mode : {ThreadMode::split, ThreadMode::direct, ThreadMode::fused}) {

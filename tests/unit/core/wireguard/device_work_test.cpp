@@ -79,6 +79,37 @@ TEST(DeviceWork, OneOrThreeExecutorsInAnyOrderGiveTheSameBytesInTheSameOrder) {
   for (std::uint64_t seed = 1; seed <= 10; ++seed) EXPECT_EQ(transcript(3, seed), inline_result) << seed;
 }
 
+// Both copies look acceptable when they are planned; only the commit knows that the other one was there.
+TEST(DeviceWork, OfCopiesInFlightOnePassesWhicheverIsOpenedFirst) {
+  for (std::uint64_t seed = 1; seed <= 20; ++seed) {
+    SCOPED_TRACE(seed);
+    World world;
+    world.connect();
+    world.a.delivered.clear();
+    Packets packets;
+    for (std::uint8_t i = 0; i < 40; ++i) packets.push_back(b_to_a(100, i));
+    world.b.send(world.now, packets);
+    const auto datagrams = std::exchange(world.b.sent, {});
+    std::vector<std::unique_ptr<packet::Work>> works;
+    for (int copy = 0; copy < 3; ++copy) {
+      packet::UdpBatch batch = world.a.udp_batch(datagrams);
+      works.push_back(world.a.device.make_work());
+      world.a.device.plan(world.now, batch, *works.back());
+      ASSERT_EQ(works.back()->jobs.size(), packets.size());
+    }
+    SeededRandom order(seed);
+    run_jobs(works, 3, order);
+    for (const auto& work : works) {
+      EXPECT_TRUE(std::ranges::all_of(work->jobs, &crypto::AeadJob::authentic));
+      world.a.device.commit(world.now, *work, world.a.output);
+    }
+    world.a.collect();
+    EXPECT_EQ(world.a.delivered, packets);
+    EXPECT_EQ(world.a.count(DeviceCounter::drop_udp_replayed), 2 * packets.size());
+    world.a.expect_ledger();
+  }
+}
+
 TEST(DeviceWork, RemovingThePeerInFlightDropsTheResults) {
   World world;
   world.connect();

@@ -101,7 +101,9 @@ TEST(Status, NumbersAreFoundByTheirNameAtAnyDepth) {
 }
 
 TEST(Candidates, WordsBecomeCandidates) {
-  const auto candidates = parse_candidates("veth,mine=/bin/true", "split,direct", "io_uring", "/nowhere");
+  const auto candidates =
+      parse_candidates("veth,mine=/bin/true",
+                       {.thread_modes = "split,direct", .udp_ios = "io_uring", .cipher_threads = "1"}, "/nowhere");
   ASSERT_TRUE(candidates.has_value()) << candidates.error();
   ASSERT_EQ(candidates->size(), 2u);
   EXPECT_EQ(candidates->at(0).kind, Candidate::Kind::veth);
@@ -109,22 +111,23 @@ TEST(Candidates, WordsBecomeCandidates) {
   EXPECT_FALSE(candidates->at(1).fireline);
 }
 
-TEST(Candidates, FirelineAppearsOncePerThreadModeAndBackend) {
+TEST(Candidates, FirelineAppearsOncePerThreadModeBackendAndNumberOfHelpers) {
   const io::TemporaryDirectory folder;
   const std::string binary = folder.path() + "/fireline-wg";
   std::filesystem::create_symlink("/bin/true", binary);
-  const auto labels = [&](std::string_view modes, std::string_view backends) {
-    const auto candidates = parse_candidates("fireline,veth", modes, backends, folder.path());
+  const auto labels = [&](const CandidateChoices& choices) {
+    const auto candidates = parse_candidates("fireline,veth", choices, folder.path());
     std::vector<std::string> found;
     if (!candidates) return found;
     for (const auto& candidate : *candidates) found.push_back(candidate.label());
     return found;
   };
   using Labels = std::vector<std::string>;
-  EXPECT_EQ(labels("", ""), (Labels{"fireline", "veth"}));
-  EXPECT_EQ(labels("", "syscall,io_uring"), (Labels{"fireline/syscall", "fireline/io_uring", "veth"}));
-  EXPECT_EQ(labels("fused,direct", "io_uring"),
+  EXPECT_EQ(labels({}), (Labels{"fireline", "veth"}));
+  EXPECT_EQ(labels({.udp_ios = "syscall,io_uring"}), (Labels{"fireline/syscall", "fireline/io_uring", "veth"}));
+  EXPECT_EQ(labels({.thread_modes = "fused,direct", .udp_ios = "io_uring"}),
             (Labels{"fireline/fused/io_uring", "fireline/direct/io_uring", "veth"}));
+  EXPECT_EQ(labels({.cipher_threads = "0,1"}), (Labels{"fireline/0 helpers", "fireline/1 helpers", "veth"}));
 }
 
 TEST(Candidates, WrongWordsAreRefusedWithTheFix) {
@@ -141,7 +144,7 @@ TEST(Candidates, WrongWordsAreRefusedWithTheFix) {
   };
   for (const auto& row : rows) {
     SCOPED_TRACE(row.words);
-    const auto candidates = parse_candidates(row.words, "", "", "/nowhere");
+    const auto candidates = parse_candidates(row.words, {}, "/nowhere");
     ASSERT_FALSE(candidates.has_value());
     EXPECT_EQ(candidates.error(), row.sentence);
   }

@@ -12,20 +12,11 @@ namespace {
 
 using ::testing::HasSubstr;
 
-constexpr const char* kVariables[] = {"FIRELINE_WG_FOREGROUND",
-                                      "FIRELINE_WG_MTU",
-                                      "FIRELINE_WG_THREADS",
-                                      "FIRELINE_WG_UDP_IO",
-                                      "FIRELINE_WG_AEAD",
-                                      "FIRELINE_WG_METRICS",
-                                      "FIRELINE_WG_LOG_LEVEL",
-                                      "FIRELINE_WG_LOG_FORMAT",
-                                      "FIRELINE_WG_LOG_FILE",
-                                      "FIRELINE_WG_STATUS",
-                                      "FIRELINE_WG_JSON",
-                                      "FIRELINE_WG_NO_SECCOMP",
-                                      "LOG_LEVEL",
-                                      "WG_PROCESS_FOREGROUND"};
+constexpr const char* kVariables[] = {
+    "FIRELINE_WG_FOREGROUND",     "FIRELINE_WG_MTU",     "FIRELINE_WG_THREADS",   "FIRELINE_WG_UDP_IO",
+    "FIRELINE_WG_AEAD",           "FIRELINE_WG_METRICS", "FIRELINE_WG_LOG_LEVEL", "FIRELINE_WG_LOG_FORMAT",
+    "FIRELINE_WG_LOG_FILE",       "FIRELINE_WG_STATUS",  "FIRELINE_WG_JSON",      "FIRELINE_WG_NO_SECCOMP",
+    "FIRELINE_WG_CIPHER_THREADS", "LOG_LEVEL",           "WG_PROCESS_FOREGROUND"};
 
 class OptionsTest : public ::testing::Test {
  protected:
@@ -48,6 +39,7 @@ TEST_F(OptionsTest, Defaults) {
   EXPECT_FALSE(options->foreground);
   EXPECT_EQ(options->mtu, 1420);
   EXPECT_FALSE(options->threads);
+  EXPECT_EQ(options->cipher_threads, 0u);
   EXPECT_EQ(options->udp_io, io::UdpIo::automatic);
   EXPECT_FALSE(options->aead);
   EXPECT_FALSE(options->metrics);
@@ -58,13 +50,14 @@ TEST_F(OptionsTest, Defaults) {
 }
 
 TEST_F(OptionsTest, Flags) {
-  const auto options = parse({"-f", "--mtu", "1280", "--threads=fused", "--udp-io", "io_uring", "--aead", "ipsec-mb",
-                              "--metrics", "[::1]:9100", "--log-level", "debug", "--log-format", "json", "--log-file",
-                              "x.log", "--no-seccomp", "wg0"});
+  const auto options = parse({"-f", "--mtu", "1280", "--threads=fused", "--cipher-threads=8", "--udp-io", "io_uring",
+                              "--aead", "ipsec-mb", "--metrics", "[::1]:9100", "--log-level", "debug", "--log-format",
+                              "json", "--log-file", "x.log", "--no-seccomp", "wg0"});
   ASSERT_TRUE(options) << options.error().text;
   EXPECT_TRUE(options->foreground);
   EXPECT_EQ(options->mtu, 1280);
   EXPECT_EQ(options->threads, io::ThreadMode::fused);
+  EXPECT_EQ(options->cipher_threads, 8u);
   EXPECT_EQ(options->udp_io, io::UdpIo::io_uring);
   EXPECT_EQ(options->aead, crypto::AeadBackend::ipsec_mb);
   EXPECT_EQ(options->metrics, Endpoint::parse("[::1]:9100"));
@@ -138,6 +131,10 @@ TEST_F(OptionsTest, RefusesWithOneSentence) {
       {"a thread mode",
        {"--threads", "many", "wg0"},
        "--threads cannot be \"many\": use one of split, direct, fused, auto"},
+      {"cipher threads above the most",
+       {"--cipher-threads", "9", "wg0"},
+       "--cipher-threads cannot be \"9\": use a number from 0 to 8"},
+      {"cipher threads that are no number", {"--cipher-threads", "1x", "wg0"}, "use a number from 0 to 8"},
       {"a UDP backend", {"--udp-io", "x", "wg0"}, "use one of auto, io_uring, syscall"},
       {"a cipher backend", {"--aead", "aes", "wg0"}, "use one of auto, ipsec-mb, openssl, libsodium"},
       {"metrics without a port", {"--metrics", "127.0.0.1", "wg0"}, "use ADDRESS:PORT"},

@@ -31,6 +31,7 @@ StatusReport example() {
   report.listen_port = 51820;
   report.fwmark = 0x33;
   report.thread_mode = "direct";
+  report.cipher_threads = 2;
   report.udp_io = "syscall";
   report.aead = "openssl";
   report.offloads = {{"udp_gso", OffloadReport::State::on, 0},
@@ -61,6 +62,7 @@ TEST(Status, Json) {
   "listen_port": 51820,
   "fwmark": 51,
   "thread_mode": "direct",
+  "cipher_threads": 2,
   "udp_io": "syscall",
   "aead": "openssl",
   "offloads": {
@@ -157,6 +159,7 @@ TEST(Status, Text) {
   fwmark                   0x33
   mtu                      1420
   threads                  direct
+  cipher threads           2
   udp i/o                  syscall
   aead                     openssl
 
