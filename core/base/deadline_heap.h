@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "core/base/prefetch.h"
 #include "core/base/time.h"
 
 namespace fireline {
@@ -20,6 +21,11 @@ class DeadlineHeap {
   [[nodiscard]] T* top() const noexcept { return nodes_.front().owner; }
   [[nodiscard]] Instant deadline_of(const T& owner) const noexcept {
     return owner.heap_position == kNotInHeap ? Instant::max() : nodes_[owner.heap_position].deadline;
+  }
+
+  // For deadline_of() soon.
+  void prefetch(const T& owner) const noexcept {
+    if (owner.heap_position != kNotInHeap) prefetch_line(&nodes_[owner.heap_position]);
   }
 
   // Inserts or moves. Instant::max() removes.

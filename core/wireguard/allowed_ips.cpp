@@ -46,12 +46,6 @@ void AllowedIps::remove_all(AllowedIpsOwner& owner) noexcept {
   }
 }
 
-AllowedIps::Bits AllowedIps::bits_of(const Prefix& prefix) noexcept {
-  const ConstBytes bytes = prefix.address().bytes();
-  if (bytes.size() == 4) return {std::uint64_t{load_be32(bytes, 0)} << 32, 0};
-  return {load_be64(bytes, 0), load_be64(bytes, 8)};
-}
-
 void AllowedIps::link(std::uint32_t entry, AllowedIpsOwner& owner) noexcept {
   entries_[entry].previous = owner.last_entry;
   entries_[entry].next = AllowedIpsOwner::kNone;

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "core/base/endpoint.h"
+#include "core/base/prefetch.h"
 #include "core/base/wire.h"
 
 namespace fireline::wireguard {
@@ -37,9 +38,11 @@ class AllowedIps {
 
   // The owner of the longest prefix that contains the address, or null. 4 or 16 bytes in network order.
   [[nodiscard]] AllowedIpsOwner* find(ConstBytes address) const noexcept {
-    return address.size() == 4 ? v4_.find({std::uint64_t{load_be32(address, 0)} << 32, 0})
-                               : v6_.find({load_be64(address, 0), load_be64(address, 8)});
+    return lengths_of(address).find(bits_of(address));
   }
+
+  // For find() soon.
+  void prefetch(ConstBytes address) const noexcept { lengths_of(address).prefetch(bits_of(address)); }
 
   [[nodiscard]] std::size_t size() const noexcept { return entries_.size() - free_.size(); }
 
@@ -74,6 +77,7 @@ class AllowedIps {
     void insert(const Slot& slot);
     void erase(Slot* slot) noexcept;
     [[nodiscard]] bool empty() const noexcept { return size_ == 0; }
+    void prefetch(Bits bits) const noexcept { prefetch_line(&slots_[home_of(bits)]); }
 
    private:
     [[nodiscard]] std::size_t home_of(Bits bits) const noexcept {
@@ -97,11 +101,18 @@ class AllowedIps {
       }
       return nullptr;
     }
+    // The longest ones alone: where many are in use, most of them are small tables.
+    void prefetch(Bits bits) const noexcept {
+      for (std::size_t i = 0; i < used_.size() && i < kPrefetchedLengths; ++i) {
+        tables_[used_[i].table].prefetch({bits.high & used_[i].mask.high, bits.low & used_[i].mask.low});
+      }
+    }
     [[nodiscard]] Slot* find_exact(Bits bits, unsigned length) noexcept;
     void insert(const Slot& slot, unsigned length);
     void erase(Slot* slot, unsigned length) noexcept;
 
    private:
+    static constexpr std::size_t kPrefetchedLengths = 2;
     struct Used {
       Bits mask;
       std::uint8_t length = 0;
@@ -117,7 +128,12 @@ class AllowedIps {
     std::uint32_t next = AllowedIpsOwner::kNone;
   };
 
-  [[nodiscard]] static Bits bits_of(const Prefix& prefix) noexcept;
+  [[nodiscard]] static Bits bits_of(ConstBytes address) noexcept {
+    return address.size() == 4 ? Bits{std::uint64_t{load_be32(address, 0)} << 32, 0}
+                               : Bits{load_be64(address, 0), load_be64(address, 8)};
+  }
+  [[nodiscard]] static Bits bits_of(const Prefix& prefix) noexcept { return bits_of(prefix.address().bytes()); }
+  [[nodiscard]] const Lengths& lengths_of(ConstBytes address) const noexcept { return address.size() == 4 ? v4_ : v6_; }
   [[nodiscard]] Lengths& lengths_of(const Prefix& prefix) noexcept { return prefix.address().is_v4() ? v4_ : v6_; }
   void link(std::uint32_t entry, AllowedIpsOwner& owner) noexcept;
   void unlink(std::uint32_t entry, AllowedIpsOwner& owner) noexcept;

@@ -31,6 +31,8 @@ struct ReceivedRun {
   bool data = false;
 };
 
+void prefetch_sessions(const DeviceState& state, const packet::UdpBatch& batch) noexcept;
+void prefetch_sources(const DeviceState& state, const DeviceWork& work) noexcept;
 void plan_datagram(DeviceState& state, Now now, Bytes datagram, std::uint32_t index, DeviceWork& work);
 void plan_handshake(DeviceState& state, ConstBytes datagram, const packet::ReceivedDatagrams& from);
 [[nodiscard]] std::optional<DeviceCounter> refuse_handshake(const DeviceState& state, ConstBytes datagram);
@@ -46,6 +48,7 @@ void plan_udp(DeviceState& state, Now now, packet::UdpBatch& batch, DeviceWork& 
   work.kind = packet::Work::Kind::open;
   std::swap(work.received, batch);
   state.turn.session = nullptr;
+  prefetch_sessions(state, work.received);
   for (std::uint32_t index = 0; index < work.received.datagrams.size(); ++index) {
     const packet::ReceivedDatagrams& received = work.received.datagrams[index];
     Bytes rest = received.bytes;
@@ -63,6 +66,7 @@ void plan_udp(DeviceState& state, Now now, packet::UdpBatch& batch, DeviceWork& 
 void commit_open(DeviceState& state, Now now, DeviceWork& work, packet::Output& output) {
   state.turn.source_bytes = 0;
   bool delivered = false;
+  prefetch_sources(state, work);
   ReceivedRun run;
   for (std::size_t i = 0; i < work.jobs.size(); ++i) {
     const crypto::AeadJob& job = work.jobs[i];
@@ -100,6 +104,39 @@ void commit_open(DeviceState& state, Now now, DeviceWork& work, packet::Output& 
 }
 
 namespace {
+
+// Packets of many peers wait for all of these peers' memory at once, in three steps: what a table's slot leads to is
+// known when the slot is there. Also worth it for a single packet: what its commit needs comes while it is opened.
+void prefetch_sessions(const DeviceState& state, const packet::UdpBatch& batch) noexcept {
+  const auto for_each = [&](auto&& visit) {
+    for (const packet::ReceivedDatagrams& received : batch.datagrams) {
+      const ConstBytes first =
+          ConstBytes(received.bytes).subspan(std::min<std::size_t>(received.skip, received.bytes.size()));
+      if (first.size() >= kTransportOverheadBytes) visit(load_le32(first, 4), load_le64(first, 8));
+    }
+  };
+  for_each([&](std::uint32_t index, std::uint64_t) { state.peers.prefetch_index(index); });
+  for_each([&](std::uint32_t index, std::uint64_t) {
+    if (const Peer* peer = state.peers.find_by_index(index)) peer->prefetch();
+  });
+  for_each([&](std::uint32_t index, std::uint64_t counter) {
+    const Peer* peer = state.peers.find_by_index(index);
+    if (peer == nullptr) return;
+    state.deadlines.prefetch(*peer);
+    if (const Session* session = peer->sessions.find(index)) session->prefetch_receiving(counter);
+  });
+}
+
+void prefetch_sources(const DeviceState& state, const DeviceWork& work) noexcept {
+  if (state.policy != nullptr) return;
+  const Session* last = nullptr;
+  for (std::size_t i = 0; i < work.jobs.size(); ++i) {
+    if (work.opened[i].session == last) continue;  // most likely of the same source
+    last = work.opened[i].session;
+    const auto header = packet::IpHeader::parse({work.jobs[i].data, work.jobs[i].bytes});
+    if (work.jobs[i].authentic && header) state.allowed_ips.prefetch(header->source());
+  }
+}
 
 void plan_datagram(DeviceState& state, Now now, Bytes datagram, std::uint32_t index, DeviceWork& work) {
   state.counters.add(DeviceCounter::udp_datagrams);

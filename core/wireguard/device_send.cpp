@@ -15,6 +15,7 @@ namespace {
 
 static_assert(kTransportTagBytes == crypto::kTagBytes);
 
+void prefetch_peers(DeviceState& state, const packet::TunBatch& batch);
 void classify_packet(DeviceState& state, Now now, const packet::TunPacket& packet, DeviceWork& work);
 [[nodiscard]] Peer* peer_of(DeviceState& state, ConstBytes destination) noexcept;
 void answer_with_error(DeviceState& state, Now now, packet::IcmpReason reason, const packet::TunPacket& packet,
@@ -33,6 +34,7 @@ void plan_tun(DeviceState& state, Now now, packet::TunBatch& batch, DeviceWork& 
   work.number = ++state.works_planned;
   state.turn.expected_bytes = 0;
   state.turn.destination_bytes = 0;
+  prefetch_peers(state, batch);
   for (const packet::TunPacket& packet : batch.packets) classify_packet(state, now, packet, work);
   if (!state.turn.active.empty()) {
     state.trains.begin(work, state.turn.expected_bytes);
@@ -82,6 +84,29 @@ void keep_fresh_after_sending(DeviceState& state, Now now, Peer& peer, const Ses
 }
 
 namespace {
+
+// As prefetch_sessions() of device_receive.cpp, from the destinations on; once for packets in a row to the same one.
+void prefetch_peers(DeviceState& state, const packet::TunBatch& batch) {
+  auto& destinations = state.turn.destinations;
+  destinations.clear();
+  for (const packet::TunPacket& packet : batch.packets) {
+    const auto header = packet::IpHeader::parse(packet.bytes);
+    if (!header) continue;
+    const ConstBytes destination = header->destination();
+    if (!destinations.empty() && std::ranges::equal(destinations.back(), destination)) continue;
+    destinations.push_back(destination);
+    state.allowed_ips.prefetch(destination);
+  }
+  for (const ConstBytes destination : destinations) {
+    if (const auto* peer = static_cast<const Peer*>(state.allowed_ips.find(destination))) peer->prefetch();
+  }
+  for (const ConstBytes destination : destinations) {
+    const auto* peer = static_cast<const Peer*>(state.allowed_ips.find(destination));
+    if (peer == nullptr) continue;
+    state.deadlines.prefetch(*peer);
+    if (const Session* session = peer->sessions.current()) session->prefetch_sending();
+  }
+}
 
 void classify_packet(DeviceState& state, Now now, const packet::TunPacket& packet, DeviceWork& work) {
   const auto segmenter = packet::Segmenter::make(packet);

@@ -43,7 +43,8 @@ struct PlannedPacket {
 // no longer than the call, because configuration may come behind it.
 struct DeviceTurn {
   std::vector<PlannedPacket> planned;
-  std::vector<Peer*> active;  // those with planned packets
+  std::vector<Peer*> active;             // those with planned packets
+  std::vector<ConstBytes> destinations;  // of the packets; each as often as it follows another one
   std::size_t expected_bytes = 0;
   std::array<std::byte, 16> destination{};
   std::size_t destination_bytes = 0;  // 0: nothing remembered

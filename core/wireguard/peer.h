@@ -7,6 +7,7 @@
 
 #include "core/base/deadline_heap.h"
 #include "core/base/endpoint.h"
+#include "core/base/prefetch.h"
 #include "core/base/time.h"
 #include "core/crypto/keys.h"
 #include "core/packet/batch.h"
@@ -21,11 +22,34 @@
 
 namespace fireline::wireguard {
 
-struct Peer : AllowedIpsOwner {
+struct alignas(kCacheLineBytes) Peer : AllowedIpsOwner {
   Peer(const crypto::PublicKey& key, const Profile& profile) noexcept
-      : public_key(key), sessions(profile.sessions), queue(profile.queued_packets), timers(profile) {}
+      : timers(profile), sessions(profile.sessions), queue(profile.queued_packets), public_key(key) {}
   Peer(const Peer&) = delete;
   Peer& operator=(const Peer&) = delete;
+
+  // What every packet touches: kept together, so that prefetch() brings it all.
+
+  // Of the tables that hold it.
+  std::uint32_t heap_position = kNotInHeap;
+  std::uint32_t first_planned = kNone;  // of this turn: chain of the packets to be planned
+  std::uint32_t last_planned = kNone;
+  bool flush_wanted = false;  // in the device's list
+
+  // Data.
+  bool data_watched = false;            // the next one is reported
+  bool late_initiation_wanted = false;  // asked for once at 165 s of this session
+  std::optional<Instant> last_data;     // an IP packet sent, queued or received
+  std::uint64_t received_bytes = 0;
+  std::uint64_t sent_bytes = 0;
+  std::uint64_t last_planned_work = 0;  // number of the last Work that holds trains for it
+  Timers timers;
+  SessionSet sessions;
+  std::optional<PeerPath> path;  // Profile::roaming: `local` is where its last authentic packet arrived
+#ifdef FIRELINE_PLANTED_OLD_PATH
+  std::optional<PeerPath> former_path;
+#endif
+  PacketQueue queue;
 
   // Identity. `remote` and `cookies` exist while the device has a private key.
   crypto::PublicKey public_key;
@@ -33,12 +57,9 @@ struct Peer : AllowedIpsOwner {
   std::optional<RemoteIdentity> remote;
   std::optional<CookieGenerator> cookies;
 
-  // Configuration and path.
-  std::optional<PeerPath> path;  // Profile::roaming: `local` is where its last authentic packet arrived
-#ifdef FIRELINE_PLANTED_OLD_PATH
-  std::optional<PeerPath> former_path;
-#endif
+  // Configuration.
   std::uint16_t persistent_keepalive_seconds = 0;
+  std::uint32_t table_position = 0;  // in PeerTable
 
   // Handshakes.
   std::uint32_t connection = 0;                          // upper 24 bits of all session indices
@@ -51,27 +72,11 @@ struct Peer : AllowedIpsOwner {
   Tai64n greatest_timestamp;
   std::optional<UnixTime> last_handshake;  // completed
   bool initiation_wanted = false;          // in the device's list
-  bool initiation_postponed = false;       // asked for, but a handshake message left less than REKEY_TIMEOUT ago
-  bool late_initiation_wanted = false;     // asked for once at 165 s of this session
-
-  // Data.
-  SessionSet sessions;
-  PacketQueue queue;
-  Timers timers;
-  std::uint64_t received_bytes = 0;
-  std::uint64_t sent_bytes = 0;
-  std::optional<Instant> last_data;     // an IP packet sent, queued or received
-  bool data_watched = false;            // the next one is reported
-  std::uint64_t last_planned_work = 0;  // number of the last Work that holds trains for it
-  bool flush_wanted = false;            // in the device's list
-
-  // Of the tables that hold it.
-  std::uint32_t table_position = 0;
-  Peer* wanted_before = nullptr;  // with initiation_wanted
+  Peer* wanted_before = nullptr;           // its neighbours there
   Peer* wanted_behind = nullptr;
-  std::uint32_t heap_position = kNotInHeap;
-  std::uint32_t first_planned = kNone;  // of this turn: chain of the packets to be planned
-  std::uint32_t last_planned = kNone;
+  bool initiation_postponed = false;  // asked for, but a handshake message left less than REKEY_TIMEOUT ago
+
+  void prefetch() const noexcept { fireline::prefetch(this, &queue + 1); }
 
   // The next index that no session or initiation of this peer uses.
   [[nodiscard]] std::uint32_t next_session_index() noexcept;

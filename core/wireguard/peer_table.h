@@ -21,6 +21,7 @@ class PeerTable {
 
   [[nodiscard]] Peer* find(const crypto::PublicKey& key) const noexcept;
   [[nodiscard]] Peer* find_by_index(std::uint32_t index) const noexcept { return indices_.find(index); }
+  void prefetch_index(std::uint32_t index) const noexcept { indices_.prefetch(index); }
   [[nodiscard]] std::size_t size() const noexcept { return peers_.size(); }
   [[nodiscard]] const std::vector<std::unique_ptr<Peer>>& peers() const noexcept { return peers_; }
 

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <utility>
 
+#include "core/base/prefetch.h"
 #include "core/base/time.h"
 #include "core/crypto/keys.h"
 #include "core/wireguard/constants.h"
@@ -17,21 +18,32 @@ namespace fireline::wireguard {
 
 struct Peer;
 
-struct Session {
+// What a packet needs is in two cache lines, and in a third one of the replay window's bits.
+struct alignas(kCacheLineBytes) Session {
   Session(Peer* owner, crypto::Key send, crypto::Key receive, std::size_t replay_older) noexcept
       : send_key(std::move(send)), receive_key(std::move(receive)), peer(owner), replay(replay_older) {}
 
   crypto::Key send_key;
-  crypto::Key receive_key;
-  Peer* peer;  // null once the peer's set let the session go
   std::uint64_t next_counter = 0;
-  std::uint32_t local_index = 0;   // receiver index of what comes in
+  std::uint64_t sequence = 0;      // of its set: the later session has the greater number
   std::uint32_t remote_index = 0;  // receiver index of what goes out
+  std::uint32_t local_index = 0;   // receiver index of what comes in
+  std::uint32_t references = 0;    // SessionRef's
   bool initiator = false;
-  std::uint64_t sequence = 0;  // of its set: the later session has the greater number
-  Instant birth;               // when the keys were derived
+
+  alignas(kCacheLineBytes) crypto::Key receive_key;
+  Peer* peer;     // null once the peer's set let the session go
+  Instant birth;  // when the keys were derived
   ReplayWindow replay;
-  std::uint32_t references = 0;  // SessionRef's
+
+  void prefetch_sending() const noexcept {
+    prefetch_line(this);
+    prefetch_line(&receive_key);
+  }
+  void prefetch_receiving(std::uint64_t counter) const noexcept {
+    prefetch_sending();
+    replay.prefetch(counter);
+  }
 
   [[nodiscard]] bool older_than(Duration age, Instant now) const noexcept { return now - birth >= age; }
   // Whether so many more messages may be sealed. `stop_after` is for a session of our own making.

@@ -54,13 +54,13 @@ class SessionSet {
   void drop(const Session* session) noexcept;
   void drop_slot(std::size_t slot) noexcept;
 
-  SessionRule rule_;
-  std::uint64_t added_ = 0;
   Session* current_ = nullptr;
+  std::array<std::uint32_t, kSlots> indices_{};  // beside the sessions: a look-up reads two cache lines at most
+  std::array<SessionRef, kSlots> sessions_;
   Session* next_ = nullptr;
   Session* previous_ = nullptr;
-  std::array<std::uint32_t, kSlots> indices_{};  // beside the sessions: a look-up reads one cache line
-  std::array<SessionRef, kSlots> sessions_;
+  std::uint64_t added_ = 0;
+  SessionRule rule_;
 };
 
 }  // namespace fireline::wireguard

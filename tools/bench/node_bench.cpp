@@ -8,7 +8,9 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <span>
 #include <string_view>
+#include <vector>
 
 #include "tools/bench/node_world.h"
 #include "tools/bench/process.h"
@@ -34,16 +36,20 @@ constexpr std::size_t kInnerBytes = 1280;
 constexpr std::size_t kRuleWidth = 64;
 constexpr std::size_t kColumnWidth = 26;
 
-// What one turn of the packet thread is given.
+// What one turn of the packet thread is given. Under load a turn has packets of as many connections as a reader's turn
+// has receive calls, 64; with nothing to do, of one alone.
 struct Shape {
   std::string_view name;
-  std::size_t packets;  // of one connection
-  bool up;              // from the client to the gateway's TUN, or back
+  std::size_t connections;  // of one turn; where there is one alone, it comes as often
+  std::size_t packets;      // of each
+  bool up;                  // from the client to the gateway's TUN, or back
 };
-constexpr std::array<Shape, 4> kShapes{{{"trains of 32, received", 32, true},
-                                        {"trains of 32, sent", 32, false},
-                                        {"single packets, received", 1, true},
-                                        {"single packets, sent", 1, false}}};
+constexpr std::array<Shape, 6> kShapes{{{"trains of 32, received", 1, 32, true},
+                                        {"trains of 32, sent", 1, 32, false},
+                                        {"64 at once, received", 64, 1, true},
+                                        {"64 at once, sent", 64, 1, false},
+                                        {"one alone, received", 1, 1, true},
+                                        {"one alone, sent", 1, 1, false}}};
 
 struct IdleFigures {
   std::size_t connections = 0;
@@ -85,18 +91,27 @@ struct BusySeries {
 };
 
 double measure_shape(BusySeries& series, const Shape& shape) {
-  const std::size_t turns = std::max(kPacketsPerRound / shape.packets, series.connections);
-  std::size_t packets = 0;
-  series.world->set_metered(true);
-  static_cast<void>(series.world->take_cpu_nanoseconds());
-  for (std::size_t i = 0; i < turns; ++i) {
-    const std::size_t client = series.next++ % series.connections;
-    packets += shape.up ? series.world->send_up(client, shape.packets, kInnerBytes)
-                        : series.world->send_down(client, shape.packets, kInnerBytes);
+  const std::size_t turns = std::max(kPacketsPerRound / shape.packets, series.connections) / shape.connections;
+  const std::size_t expected = turns * shape.connections * shape.packets;
+  std::vector<std::size_t> clients(shape.connections);
+  const auto next_clients = [&] {
+    for (std::size_t& client : clients) client = series.next++ % series.connections;
+    return std::span<const std::size_t>(clients);
+  };
+  NodeWorld& world = *series.world;
+  std::vector<NodeWorld::Upload> uploads;
+  for (std::size_t i = 0; shape.up && i < turns; ++i) {
+    uploads.push_back(world.make_upload(next_clients(), shape.packets, kInnerBytes));
   }
-  series.world->set_metered(false);
-  if (packets != turns * shape.packets) throw BenchError("packets were lost on the way through the node");
-  return series.world->take_cpu_nanoseconds() / static_cast<double>(packets);
+  std::size_t packets = 0;
+  world.set_metered(true);
+  static_cast<void>(world.take_cpu_nanoseconds());
+  for (std::size_t i = 0; i < turns; ++i) {
+    packets += shape.up ? world.send_up(uploads[i]) : world.send_down(next_clients(), shape.packets, kInnerBytes);
+  }
+  world.set_metered(false);
+  if (packets != expected) throw BenchError("packets were lost on the way through the node");
+  return world.take_cpu_nanoseconds() / static_cast<double>(packets);
 }
 
 std::vector<BusySeries> measure_busy(const NodeBenchOptions& options) {

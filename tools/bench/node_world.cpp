@@ -129,35 +129,54 @@ NodeWorld::Census NodeWorld::census() const {
   return census;
 }
 
-std::size_t NodeWorld::send_up(std::size_t client, std::size_t count, std::size_t bytes) {
-  Party& party = *clients_[client];
+NodeWorld::Upload NodeWorld::make_upload(std::span<const std::size_t> clients, std::size_t count, std::size_t bytes) {
   now_ += 1us;
-  auto batch = inner_packets(large_.acquire(), party.tunnel, gateway_->tunnel, count, bytes);
-  run_turn(party, batch);
-  packet::UdpBatch arriving;
-  for (packet::UdpSendBatch* sent : {&party.output.udp4, &party.output.udp6}) {
-    for (const packet::UdpTrain& train : sent->trains) {
-      packet::Buffer buffer = large_.acquire();
-      std::ranges::copy(train.bytes, buffer.data());
-      arriving.datagrams.push_back({.bytes = buffer.bytes().first(train.bytes.size()),
-                                    .segment_bytes = train.segment_bytes,
-                                    .ecn = train.ecn,
-                                    .source = {train.destination.address.is_v4() ? party.v4 : party.v6, kNodePort},
-                                    .local = {.address = train.destination.address, .interface = 0}});
-      arriving.buffers.push_back(std::move(buffer));
+  Upload upload;
+  for (const std::size_t client : clients) {
+    Party& party = *clients_[client];
+    packet::TunBatch batch;
+    add_packets(batch, party.tunnel, gateway_->tunnel, count, bytes);
+    run_turn(party, batch);
+    for (packet::UdpSendBatch* sent : {&party.output.udp4, &party.output.udp6}) {
+      for (const packet::UdpTrain& train : sent->trains) {
+        upload.bytes.insert(upload.bytes.end(), train.bytes.begin(), train.bytes.end());
+        upload.trains.push_back({.bytes = train.bytes,
+                                 .segment_bytes = train.segment_bytes,
+                                 .ecn = train.ecn,
+                                 .source = {train.destination.address.is_v4() ? party.v4 : party.v6, kNodePort},
+                                 .local = {.address = train.destination.address, .interface = 0}});
+      }
+      sent->clear();
     }
-    sent->clear();
+    party.next = party.node->poll_timeout();
+    schedule(party);
+  }
+  return upload;
+}
+
+std::size_t NodeWorld::send_up(const Upload& upload) {
+  now_ += 1us;
+  packet::UdpBatch arriving;
+  const std::byte* next = upload.bytes.data();
+  for (const packet::ReceivedDatagrams& train : upload.trains) {
+    const std::size_t bytes = train.bytes.size();
+    const Bytes copy = room_behind(arriving.datagrams, arriving.buffers, bytes);
+    std::copy_n(next, bytes, copy.begin());
+    next += bytes;
+    arriving.datagrams.push_back(train);
+    arriving.datagrams.back().bytes = copy;
   }
   const std::uint64_t before = opened();
   call(*gateway_, [&] { run_turn(*gateway_, arriving); });
-  party.next = party.node->poll_timeout();
-  schedule(party);
   return static_cast<std::size_t>(opened() - before);
 }
 
-std::size_t NodeWorld::send_down(std::size_t client, std::size_t count, std::size_t bytes) {
+std::size_t NodeWorld::send_down(std::span<const std::size_t> clients, std::size_t count, std::size_t bytes) {
   now_ += 1us;
-  auto batch = inner_packets(large_.acquire(), gateway_->tunnel, clients_[client]->tunnel, count, bytes);
+  packet::TunBatch batch;
+  for (const std::size_t client : clients) {
+    add_packets(batch, gateway_->tunnel, clients_[client]->tunnel, count, bytes);
+  }
   const auto sealed = [&] { return gateway_->node->device().counters().get(wireguard::DeviceCounter::sealed); };
   const std::uint64_t before = sealed();
   meter(*gateway_, [&] {
@@ -362,6 +381,25 @@ void NodeWorld::schedule(Party& party) {
   if (!party.next || *party.next >= party.scheduled) return;
   party.scheduled = *party.next;
   due_.push({*party.next, party.index});
+}
+
+template <class Items>
+Bytes NodeWorld::room_behind(const Items& items, std::vector<packet::Buffer>& buffers, std::size_t bytes) {
+  if (!items.empty()) {
+    const Bytes last = items.back().bytes, buffer = buffers.back().bytes();
+    const auto used = static_cast<std::size_t>(last.data() + last.size() - buffer.data());
+    if (buffer.size() - used >= bytes) return buffer.subspan(used, bytes);
+  }
+  return buffers.emplace_back(large_.acquire()).bytes().first(bytes);
+}
+
+void NodeWorld::add_packets(packet::TunBatch& batch, std::uint32_t source, std::uint32_t destination, std::size_t count,
+                            std::size_t bytes) {
+  for (std::size_t i = 0; i < count; ++i) {
+    const Bytes packet = room_behind(batch.packets, batch.buffers, bytes);
+    write_inner_packet(packet, source, destination);
+    batch.packets.push_back({.bytes = packet, .offload = {}});
+  }
 }
 
 }  // namespace fireline::bench

@@ -15,6 +15,7 @@
 #include <functional>
 #include <memory>
 #include <queue>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -53,11 +54,18 @@ class NodeWorld final : public relay::Host {
   };
   [[nodiscard]] Census census() const;
 
-  // `count` inner packets of `bytes` from the client, one train, given to the gateway at once. Metered: the gateway's
-  // turn alone, cipher included. Returns how many reached its TUN.
-  std::size_t send_up(std::size_t client, std::size_t count, std::size_t bytes);
+  // What clients sent, to be given to the gateway later: their work between its turns would empty its caches.
+  struct Upload {
+    std::vector<std::byte> bytes;
+    std::vector<packet::ReceivedDatagrams>
+        trains;  // of their bytes the length counts; `bytes` holds them in this order
+  };
+  // `count` inner packets of `bytes` from each of the clients, a train of each. One that is named again sends again.
+  [[nodiscard]] Upload make_upload(std::span<const std::size_t> clients, std::size_t count, std::size_t bytes);
+  // One batch of the gateway's. Metered: its turn alone, cipher included. Returns how many packets reached its TUN.
+  std::size_t send_up(const Upload& upload);
   // As many from the gateway's TUN; returns how many were sealed. They reach nobody.
-  std::size_t send_down(std::size_t client, std::size_t count, std::size_t bytes);
+  std::size_t send_down(std::span<const std::size_t> clients, std::size_t count, std::size_t bytes);
 
  private:
   struct Party;
@@ -106,6 +114,11 @@ class NodeWorld final : public relay::Host {
   void pass_on(const Party& party, packet::UdpSendBatch& batch);
   void post(const Endpoint& source, const Endpoint& destination, ConstBytes bytes);
   void schedule(Party& party);
+  // Room behind the last item in the last buffer, or in another one.
+  template <class Items>
+  [[nodiscard]] Bytes room_behind(const Items& items, std::vector<packet::Buffer>& buffers, std::size_t bytes);
+  void add_packets(packet::TunBatch& batch, std::uint32_t source, std::uint32_t destination, std::size_t count,
+                   std::size_t bytes);
 
   bool metered_ = false;
   double cpu_nanoseconds_ = 0;
