@@ -135,7 +135,8 @@ void ask_again(ClientState& state, Now now) {
 
 void reset(ClientState& state, Now now, const crypto::Key& private_key, packet::Output& output) {
   state.sticky.clear();
-  state.pending.pace().renew_all();
+  // Questions of the earlier session get no answer.
+  state.resources.for_each([&](const ResourceEntry& entry) { state.pending.pace().forget(entry.resource.id); });
   // What was to be told belongs to connections that are gone.
   std::erase_if(state.events, [](const ClientEvent& event) {
     return std::holds_alternative<portal::IceCandidates>(event) || std::holds_alternative<RelaysWanted>(event);

@@ -40,10 +40,6 @@ void IntentPace::renew(const Uuid& resource) {
   if (const auto found = rounds_.find(resource); found != rounds_.end()) found->second.interval = kIntentInterval;
 }
 
-void IntentPace::renew_all() {
-  for (auto& [resource, round] : rounds_) round.interval = kIntentInterval;
-}
-
 void IntentPace::lengthen(Round& round) noexcept {
   round.interval = std::min(2 * round.interval, kIntentIntervalMax);
 }

@@ -39,9 +39,8 @@ class IntentPace {
 
   void granted(const Uuid& resource);
   void refused(const Uuid& resource);
-  // The resource, or all of them, may be permitted by now; also behind the portal's word that no gateway is online.
+  // The resource may be permitted by now; also behind the portal's word that no gateway is online.
   void renew(const Uuid& resource);
-  void renew_all();
   void forget(const Uuid& resource) { rounds_.erase(resource); }
 
  private:

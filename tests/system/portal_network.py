@@ -124,10 +124,13 @@ def lines_of(system):
 
 
 def connect_seconds(system, first):
-    """By the client's log, from this line on: how long it took from the first intent to the connection."""
+    """By the client's log, from this line on: how long it took from the first intent of a new session to the connection.
+    While it was cut off it had asked as well, for its gateway was silent."""
     def times(what):
+        lines = system.programs["client"].history()[first:]
+        begin = next((number for number, line in enumerate(lines) if "session reset: " in line), len(lines))
         return [datetime.datetime.fromisoformat(line.split()[0].removesuffix("Z"))
-                for line in system.programs["client"].history()[first:] if re.search(what, line)]
+                for line in lines[begin:] if re.search(what, line)]
 
     connected = lab.wait_until(lambda: times(r"gateway \S+: connected"), 30, "the client is connected")
     return (connected[0] - times("asking the portal for a gateway")[0]).total_seconds()

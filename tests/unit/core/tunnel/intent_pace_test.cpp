@@ -110,7 +110,7 @@ TEST(IntentPace, HowOftenThePortalIsAsked) {
           pace.refused(kResource);
           break;
         case Step::renew:
-          pace.renew_all();
+          pace.renew(kResource);
           break;
         case Step::forget:
           pace.forget(kResource);
