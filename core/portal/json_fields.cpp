@@ -111,7 +111,13 @@ Prefix JsonFields::cidr(std::string_view key) noexcept {
   const auto found = required_text(key);
   const auto slash = found.find('/');
   const auto prefix = Prefix::parse(found);
-  if (prefix && slash != std::string_view::npos && IpAddress::parse(found.substr(0, slash)) == prefix->address()) {
+#ifdef FIRELINE_PLANTED_BUG
+  // A wrong bound on purpose: tools/fuzz shows that the fuzz target finds it.
+  const bool has_length = prefix && found[slash] == '/';
+#else
+  const bool has_length = prefix && slash != std::string_view::npos;
+#endif
+  if (has_length && IpAddress::parse(found.substr(0, slash)) == prefix->address()) {
     return *prefix;
   }
   fail();
@@ -133,12 +139,7 @@ crypto::Key JsonFields::secret_key(std::string_view key) noexcept {
 std::int64_t JsonFields::timestamp(std::string_view key) noexcept {
   const auto value = find(key);
   std::int64_t seconds = 0;
-#ifdef FIRELINE_PLANTED_BUG
-  constexpr std::int64_t kFirst = INT64_MIN;
-#else
-  constexpr std::int64_t kFirst = 0;
-#endif
-  if (value && value->get(seconds) == SUCCESS && seconds >= kFirst) return seconds;
+  if (value && value->get(seconds) == SUCCESS && seconds >= 0) return seconds;
   fail();
   return 0;
 }
