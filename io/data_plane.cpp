@@ -212,9 +212,13 @@ void DataPlane::stop() {
   running_ = false;
 }
 
-void DataPlane::set_ports(std::unique_ptr<UdpPort> v4, std::unique_ptr<UdpPort> v6) {
+void DataPlane::set_ports(std::unique_ptr<UdpPort> v4, std::unique_ptr<UdpPort> v6,
+                          const std::function<void(const UdpPort&)>& retire) {
   const bool was_running = running_;
   stop();
+  for (const UdpSide* side : {&parts_->udp4, &parts_->udp6}) {
+    if (retire && side->port) retire(*side->port);
+  }
   parts_->udp4.set_port(std::move(v4));
   parts_->udp6.set_port(std::move(v6));
   if (was_running) start();

@@ -50,7 +50,9 @@ class DataPlane {
   void stop();
 
   // Replaces the sockets; null: none of that family. Stops and restarts the threads when they run.
-  void set_ports(std::unique_ptr<UdpPort> v4, std::unique_ptr<UdpPort> v6);
+  // `retire` sees each old socket once it is used no more: its counters are final.
+  void set_ports(std::unique_ptr<UdpPort> v4, std::unique_ptr<UdpPort> v6,
+                 const std::function<void(const UdpPort&)>& retire = {});
   [[nodiscard]] UdpPort* port(Family family) noexcept;
   // Of the sockets, as UdpStatus has it; empty without one.
   [[nodiscard]] std::string_view udp_backend() const noexcept;

@@ -160,10 +160,8 @@ class DeviceBackend final : public WgBackend {
   }
 
   void replace_sockets(io::UdpPortPair sockets) {
-    for (const auto family : {Family::v4, Family::v6}) {
-      if (const io::UdpPort* old = plane_.port(family)) retired_.add(*old);
-    }
-    plane_.set_ports(std::move(sockets.v4), std::move(sockets.v6));
+    plane_.set_ports(std::move(sockets.v4), std::move(sockets.v6),
+                     [this](const io::UdpPort& old) { retired_.add(old); });
   }
 
   [[nodiscard]] bool bound() { return plane_.port(Family::v4) != nullptr || plane_.port(Family::v6) != nullptr; }
