@@ -218,7 +218,8 @@ TEST_F(WebSocketServerTest, EveryEndIsToldOnce) {
   write(socket, frame(Opcode::close, "\x03\xe8", true, true));
   EXPECT_TRUE(has_closed(2));
   EXPECT_EQ(closed_[1].second, "close frame 1000");
-  EXPECT_EQ(server_->connections(), 0u);
+  EXPECT_TRUE(turn_until(*loop_, [&] { return server_->connections() == 0; })) << "the socket ends after its news";
+  EXPECT_EQ(closed_.size(), 2u);
 }
 
 TEST_F(WebSocketServerTest, BrokenFramesEndTheirConnectionAlone) {
