@@ -1,7 +1,7 @@
 // Grants and packets of a gateway, decrypted ones and ones from the TUN, against the oracle of the property test.
 // libraries: fireline_gateway_oracle
 // covers: core/tunnel/gateway_packets.cpp core/tunnel/client_access.cpp core/tunnel/internet_destinations.cpp
-// core/policy/filter_table.cpp core/policy/filter_set.cpp
+// covers: core/policy/filter_table.cpp core/policy/filter_set.cpp
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>
