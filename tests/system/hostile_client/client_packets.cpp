@@ -34,7 +34,7 @@ void filter_tun_batch(ClientState& state, Now now, packet::TunBatch& batch) {
     const auto header = packet::IpHeader::parse(packet.bytes);
     const ResourceEntry* resource = header ? state.resources.match(header->destination()) : nullptr;
     if (resource == nullptr || resource->gateway) return false;
-    want_flow(state, now, resource->resource.id);
+    want_flow(state, now, resource->resource.id, IntentReason::no_gateway);
     return true;
   });
   route_everything(state, now);
