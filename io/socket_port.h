@@ -26,7 +26,8 @@ class SocketPort : public UdpPort {
   [[nodiscard]] Family family() const noexcept final { return family_; }
   [[nodiscard]] std::uint16_t port() const noexcept final { return port_; }
   [[nodiscard]] std::optional<IoError> set_fwmark(std::uint32_t mark) noexcept final {
-    return set_socket_mark(fd_.get(), mark);
+    if (auto error = set_socket_mark(fd_.get(), mark)) return error;
+    return loud_fd_ ? set_socket_mark(loud_fd_.get(), mark) : std::nullopt;
   }
   [[nodiscard]] const Counters<UdpReceiveCounter>& receive_counters() const noexcept final { return receive_counters_; }
   [[nodiscard]] const Counters<UdpSendCounter>& send_counters() const noexcept final { return sender_.counters(); }

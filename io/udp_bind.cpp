@@ -126,6 +126,7 @@ FileDescriptor open_loud_queue(const BoundUdp& first, const UdpOptions& options,
   if (set_option(first.fd.get(), SOL_SOCKET, SO_REUSEPORT, 1) != 0) return {};
   FileDescriptor fd = make_socket(options.family);
   if (!fd || configure(fd.get(), options, context)) return {};
+  if (options.fwmark != 0 && set_socket_mark(fd.get(), options.fwmark)) return {};
   if (set_option(fd.get(), SOL_SOCKET, SO_REUSEPORT, 1) != 0) return {};
   grow_buffer(fd.get(), SO_RCVBUFFORCE, SO_RCVBUF, std::min(kUdpLoudBufferBytes, options.receive_buffer_bytes));
   if (first.gro && set_option(fd.get(), IPPROTO_UDP, UDP_GRO, 1) != 0) return {};
