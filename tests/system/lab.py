@@ -21,6 +21,7 @@ from strain import Strain
 
 ROOT = Path(__file__).resolve().parents[2]
 SOCKETS = Path("/var/run/wireguard")
+STATUS_SOCKETS = Path("/var/run/fireline")  # what a killed program leaves there
 LOG_LINES_SHOWN = 40
 TCP_BYTES = 30_000_000  # of an iperf3 run that shows that TCP passes
 COMMAND_SECONDS = 180  # one command of a scenario; longer ones say so
@@ -254,7 +255,8 @@ class Lab:
         for namespace in self.namespaces:
             remove_namespace(namespace.name)
         for interface in self.interfaces:
-            (SOCKETS / f"{interface}.sock").unlink(missing_ok=True)
+            for folder in (SOCKETS, STATUS_SOCKETS):
+                (folder / f"{interface}.sock").unlink(missing_ok=True)
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def print_logs(self):
@@ -298,7 +300,7 @@ def _sweep():
 
     for name in filter(orphaned, namespace_names()):
         remove_namespace(name)
-    for path in SOCKETS.glob("fl*.sock"):
+    for path in (*SOCKETS.glob("fl*.sock"), *STATUS_SOCKETS.glob("fl*.sock")):
         if orphaned(path.name):
             path.unlink(missing_ok=True)
     for path in Path(tempfile.gettempdir()).glob("fl*-*"):
