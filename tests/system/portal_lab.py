@@ -226,8 +226,10 @@ class System:
             lab.wait_until(lambda: "Serving" in server.text(), 10, f"the web server of {network} listens")
 
     def curl(self, address, path="/get", *options, client="client", must=True, seconds=lab.COMMAND_SECONDS):
-        """platform spec 8.2: connects within 10 s, fails on HTTP errors."""
+        """platform spec 8.2: connects within 10 s, fails on HTTP errors. One that may fail waits as long for its answer: where
+        the way changes under it the answer is lost, and who only waits sends nothing that would tell."""
         host = f"[{address}]" if ":" in address else address
+        options = options if must else ("--max-time", "10", *options)
         return self.world[client].run("curl", "-sS", "--fail", "--connect-timeout", "10", *options,
                                       f"http://{host}{path}", must=must, seconds=seconds)
 

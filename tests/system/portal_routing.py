@@ -68,8 +68,7 @@ class Tiers:
 
     def ask(self, address):
         """Who answers at this address, and whom it sees; None when nobody does."""
-        # An answer may be under way when the session is reset; one who only waits for it sends nothing that would tell.
-        result = self.system.curl(address, "/get", "--max-time", "5", must=False)
+        result = self.system.curl(address, "/get", must=False)
         return result.stdout.strip() if result.returncode == 0 else None
 
     def wait_answer(self, address, expected, why, seconds=SYNC_SECONDS):
