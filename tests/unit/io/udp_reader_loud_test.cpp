@@ -10,6 +10,7 @@
 
 #include "io/limits.h"
 #include "io/readers.h"
+#include "tests/unit/io/idle_port.h"
 #include "tests/unit/io/network_namespace.h"
 #include "tests/unit/io/udp_backend.h"
 
@@ -67,8 +68,9 @@ class Reading {
 };
 
 // Two queues of numbered datagrams, sorted as the kernel would.
-class TwoQueues final : public UdpPort {
+class TwoQueues final : public IdlePort {
  public:
+  using IdlePort::send;
   void send(const Endpoint& source, std::uint64_t number) {
     const bool is_loud = std::ranges::find(loud, Sender{source, 0}) != loud.end();
     (is_loud ? loud_queue : first_queue).push_back({source, number});
@@ -86,16 +88,7 @@ class TwoQueues final : public UdpPort {
     loud.assign(senders.begin(), senders.end());
     return true;
   }
-  IoStatus send(const packet::UdpSendBatch&, SendCursor&, Instant) override { return IoStatus::done; }
   int poll_fd() const noexcept override { return readable_.get(); }
-  int send_fd() const noexcept override { return -1; }
-  std::string_view backend() const noexcept override { return "two queues"; }
-  Family family() const noexcept override { return Family::v4; }
-  std::uint16_t port() const noexcept override { return 1; }
-  std::optional<IoError> set_fwmark(std::uint32_t) noexcept override { return std::nullopt; }
-  const Counters<UdpReceiveCounter>& receive_counters() const noexcept override { return counters_; }
-  const Counters<UdpSendCounter>& send_counters() const noexcept override { return sent_; }
-  UdpStatus status() const override { return {}; }
 
   struct Numbered {
     Endpoint source;
@@ -129,8 +122,6 @@ class TwoQueues final : public UdpPort {
 
   FileDescriptor readable_{::eventfd(1, EFD_CLOEXEC)};
   std::size_t next_ = 0;
-  Counters<UdpReceiveCounter> counters_;
-  Counters<UdpSendCounter> sent_;
 };
 
 const Endpoint kFlood = *Endpoint::parse("198.51.100.1:1");

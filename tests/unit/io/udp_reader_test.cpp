@@ -3,6 +3,7 @@
 
 #include "io/limits.h"
 #include "io/readers.h"
+#include "tests/unit/io/idle_port.h"
 
 namespace fireline::io {
 namespace {
@@ -12,7 +13,7 @@ using namespace std::chrono_literals;
 constexpr std::size_t kDatagramBytes = 1200;
 
 // Each call gives a train of the loud sender, and every sixteenth a datagram of the quiet one.
-class FullSocket final : public UdpPort {
+class FullSocket final : public IdlePort {
  public:
   IoStatus receive(packet::UdpBatch& batch, packet::BufferSource& large) override {
     batch.buffers.push_back(large.acquire());
@@ -28,16 +29,6 @@ class FullSocket final : public UdpPort {
     if (overflows) counters_.add(UdpReceiveCounter::kernel_drops);
     return empty ? IoStatus::would_block : IoStatus::done;
   }
-  IoStatus send(const packet::UdpSendBatch&, SendCursor&, Instant) override { return IoStatus::done; }
-  int poll_fd() const noexcept override { return -1; }
-  int send_fd() const noexcept override { return -1; }
-  std::string_view backend() const noexcept override { return "full"; }
-  Family family() const noexcept override { return Family::v4; }
-  std::uint16_t port() const noexcept override { return 1; }
-  std::optional<IoError> set_fwmark(std::uint32_t) noexcept override { return std::nullopt; }
-  const Counters<UdpReceiveCounter>& receive_counters() const noexcept override { return counters_; }
-  const Counters<UdpSendCounter>& send_counters() const noexcept override { return sent_; }
-  UdpStatus status() const override { return {}; }
 
   Endpoint loud = *Endpoint::parse("198.51.100.1:1");
   Endpoint quiet = *Endpoint::parse("198.51.100.2:2");
@@ -52,8 +43,6 @@ class FullSocket final : public UdpPort {
         {.bytes = bytes, .segment_bytes = kDatagramBytes, .ecn = packet::Ecn::not_ect, .source = source, .local = {}});
   }
   unsigned calls_ = 0;
-  Counters<UdpReceiveCounter> counters_;
-  Counters<UdpSendCounter> sent_;
 };
 
 struct Row {
