@@ -49,19 +49,8 @@ std::uint64_t take_first(UdpPort& port, HeapBuffers& pool, std::uint64_t count) 
   return taken;
 }
 
-class LoudQueue : public testing::TestWithParam<std::tuple<Family, UdpIo>> {
- protected:
-  void SetUp() override {
-    if (const std::string why = missing_backend(std::get<1>(GetParam())); !why.empty()) GTEST_SKIP() << why;
-  }
-};
-INSTANTIATE_TEST_SUITE_P(Families, LoudQueue,
-                         testing::Combine(testing::Values(Family::v4, Family::v6),
-                                          testing::Values(UdpIo::syscall, UdpIo::io_uring)),
-                         [](const auto& row) {
-                           return std::string(std::get<0>(row.param) == Family::v4 ? "v4_" : "v6_") +
-                                  std::string(name_of(std::get<1>(row.param)));
-                         });
+class LoudQueue : public OnEachFamilyAndUdpBackend {};
+FIRELINE_ON_EACH_FAMILY_AND_UDP_BACKEND(LoudQueue);
 
 struct Row {
   const char* rule;

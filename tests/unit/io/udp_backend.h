@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <memory>
 #include <string>
+#include <tuple>
 #include <vector>
 
 #include "core/packet/batch.h"
@@ -47,6 +48,22 @@ class OnEachUdpBackend : public testing::TestWithParam<UdpIo> {
 };
 #define FIRELINE_ON_EACH_UDP_BACKEND(Suite) \
   INSTANTIATE_TEST_SUITE_P(Backends, Suite, testing::Values(UdpIo::syscall, UdpIo::io_uring), udp_io_name)
+
+class OnEachFamilyAndUdpBackend : public testing::TestWithParam<std::tuple<Family, UdpIo>> {
+ protected:
+  void SetUp() override {
+    if (const std::string why = missing_backend(std::get<1>(GetParam())); !why.empty()) GTEST_SKIP() << why;
+  }
+};
+inline std::string family_and_udp_io_name(const testing::TestParamInfo<std::tuple<Family, UdpIo>>& info) {
+  return std::string(std::get<0>(info.param) == Family::v4 ? "v4_" : "v6_") +
+         std::string(name_of(std::get<1>(info.param)));
+}
+#define FIRELINE_ON_EACH_FAMILY_AND_UDP_BACKEND(Suite)                                                             \
+  INSTANTIATE_TEST_SUITE_P(                                                                                        \
+      Families, Suite,                                                                                             \
+      testing::Combine(testing::Values(Family::v4, Family::v6), testing::Values(UdpIo::syscall, UdpIo::io_uring)), \
+      family_and_udp_io_name)
 
 // Waits until something has come, and takes it.
 inline IoStatus receive_next(UdpPort& port, packet::UdpBatch& batch, packet::BufferSource& pool) {

@@ -20,19 +20,8 @@ namespace {
 class UdpPortOn : public OnEachUdpBackend {};
 FIRELINE_ON_EACH_UDP_BACKEND(UdpPortOn);
 
-class UdpPortOf : public testing::TestWithParam<std::tuple<Family, UdpIo>> {
- protected:
-  void SetUp() override {
-    if (const std::string why = missing_backend(std::get<1>(GetParam())); !why.empty()) GTEST_SKIP() << why;
-  }
-};
-INSTANTIATE_TEST_SUITE_P(Families, UdpPortOf,
-                         testing::Combine(testing::Values(Family::v4, Family::v6),
-                                          testing::Values(UdpIo::syscall, UdpIo::io_uring)),
-                         [](const auto& row) {
-                           return std::string(std::get<0>(row.param) == Family::v4 ? "v4_" : "v6_") +
-                                  std::string(name_of(std::get<1>(row.param)));
-                         });
+class UdpPortOf : public OnEachFamilyAndUdpBackend {};
+FIRELINE_ON_EACH_FAMILY_AND_UDP_BACKEND(UdpPortOf);
 
 TEST_P(UdpPortOf, ATrainArrivesAsOneGroTrain) {
   in_network_namespace([family = std::get<0>(GetParam()), io = std::get<1>(GetParam())] {
