@@ -15,12 +15,17 @@ struct Row {
   Lines expected;
 };
 
+// What most conversations begin with.
+void ask_first_gateway(PortalWorld& world) {
+  world.gateway();
+  world.client();
+  world.ask("alice", "net");
+}
+
 const Row kRows[] = {
     {"the normal flow: authorised by the gateway before the client is told",
      [](PortalWorld& world) {
-       world.gateway();
-       world.client();
-       world.ask("alice", "net");
+       ask_first_gateway(world);
        world.agree("gw1");
      },
      {"gw1 < authorize_flow alice net", "gw1 < ok", "alice < flow_created net gw1"}},
@@ -76,36 +81,28 @@ const Row kRows[] = {
      {"alice < error unknown_message", "gw1 < authorize_flow alice net"}},
     {"the gateway vanished before its answer: the client hears nothing, and offline once the portal knows",
      [](PortalWorld& world) {
-       world.gateway();
-       world.client();
-       world.ask("alice", "net");
+       ask_first_gateway(world);
        world.close("gw1");
        world.ask("alice", "net");
      },
      {"gw1 < authorize_flow alice net", "alice < flow_creation_failed net offline"}},
     {"the client left before the answer: the gateway's answer is fine and goes nowhere",
      [](PortalWorld& world) {
-       world.gateway();
-       world.client();
-       world.ask("alice", "net");
+       ask_first_gateway(world);
        world.close("alice");
        world.agree("gw1");
      },
      {"gw1 < authorize_flow alice net", "gw1 < ok"}},
     {"the client joined anew in between: the answer for its old connection does not reach the new one",
      [](PortalWorld& world) {
-       world.gateway();
-       world.client();
-       world.ask("alice", "net");
+       ask_first_gateway(world);
        world.client("alice.2", "alice");
        world.agree("gw1");
      },
      {"gw1 < ok"}},
     {"a reference works once",
      [](PortalWorld& world) {
-       world.gateway();
-       world.client();
-       world.ask("alice", "net");
+       ask_first_gateway(world);
        world.agree("gw1");
        static_cast<void>(world.lines());
        world.agree("gw1");
@@ -113,9 +110,7 @@ const Row kRows[] = {
      {"gw1 < error invalid_ref"}},
     {"a reference is worth nothing to another gateway",
      [](PortalWorld& world) {
-       world.gateway();
-       world.client();
-       world.ask("alice", "net");
+       ask_first_gateway(world);
        const std::string ref = world.last("gw1").at("payload").at("ref");
        world.gateway("gw2");
        world.say("gw2", "flow_authorized", {{"ref", ref}});
@@ -123,9 +118,7 @@ const Row kRows[] = {
      {"gw2 < error invalid_ref"}},
     {"an answer after half a minute is too late",
      [](PortalWorld& world) {
-       world.gateway();
-       world.client();
-       world.ask("alice", "net");
+       ask_first_gateway(world);
        world.pass(kFlowPatience);
        static_cast<void>(world.lines());
        world.plane->handle_timeout(world.now);
@@ -134,9 +127,7 @@ const Row kRows[] = {
      {"gw1 < error invalid_ref"}},
     {"the gateway of before is taken although another one is as good",
      [](PortalWorld& world) {
-       world.gateway();
-       world.client();
-       world.ask("alice", "net");
+       ask_first_gateway(world);
        for (const char* name : {"gw2", "gw3", "gw4"}) world.gateway(name);
        world.ask("alice", "net");
        world.ask("alice", "net");
@@ -152,9 +143,7 @@ const Row kRows[] = {
      {"gw2 < authorize_flow alice net", "gw2 < authorize_flow alice far"}},
     {"before a resource moves to another gateway the client is told to forget it (a baseline client aborts otherwise)",
      [](PortalWorld& world) {
-       world.gateway();
-       world.client();
-       world.ask("alice", "net");
+       ask_first_gateway(world);
        world.agree("gw1");
        world.close("gw1");
        world.gateway("gw2");
@@ -165,9 +154,7 @@ const Row kRows[] = {
       "gw2 < ok", "alice < flow_created net gw2"}},
     {"a gateway that was asked and is silent for 1.5 s comes behind another one: it may be cut off",
      [](PortalWorld& world) {
-       world.gateway();
-       world.client();
-       world.ask("alice", "net");
+       ask_first_gateway(world);
        world.gateway("gw2");
        world.pass(kGatewayPatience);
        world.ask("alice", "net", {"gw1"});
@@ -175,9 +162,7 @@ const Row kRows[] = {
      {"alice < resource_deleted net", "alice < resource_created_or_updated net", "gw2 < authorize_flow alice net"}},
     {"and nobody else is sent to it either, until it is heard of",
      [](PortalWorld& world) {
-       world.gateway();
-       world.client();
-       world.ask("alice", "net");
+       ask_first_gateway(world);
        world.gateway("gw2");
        world.pass(kGatewayPatience);
        world.client("robot", "robot");
@@ -188,9 +173,7 @@ const Row kRows[] = {
      {"gw2 < authorize_flow robot net", "gw1 < ok", "gw1 < authorize_flow robot far"}},
     {"a gateway that was asked just before may still answer",
      [](PortalWorld& world) {
-       world.gateway();
-       world.client();
-       world.ask("alice", "net");
+       ask_first_gateway(world);
        world.gateway("gw2");
        world.pass(kGatewayPatience - std::chrono::milliseconds(1));
        world.ask("alice", "net");
@@ -198,9 +181,7 @@ const Row kRows[] = {
      {"gw1 < authorize_flow alice net"}},
     {"a gateway that says anything meanwhile is there: it has its reason",
      [](PortalWorld& world) {
-       world.gateway();
-       world.client();
-       world.ask("alice", "net");
+       ask_first_gateway(world);
        world.gateway("gw2");
        world.send("gw1", "no frame");
        world.pass(kGatewayPatience);
@@ -209,18 +190,14 @@ const Row kRows[] = {
      {"gw1 < authorize_flow alice net"}},
     {"the only gateway is asked again however long it has been silent",
      [](PortalWorld& world) {
-       world.gateway();
-       world.client();
-       world.ask("alice", "net");
+       ask_first_gateway(world);
        world.pass(kGatewayPatience);
        world.ask("alice", "net");
      },
      {"gw1 < authorize_flow alice net", "gw1 < authorize_flow alice net"}},
     {"the answer of a gateway that the client was taken from is fine and goes nowhere",
      [](PortalWorld& world) {
-       world.gateway();
-       world.client();
-       world.ask("alice", "net");
+       ask_first_gateway(world);
        world.gateway("gw2");
        world.pass(kGatewayPatience);
        world.ask("alice", "net");
@@ -254,9 +231,7 @@ const Row kRows[] = {
      {"gw2 < authorize_flow alice net"}},
     {"a gateway that comes back is told its grants",
      [](PortalWorld& world) {
-       world.gateway();
-       world.client();
-       world.ask("alice", "net");
+       ask_first_gateway(world);
        world.close("gw1");
        EXPECT_EQ(world.connect(Role::gateway, "gw1", "lab", "new key"), 101u);
        static_cast<void>(world.lines());
@@ -265,9 +240,7 @@ const Row kRows[] = {
      {"gw1 < ok", "gw1 < init alice:net"}},
     {"and so it is after the portal's own restart",
      [](PortalWorld& world) {
-       world.gateway();
-       world.client();
-       world.ask("alice", "net");
+       ask_first_gateway(world);
        world.restart();
        EXPECT_EQ(world.connect(Role::gateway, "gw1", "lab"), 101u);
        world.join("gw1");
@@ -287,9 +260,7 @@ const Row kRows[] = {
      {"gw1 < ice_candidates alice", "alice < invalidate_ice_candidates gw1"}},
     {"a gateway's candidates follow flow_created when it sends them behind flow_authorized",
      [](PortalWorld& world) {
-       world.gateway();
-       world.client();
-       world.ask("alice", "net");
+       ask_first_gateway(world);
        static_cast<void>(world.lines());
        world.agree("gw1");
        world.say("gw1", "broadcast_ice_candidates",
