@@ -4,6 +4,7 @@ is, a program that may run for a part of its time only, and the verdict.
 The flood comes from the same machine and is as dear to send as to receive: so the flooded program's CPU is limited, its
 capacity measured under that limit with the flood alone, and the flood's rate set by it.
 """
+import argparse
 import contextlib
 import os
 import select
@@ -39,6 +40,15 @@ while True:
     data, source = echo.recvfrom(2048)
     echo.sendto(data, source)
 """
+
+
+def options(usage, others):
+    """--others N, --seconds S and --share PERCENT of a core that the flooded program gets."""
+    arguments = argparse.ArgumentParser(usage=usage)
+    arguments.add_argument("--others", type=int, default=others)
+    arguments.add_argument("--seconds", type=float, default=10)
+    arguments.add_argument("--share", type=float, default=20)
+    return arguments.parse_args()
 
 
 def start_server(namespace, address):

@@ -7,7 +7,6 @@ alone.
 usage: portal_fairness.py [--others N] [--seconds S] [--share PERCENT]
   --share   of a core that the gateway gets
 """
-import argparse
 import os
 
 import fairness
@@ -73,8 +72,4 @@ def counters(system):
 
 
 if __name__ == "__main__":
-    arguments = argparse.ArgumentParser(usage=__doc__)
-    arguments.add_argument("--others", type=int, default=50)
-    arguments.add_argument("--seconds", type=float, default=10)
-    arguments.add_argument("--share", type=float, default=20)
-    lab.run(scenario, arguments.parse_args())
+    lab.run(scenario, fairness.options(__doc__, others=50))

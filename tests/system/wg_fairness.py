@@ -10,7 +10,6 @@ counts and wait for nobody (fairness.py).
 usage: wg_fairness.py [--others N] [--seconds S] [--share PERCENT]
   --share   of a core that the hub's program gets
 """
-import argparse
 import os
 
 import fairness
@@ -57,8 +56,4 @@ def counters(flood, center):
 
 
 if __name__ == "__main__":
-    arguments = argparse.ArgumentParser(usage=__doc__)
-    arguments.add_argument("--others", type=int, default=20)
-    arguments.add_argument("--seconds", type=float, default=10)
-    arguments.add_argument("--share", type=float, default=20)
-    lab.run(scenario, arguments.parse_args())
+    lab.run(scenario, fairness.options(__doc__, others=20))
