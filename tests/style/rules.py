@@ -241,12 +241,12 @@ def corpora(root):
 
 
 TEST_MACRO = re.compile(r"\b(?:TYPED_)?TEST(?:_[FP])?\(\s*(\w+)\s*,\s*(\w+)")
-LESSON_TITLE = re.compile(r"^\|[^|]*\blesson\b.*\|\s*tests?\s*\|\s*$", re.IGNORECASE)
+LESSON_TITLE = re.compile(r"^\|[^|]*\b(lesson|vectors)\b.*\|\s*tests?\s*\|\s*$", re.IGNORECASE)
 SUITE_DOT_NAME = re.compile(r"(\w+|…)\.([\w…*]+)$")
 
 
 def lessons(root):
-    """Tables "lesson | test" of the pages: every test, target or scenario in the last column exists. `Suite.Name`, `Suite.*`,
+    """Tables "lesson | test" and "vectors | test" of the pages: every test, target or scenario in the last column exists. `Suite.Name`, `Suite.*`,
     a name alone of a suite named before, and … for what is left out."""
     tests = {}
     for path in files(root, ("tests",), (".cpp",)):

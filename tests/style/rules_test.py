@@ -78,6 +78,8 @@ ROWS = [
      {"docs/a.md": LESSONS + "| a | `Suite.Other` |\n| b | `Other.Name` |\n| c | `none.py` |\n| d | `tests/fuzz/x.cpp` |\n",
       "tests/a.cpp": "TEST(Suite, Name) {}\n"},
      ["docs/a.md:3", "docs/a.md:4", "docs/a.md:5", "docs/a.md:6"]),
+    (rules.lessons, "vectors that nobody tests", {"docs/a.md": LESSONS.replace("lesson", "vectors of the RFC") + "| a | none |\n"},
+     ["docs/a.md:3"]),
     (rules.lessons, "a lesson without a test", {"docs/a.md": LESSONS + "| a | by hand |\n"}, ["docs/a.md:3"]),
     (rules.lessons, "tests that are there, with what may be left out of a name",
      {"docs/a.md": LESSONS + "| a | `Suite.Name`, `Suite.*`, `Name`, `….Na…`, `fine.py` |\n\n| else | test |\n",
