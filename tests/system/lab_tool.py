@@ -51,6 +51,7 @@ def scenario(laboratory):
     lab.check(capture.wait(5) == 0, "a signal ends the capture")
     lab.check(file.read_bytes()[:4] == b"\xd4\xc3\xb2\xa1", "the file is a pcap file with the ping's address")
 
+    mistakes(names[0])
     for name in names[:2]:
         tool("down", "--name", name)
     lab.check(not residue(names), "down leaves nothing")
@@ -60,6 +61,23 @@ def scenario(laboratory):
     lab.check(residue(names), "a killed up leaves namespaces")
     tool("status")
     lab.check(not residue(names), "the next command removes them")
+
+
+def mistakes(name):
+    for words, sentence in ((("up", "nonsense"), "use CLIENT-GATEWAY"),
+                            (("up", "cone-foo"), "is no NAT kind"),
+                            (("up", "--name", "a/b", "cone-cone"), "1 to 20 letters and digits"),
+                            (("down", "--name", "nobody"), "no lab nobody"),
+                            (("exec", "--name", name, "nobody", "true"), "no host nobody"),
+                            (("exec", "--name", name, "client"), "which command?"),
+                            (("nat", "--name", name, "client", "foo"), "is no NAT kind"),
+                            (("nat", "--name", name, "relay-1", "cone"), "client and gateway"),
+                            (("unplug", "--name", name, "internet"), "has no cable"),
+                            (("capture", "--name", name, "client", "/none/x.pcap"), "cannot write /none/x.pcap"),
+                            (("capture", "--name", name, "client", "/dev/null", "--interface", "x"), "no interface x")):
+        refused = tool(*words, must=False)
+        lab.check(refused.returncode == 1 and sentence in refused.stderr and refused.stderr.count("\n") == 1,
+                  f"one sentence: {refused.stderr.strip()}")
 
 
 def tool(*words, must=True):

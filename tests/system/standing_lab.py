@@ -201,11 +201,15 @@ def capture(name, label, path, interface):
     host = host_of(find(name), label)
     interface = interface or ("internet" if label.startswith("router-") else "net" if label == "internet" else "eth0")
     lab.require(host.has_link(interface), f"{label} has no interface {interface}")
+    try:
+        out = open(path, "wb", buffering=0)
+    except OSError as error:
+        raise lab.Failure(f"cannot write {path}: {error.strerror}")
     source = host.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(ETH_P_ALL))
     frames = 0
     # Ends by the signal's exception, so that what was received is written.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    with source, open(path, "wb", buffering=0) as out:
+    with source, out:
         out.write(PCAP_HEADER)
         print(f"captures {interface} of {label} to {path}; Ctrl-C ends", flush=True)
         try:
