@@ -51,9 +51,9 @@ Result<NetworkMonitor, HostError> NetworkMonitor::open(std::string own_interface
   if (!query) return err(network_error(query.error(), "open a netlink socket"));
   NetworkMonitor monitor(std::move(own_interface), std::move(*events), std::move(*query));
   // After the socket listens, so that no change is missed in between.
-  auto state = monitor.look();
-  if (!state) return err(std::move(state.error()));
-  monitor.state_ = std::move(*state);
+  auto view = monitor.look();
+  if (!view) return err(std::move(view.error()));
+  monitor.state_ = std::move(view->state);
   return monitor;
 }
 
@@ -66,20 +66,32 @@ std::optional<HostError> NetworkMonitor::handle_readable(Instant now) {
 
 std::optional<NetworkChange> NetworkMonitor::handle_timeout(Instant now) {
   if (!debounce_.expire(now)) return std::nullopt;
-  auto state = look();
+  auto view = look();
   // A list that the kernel could not finish is read at the next event; nothing is known to have changed.
-  if (!state || *state == state_) return std::nullopt;
-  state_ = std::move(*state);
+  if (!view) return std::nullopt;
+  if (view->state == state_) {
+    unsettled_until_.reset();
+    return std::nullopt;
+  }
+  if (!view->settled) {
+    if (!unsettled_until_) unsettled_until_ = now + kSettling;
+    if (now < *unsettled_until_) {
+      debounce_.event(now);
+      return std::nullopt;
+    }
+  }
+  unsettled_until_.reset();
+  state_ = std::move(view->state);
   if (!state_.online()) return NetworkChange{false, "the network is gone: no interface has an address"};
   return NetworkChange{true,
                        "the network changed: " + describe(state_.v4, "IPv4") + ", " + describe(state_.v6, "IPv6")};
 }
 
 void NetworkMonitor::accept() {
-  if (auto state = look()) state_ = std::move(*state);
+  if (auto view = look()) state_ = std::move(view->state);
 }
 
-Result<NetworkState, HostError> NetworkMonitor::look() {
+Result<NetworkMonitor::View, HostError> NetworkMonitor::look() {
   const auto links = list_links(query_);
   const auto routes = list_routes(query_, RT_TABLE_MAIN, is_default);
   const auto addresses = list_addresses(query_, 0);
@@ -91,9 +103,9 @@ Result<NetworkState, HostError> NetworkMonitor::look() {
     const auto link = std::ranges::find(*links, interface, &Link::index);
     return link != links->end() && link->running && !link->loopback && link->name != own_interface_;
   };
-  NetworkState state;
-  for (NetworkPath* path : {&state.v4, &state.v6}) {
-    const Family family = path == &state.v4 ? Family::v4 : Family::v6;
+  View view;
+  for (NetworkPath* path : {&view.state.v4, &view.state.v6}) {
+    const Family family = path == &view.state.v4 ? Family::v4 : Family::v6;
     const Route* best = nullptr;
     for (const Route& route : *routes) {
       if (route.destination.address().family() != family || !usable(route.interface)) continue;
@@ -106,14 +118,17 @@ Result<NetworkState, HostError> NetworkMonitor::look() {
       path->gateway = best->gateway;
     }
     for (const ListedAddress& one : *addresses) {
-      if (one.address.family() != family || one.scope != RT_SCOPE_UNIVERSE || (one.flags & kPassing) != 0) continue;
-      if (best != nullptr ? one.interface == best->interface : usable(one.interface)) {
+      if (one.address.family() != family || one.scope != RT_SCOPE_UNIVERSE) continue;
+      if (best != nullptr ? one.interface != best->interface : !usable(one.interface)) continue;
+      if ((one.flags & kPassing) == 0) {
         path->addresses.push_back(one.address);
+      } else if ((one.flags & kPassing) == IFA_F_TENTATIVE) {
+        view.settled = false;
       }
     }
     std::ranges::sort(path->addresses);
   }
-  return state;
+  return view;
 }
 
 }  // namespace fireline::platform

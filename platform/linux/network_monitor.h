@@ -5,7 +5,8 @@
 // router, and the lasting addresses of its interface (no temporary, deprecated or tentative ones: those change by
 // themselves). A family without a default route counts with the addresses of all interfaces that are up. Our TUN and
 // our tables are not part of it. A change counts when the network differs from the one reported last, after a pause in
-// the events; renewed leases and router advertisements change nothing.
+// the events; renewed leases and router advertisements change nothing. While an address of it is tentative, which IPv6
+// ones are for a second or two behind a cable that was plugged in, the change waits for it: one change, one reset.
 //
 // Time is an argument. Lifetime: self-contained. Threads: one at a time; a look blocks until the kernel has answered.
 #pragma once
@@ -51,6 +52,8 @@ class NetworkMonitor {
  public:
   static constexpr Duration kQuiet = std::chrono::milliseconds(500);
   static constexpr Duration kLongest = std::chrono::seconds(5);
+  // For tentative addresses: duplicate detection takes at most two seconds as the kernel does it by itself.
+  static constexpr Duration kSettling = std::chrono::milliseconds(2500);
 
   // `own_interface` need not exist yet. Reads the present state before it returns.
   [[nodiscard]] static Result<NetworkMonitor, HostError> open(std::string own_interface);
@@ -68,13 +71,18 @@ class NetworkMonitor {
 
  private:
   NetworkMonitor(std::string own_interface, NetlinkEvents events, NetlinkQuery query) noexcept;
-  [[nodiscard]] Result<NetworkState, HostError> look();
+  struct View {
+    NetworkState state;
+    bool settled = true;  // no address that would be one of it is tentative
+  };
+  [[nodiscard]] Result<View, HostError> look();
 
   std::string own_interface_;
   NetlinkEvents events_;
   NetlinkQuery query_;
   Debounce debounce_{kQuiet, kLongest};
   NetworkState state_;
+  std::optional<Instant> unsettled_until_;  // a change waits
 };
 
 }  // namespace fireline::platform

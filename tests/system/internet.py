@@ -200,12 +200,19 @@ class Internet:
             self.router(near).run("nft", "-f", "-", text=f"table inet apart {{\n chain apart {{\n"
                                   f"  type filter hook prerouting priority raw;\n{drops}\n }}\n}}\n")
 
-    def renumber(self, name, number):
-        """Another address for a host on its network: what moving to another access point does."""
+    def renumber(self, name, number, checked=False):
+        """Another address for a host on its network: what moving to another access point does. `checked`: the kernel takes a
+        second or two to find out whether somebody else has the IPv6 address, as it does outside of labs."""
         site, host = SITES[name], self.hosts[name]
-        host.run("ip", "address", "flush", "dev", "eth0", "scope", "global")
-        host.run("ip", "-batch", "-", text="\n".join(_addresses("eth0", site.inside(number), self.has(name))))
+        if checked:
+            host.run("sysctl", "-qw", "net.ipv6.conf.eth0.accept_dad=1")
+        self.clear_addresses(name)
+        host.run("ip", "-batch", "-", text="\n".join(_addresses("eth0", site.inside(number), self.has(name), checked)))
         self._set_routes(site, (None, None))
+
+    def clear_addresses(self, name):
+        """What network managers do without a carrier."""
+        self.hosts[name].run("ip", "address", "flush", "dev", "eth0", "scope", "global")
 
     def reboot(self, name, down):
         """The host's router loses its power; `down` runs meanwhile."""
@@ -281,9 +288,9 @@ def flush_conntrack(namespace):
         raise OSError(-error, "cannot forget the translations")
 
 
-def _addresses(interface, addresses, families):
+def _addresses(interface, addresses, families, checked=False):
     lengths = (24, 64)
-    return [f"address add {one}/{length} dev {interface} {' '.join(_nodad(family))}"
+    return [f"address add {one}/{length} dev {interface} {' '.join([] if checked else _nodad(family))}"
             for family, one, length in zip(FAMILIES, addresses, lengths) if family in families]
 
 

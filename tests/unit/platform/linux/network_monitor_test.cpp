@@ -17,17 +17,18 @@ void make_network() {
       "ip address add 192.168.5.2/24 dev flwifi0; ip route add default via 192.168.5.1 metric 600");
 }
 
-// A monitor, and a clock that moves by a minute with each look.
+// A monitor, and a clock that moves on before each look.
 struct Watch {
   Result<NetworkMonitor, HostError> monitor = NetworkMonitor::open(kTun);
   Instant now{std::chrono::hours(1)};
-  bool accept = false;  // somebody else notices while the events settle
+  Duration pause = std::chrono::minutes(1);  // between commands
+  bool accept = false;                       // somebody else notices while the events settle
 
   // What the events of a command come to; the command must cause some.
   std::optional<NetworkChange> after(const std::string& command) {
     run(command);
     EXPECT_TRUE(becomes_readable(monitor->fd())) << command;
-    now += std::chrono::minutes(1);
+    now += pause;
     EXPECT_FALSE(monitor->handle_readable(now));
     const auto due = monitor->poll_timeout();
     EXPECT_EQ(due, now + NetworkMonitor::kQuiet);
@@ -124,6 +125,55 @@ TEST(NetworkMonitor, WhatSomebodyElseNoticedIsNotToldAgain) {
     EXPECT_EQ(watch.monitor->state().v4.gateway, IpAddress::parse("192.168.5.254"));
     watch.accept = false;
     EXPECT_TRUE(watch.after("ip route replace default via 192.168.5.253 metric 600")) << "what comes later is told";
+  });
+}
+
+// A cable: IPv4 can be used at once, and IPv6 when the kernel has looked for duplicates, which takes it a minute here.
+constexpr const char* kPlug =
+    "sysctl -qw net.ipv6.conf.flwifi0.accept_dad=1 net.ipv6.conf.flwifi0.dad_transmits=60; "
+    "ip address flush dev flwifi0 scope global; ip address add 10.0.0.2/24 dev flwifi0; ip route replace default via "
+    "10.0.0.1 metric 600; ip -6 address add fd05::2/64 dev flwifi0; ip -6 route add default via fd05::1";
+constexpr const char* kNoDuplicate =
+    "ip -6 address del fd05::2/64 dev flwifi0; ip -6 address add fd05::2/64 dev flwifi0 nodad; "
+    "ip -6 route replace default via fd05::1";
+
+TEST(NetworkMonitor, APluggedCableIsOneChangeOfBothFamilies) {
+  io::in_network_namespace([] {
+    make_network();
+    Watch watch;
+    ASSERT_TRUE(watch.monitor);
+    EXPECT_FALSE(watch.after(kPlug)) << "an address is tentative";
+    EXPECT_TRUE(watch.monitor->poll_timeout()) << "it looks again";
+    watch.pause = std::chrono::seconds(1);
+    const auto change = watch.after(kNoDuplicate);
+    ASSERT_TRUE(change);
+    EXPECT_THAT(change->sentence, HasSubstr("IPv4 from 10.0.0.2"));
+    EXPECT_THAT(change->sentence, HasSubstr("IPv6 from fd05::2"));
+    EXPECT_FALSE(watch.monitor->poll_timeout());
+  });
+}
+
+TEST(NetworkMonitor, ATentativeAddressIsNotWaitedForWithoutEnd) {
+  io::in_network_namespace([] {
+    make_network();
+    Watch watch;
+    ASSERT_TRUE(watch.monitor);
+    EXPECT_FALSE(watch.after(kPlug));
+    const Instant plugged = watch.now;
+    std::optional<NetworkChange> change;
+    Instant told{};
+    while (!change) {
+      const auto due = watch.monitor->poll_timeout();
+      ASSERT_TRUE(due) << "it waits";
+      told = *due;
+      change = watch.monitor->handle_timeout(told);
+    }
+    EXPECT_GE(told - plugged, NetworkMonitor::kSettling);
+    EXPECT_LE(told - plugged, NetworkMonitor::kSettling + 2 * NetworkMonitor::kQuiet);
+    EXPECT_THAT(change->sentence, HasSubstr("IPv6 has no address"));
+    const auto later = watch.after(kNoDuplicate);
+    ASSERT_TRUE(later);
+    EXPECT_THAT(later->sentence, HasSubstr("IPv6 from fd05::2"));
   });
 }
 
