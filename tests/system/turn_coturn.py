@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """Our TURN client against coturn, a foreign server: allocation, data through channels both ways, a
-stale nonce (438), a wrong password, and what happens without the option that such servers need, because they do not
-sign errors.
+stale nonce (438), kill -9 and a start, a wrong password, and what happens without the option that such servers need,
+because they do not sign errors.
 
        system_turn_peer, echo                  turnserver
     +-------------------+               +-------------------+
@@ -73,17 +73,22 @@ class Client:
         return {name: int(count) for name, count in items}
 
 
+def start_coturn(laboratory, far):
+    server = far.start("turnserver", "-n", "--lt-cred-mech", "--user", f"{USER}:{PASSWORD}", "--realm", "firezone",
+                       "--no-tls", "--no-dtls", "--no-cli", "--log-file", "stdout", f"--stale-nonce={STALE_SECONDS}",
+                       "-L", "10.79.0.2", "-L", "fd79::2", "-E", "10.79.0.2", "-E", "fd79::2", "--pidfile",
+                       f"{laboratory.folder}/turnserver.pid", "--userdb", f"{laboratory.folder}/turndb", name="coturn")
+    lab.wait_until(lambda: far.output("ss", "-Hlun", "sport = :3478"), START_SECONDS, "coturn listens")
+    return server
+
+
 def scenario(laboratory):
     if not shutil.which("turnserver"):
         raise lab.Skip("turnserver is not installed")
     near, far = laboratory.namespace("ours"), laboratory.namespace("relay")
     laboratory.link(near, ["10.79.0.1/24", "fd79::1/64"], far, ["10.79.0.2/24", "fd79::2/64"])
-    server = far.start("turnserver", "-n", "--lt-cred-mech", "--user", f"{USER}:{PASSWORD}", "--realm", "firezone",
-                       "--no-tls", "--no-dtls", "--no-cli", "--log-file", "stdout", f"--stale-nonce={STALE_SECONDS}",
-                       "-L", "10.79.0.2", "-L", "fd79::2", "-E", "10.79.0.2", "-E", "fd79::2", "--pidfile",
-                       f"{laboratory.folder}/turnserver.pid", "--userdb", f"{laboratory.folder}/turndb", name="coturn")
+    server = start_coturn(laboratory, far)
     near.python(ECHO, ECHO_PORT, name="echo")
-    lab.wait_until(lambda: far.output("ss", "-Hlun", "sport = :3478"), START_SECONDS, "coturn listens")
     lab.wait_until(lambda: near.output("ss", "-Hlun", f"sport = :{ECHO_PORT}"), START_SECONDS, "the echo listens")
 
     client = Client(near, 5000)
@@ -106,6 +111,8 @@ def scenario(laboratory):
     client.exchange(f"{OURS[0]}:{ECHO_PORT}", "stale")
     lab.check(not client.heard(r"^(invalidated|discarded) "), "a stale nonce is replaced, and the allocation stays")
 
+    server = check_restart(laboratory, far, client, server)
+
     wrong = Client(near, 5001, password="wrong", name="wrong")
     wrong.wait_for(r"^discarded authentication error$")
     asked = wrong.counters()["turn.requests"]
@@ -116,6 +123,24 @@ def scenario(laboratory):
     strict.wait_for(r"^discarded the relay went silent$", seconds=15)
     lab.check(strict.counters()["turn.drop.unsigned"] > 0, "without the option unsigned errors are no answers")
     lab.check(server.alive(), "coturn is alive")
+
+
+def check_restart(laboratory, far, client, server):
+    """coturn is killed and started again. It answers Bindings at once, so that nothing tells the client by itself; asked, it
+    knows neither the nonce (438) nor the allocation (437), and gives another one."""
+    server.kill()
+    server = start_coturn(laboratory, far)
+    before = client.heard(r"^added relayed (\S+)$")
+    client.say("refresh")
+    lab.wait_until(lambda: len(client.heard("^invalidated relayed ")) == len(before), ANSWER_SECONDS, "what it lost is not used")
+    lab.wait_until(lambda: len(client.heard("^added relayed ")) == 2 * len(before), ANSWER_SECONDS, "there is another allocation")
+    client.exchange(f"{OURS[0]}:{ECHO_PORT}", "again")
+    lab.check(not client.heard("^discarded "), "a relay that was killed and is back gives another allocation")
+    server.kill()
+    client.say("refresh")
+    client.wait_for("^discarded the relay went silent$")
+    print("  ok: asked while it is away, it counts as lost: who hands relays out hands it out again", flush=True)
+    return start_coturn(laboratory, far)
 
 
 if __name__ == "__main__":
