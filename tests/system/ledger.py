@@ -29,7 +29,7 @@ class Ledger:
         text = tunnel.namespace.output(lab.program(tunnel.program_name), "--status", tunnel.interface, "--json")
         self.numbers = {}
         status = json.loads(text)
-        self.udp_io, self.pools = status["udp_io"], status["pools"]
+        self.udp_io, self.pools, self.offloads = status["udp_io"], status["pools"], status["offloads"]
         self.flatten("", status)
         folder = f"/sys/class/net/{tunnel.interface}/statistics"
         for name in ("tx_packets", "tx_dropped", "rx_packets", "rx_dropped"):
