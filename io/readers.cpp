@@ -82,6 +82,8 @@ bool UdpReader::turn(Now now) {
   judge(now);
   bool loud = false;
   if (loud_first_ || turns_without_loud_ >= kLoudTurns) loud = receive_loud(*batch);
+  // Asked even if the last poll knew of nothing: that was a look interval ago, and asking costs little beside a turn
+  // of the loud.
   const bool first = !loud_first_ && receive_first(*batch);
   if (!readable_ && loud_readable_ && receive_loud(*batch)) loud = true;
   // What the loud had in the first queue before they were named goes before what they have in theirs.

@@ -172,6 +172,25 @@ TEST(UdpReaderLoud, ASenderKeepsItsOrderIntoTheLoudQueueAndOutOfIt) {
   EXPECT_EQ(reading.reader.counters().get(UdpReaderCounter::drop_unfair_share), 0U);
 }
 
+TEST(UdpReaderLoud, OthersGoBeforeTheLoudThoughNoPollToldOfThem) {
+  Memory memory;
+  TwoQueues port;
+  Reading reading(port, memory);
+  Numbers flood;
+  Numbers quiet;
+  run(reading, port, 100ms, 126, flood, quiet);
+  reading.take(kInboundBatches, [](const auto&) {});
+  ASSERT_TRUE(reading.reader.turn(reading.now)) << "with nothing but the loud: the first queue is known to be empty";
+  port.send(kQuiet, quiet.sent++);
+  ASSERT_TRUE(reading.reader.turn(reading.now));
+  reading.take(1, [](const auto& train) { ASSERT_EQ(train.source, kFlood); });
+  std::vector<Endpoint> sources;
+  reading.take(1, [&](const auto& train) { sources.push_back(train.source); });
+  ASSERT_FALSE(sources.empty());
+  EXPECT_EQ(sources.front(), kQuiet);
+  EXPECT_EQ(sources.back(), kFlood);
+}
+
 TEST(UdpReaderLoud, TheLoudGetTheirTurnWhenTheOthersAloneAreTooMany) {
   Memory memory;
   TwoQueues port;
