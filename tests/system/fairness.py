@@ -11,21 +11,18 @@ import select
 import socket
 import struct
 import time
-from pathlib import Path
 
+import cpu_share
 import lab
 
 ECHO_PORT, FLOOD_PORT = 4007, 4009
 PACKET, MEGABIT = 1200, 1_000_000
 LOSS_MAX, P99_SECONDS, OVERLOAD = 0.01, 0.020, 2.0  # acceptance
-MARGIN = 1.25     # the flood's rate above that: pacing and the count of what was sent are not exact
+MARGIN = 1.1      # the flood's rate above that: pacing and the count of what was sent are not exact
 MEASURED_SECONDS = 4
-PERIOD_MICROSECONDS = 5000  # of it the program's share, at least 1,000, which the kernel wants
-# cgroup v1 and v2.
-CONTROLLERS = ((Path("/sys/fs/cgroup/cpu"), {"cpu.cfs_period_us": "{period}", "cpu.cfs_quota_us": "{quota}"}),
-               (Path("/sys/fs/cgroup"), {"cpu.max": "{quota} {period}"}))
-# Ahead of the flood: on other machines they would have their own cores.
-URGENT = ("nice", "-n", "-10")
+# On other machines they would have their own cores: the server, the others and their load go before the flood, and all of
+# them before whatever else this machine does.
+BEFORE_THE_FLOOD, THE_FLOOD = -20, -18
 # Answers everything; beside it a socket that nobody reads takes the flood.
 SERVER = """
 import socket, sys
@@ -42,53 +39,29 @@ while True:
 """
 
 
-def options(usage, others):
+def options(usage, others, share):
     """--others N, --seconds S and --share PERCENT of a core that the flooded program gets."""
     arguments = argparse.ArgumentParser(usage=usage)
     arguments.add_argument("--others", type=int, default=others)
     arguments.add_argument("--seconds", type=float, default=10)
-    arguments.add_argument("--share", type=float, default=20)
+    arguments.add_argument("--share", type=float, default=share)
     return arguments.parse_args()
 
 
 def start_server(namespace, address):
-    server = namespace.start(*URGENT, "/usr/bin/python3", "-c", SERVER, address, ECHO_PORT, FLOOD_PORT, name="server")
+    server = namespace.start("/usr/bin/python3", "-c", SERVER, address, ECHO_PORT, FLOOD_PORT, name="server")
     lab.wait_until(lambda: "listens" in server.text(), 10, "the server listens")
-
-
-@contextlib.contextmanager
-def limited(pid, share):
-    """The process gets that share of one core, in short periods."""
-    quota, name = int(PERIOD_MICROSECONDS * share), f"fireline-fairness-{os.getpid()}"
-    for root, settings in CONTROLLERS:
-        group = root / name
-        with contextlib.suppress(OSError):
-            group.mkdir()
-        if not all((group / file).exists() for file in settings):
-            with contextlib.suppress(OSError):
-                group.rmdir()
-            continue
-        try:
-            for file, value in settings.items():
-                (group / file).write_text(value.format(quota=quota, period=PERIOD_MICROSECONDS))
-            (group / "cgroup.procs").write_text(str(pid))
-            yield
-        finally:
-            with contextlib.suppress(OSError):  # it may have ended
-                (root / "cgroup.procs").write_text(str(pid))
-            group.rmdir()
-        return
-    raise lab.Skip("no control group here limits the CPU of a process")
+    cpu_share.rank(server.pid, BEFORE_THE_FLOOD)
 
 
 class Flood:
     """Datagrams from a fixed port in trains, through the tunnel of that namespace; `rate` a second, 0: unpaced."""
 
     def __init__(self, namespace, address, rate, seconds):
-        self.process = namespace.start("nice", "-n", "10", "/usr/bin/python3", "-B",
-                                       lab.ROOT / "tests/system/turn_client.py", "blast", "--to",
+        self.process = namespace.start("/usr/bin/python3", "-B", lab.ROOT / "tests/system/turn_client.py", "blast", "--to",
                                        address, "--port", FLOOD_PORT, "--from-port", 4001, "--rate", int(rate),
                                        "--seconds", seconds, name="flood")
+        cpu_share.rank(self.process.pid, THE_FLOOD)
         time.sleep(1)
 
     def stop(self):
@@ -146,34 +119,62 @@ class Load:
         return lost, p99
 
 
-def judge(load, flood_from, address, limit, counters, options, patience=1):
-    """Runs `load` beside a flood of twice the capacity of the program that `limit()` holds down. `counters()`: a
-    dictionary with the flood's datagrams `sent`, those `opened`, and whatever else tells something."""
+class Flooded:
+    """The program that is flooded, and who works beside it. Two functions that read counters into dictionaries, `sent()`
+    of the flood's own end and `seen()` of the program's: the flood's datagrams `sent`, those `opened`, and whatever else
+    tells something."""
+
+    def __init__(self, laboratory, pid, flooding_pid, others_pids, sent, seen):
+        self.laboratory, self.pid, self.readers = laboratory, pid, (sent, seen)
+        cpu_share.rank(flooding_pid, THE_FLOOD)
+        for other in others_pids:
+            cpu_share.rank(other, BEFORE_THE_FLOOD)
+        # The generator is this process: out of the session of whoever started it.
+        with contextlib.suppress(OSError):
+            os.setsid()
+        cpu_share.rank(os.getpid(), BEFORE_THE_FLOOD)
+
+    def during(self, act):
+        """Runs `act`; the counters' growth in a second, and the share of a core that the program used."""
+        before, used, begin = self.read(), cpu_share.used_seconds(self.pid), time.monotonic()
+        act()
+        used, passed = cpu_share.used_seconds(self.pid) - used, time.monotonic() - begin
+        rates = {name: (value - before[name][0]) / (when - before[name][1]) for name, (value, when) in self.read().items()}
+        return rates, used / passed
+
+    def read(self):
+        """Each counter, and when it was read: a program that is flooded, or that floods, takes its time to answer."""
+        counters = {}
+        for reader in self.readers:
+            values = reader()
+            when = time.monotonic()
+            counters.update((name, (value, when)) for name, value in values.items())
+        return counters
+
+
+def judge(flooded, load, flood_from, address, options, patience=1):
+    """Runs `load` beside a flood of twice the capacity that the program has under its limit."""
     load.run(5)  # paths become direct
-    load.run(3)
-    load.report("without the flood")
-    with limit():
-        load.run(3)
-        load.report("without the flood, CPU limited")
-        flood = Flood(flood_from, address, 0, MEASURED_SECONDS + 5)
-        capacity = rates(counters, lambda: time.sleep(MEASURED_SECONDS), MEASURED_SECONDS)
+    _, used = flooded.during(lambda: load.run(3))
+    load.report(f"without the flood ({used:.1%} of a core)")
+    with cpu_share.limited(flooded.laboratory, options.share / 100) as limit:
+        cpu_share.check_limit(flooded.laboratory, limit)
+        limit(flooded.pid)
+        _, used = flooded.during(lambda: load.run(3))
+        load.report(f"without the flood, limited to {options.share:g} % ({used:.1%} of a core)")
+        flood = Flood(flood_from, address, 0, MEASURED_SECONDS + 20)
+        capacity, used = flooded.during(lambda: time.sleep(MEASURED_SECONDS))
         flood.stop()
-        print("  the flood alone, in a second: " + words(capacity), flush=True)
-        flood = Flood(flood_from, address, OVERLOAD * MARGIN * capacity["opened"], options.seconds + 10)
-        seen = rates(counters, lambda: load.run(options.seconds), options.seconds)
+        print(f"  the flood alone ({used:.1%} of a core), in a second: " + words(capacity), flush=True)
+        flood = Flood(flood_from, address, OVERLOAD * MARGIN * capacity["opened"], options.seconds + 20)
+        seen, used = flooded.during(lambda: load.run(options.seconds))
         flood.stop()
-    print("  with the load, in a second: " + words(seen), flush=True)
+    print(f"  with the load ({used:.1%} of a core), in a second: " + words(seen), flush=True)
     lost, p99 = load.report("beside the flood")
     lab.check(seen["sent"] >= OVERLOAD * capacity["opened"],
               f"the flood is {seen['sent'] / max(capacity['opened'], 1):.1f} times the capacity (at least {OVERLOAD})")
     lab.check(lost <= LOSS_MAX, f"the others lose {lost:.2%} (at most {LOSS_MAX:.0%})")
     lab.check(p99 <= P99_SECONDS * patience, f"99 % of their answers come within {1000 * p99:.1f} ms (at most 20)")
-
-
-def rates(counters, during, seconds):
-    before = counters()
-    during()
-    return {name: (value - before[name]) / seconds for name, value in counters().items()}
 
 
 def words(rates_seen):

@@ -23,16 +23,17 @@ TRAIN_SEGMENTS = 64   # the most that the kernel merges into one receive
 
 
 class Ledger:
-    """The numbers of one status, by their dotted names wherever they stand in the document; the kernel's beside them."""
+    """The numbers of one status, by their dotted names wherever they stand in the document; the kernel's of the link beside
+    them."""
 
-    def __init__(self, tunnel):
+    def __init__(self, tunnel, link=True):
         text = tunnel.namespace.output(lab.program(tunnel.program_name), "--status", tunnel.interface, "--json")
         self.numbers = {}
         status = json.loads(text)
         self.udp_io, self.pools, self.offloads = status["udp_io"], status["pools"], status["offloads"]
         self.flatten("", status)
         folder = f"/sys/class/net/{tunnel.interface}/statistics"
-        for name in ("tx_packets", "tx_dropped", "rx_packets", "rx_dropped"):
+        for name in ("tx_packets", "tx_dropped", "rx_packets", "rx_dropped") if link else ():
             self.numbers[f"link.{name}"] = int(tunnel.namespace.output("cat", f"{folder}/{name}"))
 
     def flatten(self, path, value):

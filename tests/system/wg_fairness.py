@@ -10,8 +10,6 @@ counts and wait for nobody (fairness.py).
 usage: wg_fairness.py [--others N] [--seconds S] [--share PERCENT]
   --share   of a core that the hub's program gets
 """
-import os
-
 import fairness
 import lab
 from ledger import Ledger
@@ -35,10 +33,9 @@ def scenario(laboratory, options):
         end.namespace.ping(OVERLAY.format(HUB), count=1)
     fairness.start_server(hub, OVERLAY.format(HUB))
     load = fairness.Load([end.namespace for end in others], OVERLAY.format(HUB))
-    # The generator shares the machine with what it loads; as urgent as the server.
-    os.setpriority(os.PRIO_PROCESS, 0, -10)
-    fairness.judge(load, flood.namespace, OVERLAY.format(HUB),
-                   lambda: fairness.limited(center.process.pid, options.share / 100), lambda: counters(flood, center), options)
+    flooded = fairness.Flooded(laboratory, center.process.pid, flood.process.pid, [end.process.pid for end in others],
+                               lambda: sent(flood), lambda: seen(center))
+    fairness.judge(flooded, load, flood.namespace, OVERLAY.format(HUB), options)
 
 
 def add_end(laboratory, hub, label, number):
@@ -48,12 +45,15 @@ def add_end(laboratory, hub, label, number):
     return Tunnel(namespace, "fireline").start([OVERLAY.format(number) + "/24"])
 
 
-def counters(flood, center):
-    sent, hub = Ledger(flood), Ledger(center)
-    return {"sent": sent.get("udp.send.datagrams"), "opened": hub.get("udp.opened"),
-            "loud": hub.get("udp.receive.loud_senders"), **{name: hub.get(f"udp.receive.{name}") for name in
-                                                           ("drop.unfair_share", "loud_drops", "kernel_drops")}}
+def sent(flood):
+    return {"sent": Ledger(flood, link=False).get("udp.send.datagrams")}
+
+
+def seen(center):
+    hub = Ledger(center, link=False)
+    return {"opened": hub.get("udp.opened"), **{name: hub.get(f"udp.receive.{name}") for name in
+                                               ("loud_senders", "drop.unfair_share", "loud_drops", "kernel_drops")}}
 
 
 if __name__ == "__main__":
-    lab.run(scenario, fairness.options(__doc__, others=20))
+    lab.run(scenario, fairness.options(__doc__, others=20, share=20))
