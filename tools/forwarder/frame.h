@@ -52,6 +52,8 @@ inline constexpr std::uint8_t kUdp = 17;
 inline constexpr std::uint8_t kTcpFin = 0x01;
 inline constexpr std::uint8_t kTcpPush = 0x08;
 inline constexpr std::uint8_t kTcpCwr = 0x80;
+inline constexpr std::size_t kTcpHeaderBytesMin = 20;
+inline constexpr std::size_t kUdpHeaderBytes = 8;
 inline constexpr std::size_t kHeaderBytesMax = 60 + 60;  // IPv4 with options and TCP with options; IPv6 is below it
 
 // One's complement sum over 16-bit words, not folded (RFC 1071). `bytes` has even length here (headers, addresses).

@@ -62,14 +62,15 @@ bool Merge::parse(ConstBytes frame, Headers& headers) noexcept {
   headers.v6 = (load_u8(packet, 0) >> 4) == 6;
   headers.transport = headers.v6 ? 40 : 20;
   if (!headers.v6 && (load_u8(packet, 0) != 0x45 || (load_be16(packet, 6) & 0x3fff) != 0)) return false;
-  if (packet.size() < headers.transport + 8 || vnet.checksum_start != headers.transport) return false;
+  if (packet.size() < headers.transport || vnet.checksum_start != headers.transport) return false;
   const std::uint8_t protocol = load_u8(packet, headers.v6 ? 6 : 9);
   if (protocol != kTcp && protocol != kUdp) return false;
   headers.tcp = protocol == kTcp;
-  if (headers.tcp && packet.size() < headers.transport + 20) return false;
-  headers.bytes = headers.transport + (headers.tcp ? load_u8(packet, headers.transport + 12) / 16u * 4u : 8u);
+  const std::size_t least = headers.transport + (headers.tcp ? kTcpHeaderBytesMin : kUdpHeaderBytes);
+  if (packet.size() < least) return false;
+  headers.bytes = headers.tcp ? headers.transport + load_u8(packet, headers.transport + 12) / 16u * 4u : least;
   const std::size_t stated = headers.v6 ? 40u + load_be16(packet, 4) : load_be16(packet, 2);
-  return stated == packet.size() && headers.bytes < packet.size() && headers.bytes >= headers.transport + 8;
+  return stated == packet.size() && headers.bytes < packet.size() && headers.bytes >= least;
 }
 
 // `next` is at least as long as the headers of `first`. Compared is all that a receiver could tell apart, but for the

@@ -20,16 +20,20 @@ bool Train::cut(Bytes frame) noexcept {
   if (!tcp && vnet.gso_type != kVnetUdp) return false;
   // The transport header starts where its checksum starts, extension headers or not.
   const std::size_t transport = vnet.checksum_start;
-  if (packet.size() < 40 || transport < 20 || transport + 20 > packet.size()) return false;
+  const std::size_t least = tcp ? kTcpHeaderBytesMin : kUdpHeaderBytes;
+  if (transport < 20 || transport + least > packet.size()) return false;
   const bool v6 = (load_u8(packet, 0) >> 4) == 6;
   if (v6 && transport < 40) return false;
-  const std::size_t transport_bytes = tcp ? std::size_t{load_u8(packet, transport + 12)} / 16 * 4 : 8;
+  const std::size_t transport_bytes = tcp ? std::size_t{load_u8(packet, transport + 12)} / 16 * 4 : least;
+  if (transport_bytes < least) return false;
   const std::size_t header_bytes = transport + transport_bytes;
   const std::size_t segment_bytes = vnet.gso_bytes;
   if (header_bytes > kHeaderBytesMax || header_bytes >= packet.size() || segment_bytes == 0) return false;
   const std::size_t payload_bytes = packet.size() - header_bytes;
   const std::size_t count = (payload_bytes + segment_bytes - 1) / segment_bytes;
+#ifndef FIRELINE_PLANTED_BUG
   if (count > kDatagramsMax) return false;
+#endif
 
   // The template: everything that the segments share. What differs is summed into the checksums below.
   std::array<std::byte, kOverheadBytes + kHeaderBytesMax> image{};

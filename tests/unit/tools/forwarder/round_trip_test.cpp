@@ -7,13 +7,12 @@
 #include <string>
 #include <vector>
 
+#include "tests/unit/tools/forwarder/gathered.h"
 #include "tools/forwarder/merge.h"
 #include "tools/forwarder/train.h"
 
 namespace fireline::forwarder {
 namespace {
-
-using Octets = std::vector<std::byte>;
 
 struct Inner {
   bool v6 = false;
@@ -77,15 +76,6 @@ Octets frame_of(const Inner& inner) {
   return frame;
 }
 
-Octets gathered(std::span<const iovec> pieces) {
-  Octets all;
-  for (const iovec& piece : pieces) {
-    const auto* bytes = static_cast<const std::byte*>(piece.iov_base);
-    all.insert(all.end(), bytes, bytes + piece.iov_len);
-  }
-  return all;
-}
-
 struct Row {
   std::string rule;
   Inner inner;
@@ -100,6 +90,7 @@ TEST(RoundTrip, CutAndMergedIsTheSamePacket) {
       {"FIN belongs to the last segment alone", {true, true, 2 * 1000, 1000, 0x11}, 2},
       {"equal UDP datagrams over IPv4", {false, false, 5 * 1200, 1200}, 5},
       {"UDP datagrams with a shorter last over IPv6", {true, false, 5 * 1200 + 3, 1200}, 6},
+      {"UDP datagrams of one byte over IPv4", {false, false, 3, 1}, 3},
       {"a single packet is one datagram and passes as it is", {false, true, 700, 0}, 1},
   };
   for (const Row& row : rows) {
@@ -162,6 +153,28 @@ TEST(Train, ContradictingOffloadsAreRefused) {
   EXPECT_TRUE(refused([](Vnet& vnet) { vnet.checksum_start = 60000; })) << "the transport header lies outside";
   EXPECT_TRUE(refused([](Vnet& vnet) { vnet.gso_bytes = 1; })) << "more segments than any train has";
   EXPECT_FALSE(refused([](Vnet&) {}));
+}
+
+TEST(RoundTrip, ATcpHeaderOfLessThanFiveWordsIsNeitherCutNorMerged) {
+  for (unsigned words = 0; words < 5; ++words) {
+    SCOPED_TRACE(words);
+    const auto shorten = [&](Octets& frames, std::size_t from) {
+      store_u8(Bytes(frames).subspan(from), kOverheadBytes + 20 + 12, static_cast<std::uint8_t>(words << 4));
+    };
+    auto train = std::make_unique<Train>();
+    Octets super = frame_of({false, true, 3000, 1000});
+    shorten(super, 0);
+    EXPECT_FALSE(train->cut(super));
+
+    Octets frame = frame_of({false, true, 200, 100});
+    ASSERT_TRUE(train->cut(frame));
+    Octets wire = gathered(train->pieces(0, 2));
+    for (const std::size_t from : {std::size_t{0}, train->datagram_bytes()}) shorten(wire, from);
+    Merge merge;
+    merge.begin(wire, train->datagram_bytes());
+    for (int i = 0; i < 2; ++i) EXPECT_EQ(merge.next(true).size(), 1u);
+    EXPECT_TRUE(merge.next(true).empty());
+  }
 }
 
 TEST(Train, ASendTakesWhatOneUdpPayloadHolds) {
