@@ -45,6 +45,8 @@ def scenario(laboratory, near, far, goodput):
         configuration(ends, left)
     lab.check(left.process.alive() and right.process.alive(), "both programs are alive")
     ends.tcp_both_ways()
+    for tunnel in (left, right):  # where a sanitizer says what it has to say
+        lab.check(tunnel.process.stop() == 0, f"{tunnel.process.name} ends with code 0")
 
 
 def resident_kib(pid):

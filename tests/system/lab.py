@@ -49,9 +49,12 @@ def program(name):
 
 
 def built(name):
-    """Path of one of our programs: the release build's, or what the environment names: FIRELINE_WG for fireline-wg."""
+    """Path of one of our programs: the release build's, or what the environment names: FIRELINE_WG for fireline-wg,
+    FIRELINE_TREE for another folder of the repository that programs are built in (those that it lacks: the release
+    build's)."""
     variable = name.upper().replace("-", "_")
-    path = os.environ.get(variable, str(ROOT / "build/bin" / name))
+    trees = (ROOT / tree / "bin" / name for tree in (os.environ.get("FIRELINE_TREE", "build"), "build"))
+    path = os.environ.get(variable) or str(next(filter(Path.exists, trees), ROOT / "build/bin" / name))
     if not os.access(path, os.X_OK):
         raise Failure(f"no program {path}: build it, or name it in {variable}")
     return os.path.abspath(path)
