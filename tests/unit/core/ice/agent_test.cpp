@@ -71,6 +71,7 @@ struct DropRow {
   RequestOptions request;
   const char* destination;
   AgentCounter counter;
+  const char* source = "192.0.2.10:52625";
 };
 
 constexpr const char* kHere = "198.51.100.7:52625";
@@ -100,13 +101,15 @@ const DropRow kDrops[] = {
      AgentCounter::drop_unknown_transaction},
     {"another method", {.method = stun::Method::allocate}, kHere, AgentCounter::drop_not_binding},
     {"to an address that is no candidate", {}, "198.51.100.8:52625", AgentCounter::drop_unknown_destination},
+    {"from an address that nobody can answer", {}, kHere, AgentCounter::drop_unusable_source, "224.0.0.1:9"},
+    {"from another family than it arrived in", {}, kHere, AgentCounter::drop_unusable_source, "[2001:db8::1]:9"},
 };
 
 TEST_F(Gateway, DropsWhatIsNotForItAndCountsIt) {
   for (const auto& row : kDrops) {
     SCOPED_TRACE(row.rule);
     const auto before = side.count(row.counter);
-    EXPECT_FALSE(receive(row.request, "192.0.2.10:52625", row.destination));
+    EXPECT_FALSE(receive(row.request, row.source, row.destination));
     EXPECT_EQ(side.count(row.counter), before + 1);
     EXPECT_TRUE(answers.empty());
     EXPECT_TRUE(side.agent.remote_candidates().empty()) << "nothing is learnt from it";
@@ -209,6 +212,18 @@ TEST_F(Gateway, AFloodOfNewSourcesIsBounded) {
   }
   EXPECT_LE(side.agent.pairs().size(), kPairsMax);
   EXPECT_LE(side.agent.remote_candidates().size(), kRemoteCandidatesMax);
+  EXPECT_EQ(side.count(AgentCounter::requests_received) + side.count(AgentCounter::drop_candidates_full), 1000u);
+  EXPECT_GT(side.count(AgentCounter::pairs_refused), 0u);
+}
+
+TEST_F(Gateway, WhatFindsNoPlaceIsRefusedAndCounted) {
+  for (std::size_t i = 0; i < kRemoteCandidatesMax; ++i) {
+    side.agent.add_remote(kNow, announced(host("10.1.0." + std::to_string(i + 1) + ":1")));
+  }
+  EXPECT_EQ(side.agent.add_remote(kNow, announced(host("10.2.0.1:1"))), RemoteOutcome::full);
+  EXPECT_EQ(side.count(AgentCounter::candidates_refused), 1u);
+  EXPECT_FALSE(receive({}));
+  EXPECT_EQ(side.count(AgentCounter::drop_candidates_full), 1u);
 }
 
 TEST_F(Gateway, IsFoundByBothFragmentsAndIntegrity) {
