@@ -6,6 +6,9 @@ set(FIRELINE_WARNINGS -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conv
 if(NOT CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
   # clang reports what libstdc++ 12's own stable_sort calls; g++ still reports our calls of anything deprecated.
   list(APPEND FIRELINE_WARNINGS -Wno-deprecated-declarations)
+elseif(FIRELINE_UNITY)
+  # g++ takes a source that another one includes for a header, whose classes must not have members of unnamed namespaces.
+  list(APPEND FIRELINE_WARNINGS -Wno-subobject-linkage)
 endif()
 
 add_library(fireline_options INTERFACE)
@@ -91,9 +94,9 @@ function(fireline_cold_if_sanitized)  # clang's work with the sanitizers is halv
   endif()
 endfunction()
 
-# fireline_joined(TARGET): sanitizer trees compile several sources of a library as one, which halves the work: most of it is
-# headers and the same templates again. Names in unnamed namespaces meet there; fireline_alone(SOURCE…) keeps sources out
-# that have such a name in common with a neighbour. Sources with options of their own are kept out by CMake.
+# fireline_joined(TARGET): with FIRELINE_UNITY several sources of a library are compiled as one, which halves the work: most of
+# it is headers and the same templates again. Names in unnamed namespaces meet there; fireline_alone(SOURCE…) keeps sources
+# out that have such a name in common with a neighbour. Sources with options of their own are kept out by CMake.
 function(fireline_joined target)
   if(FIRELINE_UNITY)
     set_target_properties(${target} PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE 8)
@@ -181,13 +184,21 @@ function(fireline_test name label)
   add_executable(${name} ${sources})
   target_link_libraries(${name} PRIVATE ${option_UNPARSED_ARGUMENTS} GTest::gtest_main)
   fireline_test_code(${name})
-  set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
+  set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests
+                        UNITY_BUILD ${FIRELINE_UNITY} UNITY_BUILD_MODE GROUP)
   # One ctest entry per program: starting a process for each of a thousand cases would cost more than the cases.
   if(option_UNSHIPPED)
     fireline_test_entry(${name} ${label})
   else()
     fireline_test_entries(${name} ${label})
   endif()
+endfunction()
+
+# fireline_joined_tests(SOURCE…): tests that have no name in common, compiled as one with FIRELINE_UNITY: the templates of
+# containers and matchers are most of the work, and each source by itself has them all again.
+function(fireline_joined_tests first)
+  string(REPLACE ".cpp" "" group ${first})
+  set_source_files_properties(${ARGV} PROPERTIES UNITY_GROUP ${group})
 endfunction()
 
 # fireline_test_entries(TARGET LABEL [arguments…]): the ctest entries of a program that lies in the tree's tests/ folder.
