@@ -20,6 +20,7 @@ import time
 
 import generators
 import lab
+import ledger
 from tunnel import OVERLAY, PORT, Ends
 
 PEERS = 10_000
@@ -29,6 +30,8 @@ PING_GAP_SECONDS = 1    # without an answer while 10,000 peers are read
 OFFERED_PER_SECOND = 10_000
 KEPT = 0.70
 ROUNDS = 5
+# What becomes of the handshakes offered: curve operations, cookies, and what was thrown away.
+FLOOD_COUNTERS = ("drop.udp.bad_initiation", "sent.cookie_replies", "drop.udp.handshake_queue_full", "udp.receive.kernel_drops")
 
 
 def section(number, rng):
@@ -100,20 +103,30 @@ def flood(laboratory, ends, right):
     laboratory.link(flooder, ["10.75.0.1/24"], ends.far, ["10.75.0.2/24"], right_name="eth1")
     key = base64.b64decode(right.keys.public).hex()
     rates = {False: [], True: []}
+    before, spent = ledger.Ledger(right), {"the flooder": 0.0, "the flooded": 0.0}
+    seconds = 0.0
     for number in range(2 * ROUNDS + 2):
         flooded = number % 2 == 1
         if flooded:
             offered = generators.start(flooder, "handshakes", to="10.75.0.2", port=PORT, public_key=key,
                                        rate=OFFERED_PER_SECOND)
             time.sleep(1.5)  # until the device knows that it is under load
+            both = {"the flooder": offered, "the flooded": right.process}
+            begun = {title: cpu_seconds(process) for title, process in both.items()}
         rate = lab.goodput(lab.iperf(ends.far, ends.near, OVERLAY["far"][0], 3, False))
         if flooded:
+            for title, process in both.items():
+                spent[title] += cpu_seconds(process) - begun[title]
             report = generators.stop(offered)
+            seconds += report["seconds"]
             lab.require(report["sent"] / report["seconds"] > 0.9 * OFFERED_PER_SECOND, f"the flood ran: {report}")
         if number >= 2:  # the first of each warms up
             rates[flooded].append(rate)
     quiet, loud = statistics.median(rates[False]), statistics.median(rates[True])
     print("  " + ", ".join(f"{'flooded' if how else 'quiet'} {[round(rate / 1e6) for rate in rates[how]]} Mbit/s" for how in rates))
+    change = ledger.Change(before, ledger.settled(right))
+    print("  a second of the flood: " + ", ".join(f"{change(name) / seconds:,.0f} {name}" for name in FLOOD_COUNTERS))
+    print("  CPU while data flowed: " + ", ".join(f"{value:.1f} s of {title}" for title, value in spent.items()))
     lab.check(loud >= KEPT * quiet, f"with {OFFERED_PER_SECOND} handshakes a second {loud / quiet:.0%} of the data go on")
 
 
