@@ -5,7 +5,6 @@ The flood comes from the same machine and is as dear to send as to receive: so t
 capacity measured under that limit with the flood alone, and the flood's rate set by it.
 """
 import argparse
-import contextlib
 import os
 import select
 import socket
@@ -20,9 +19,8 @@ PACKET, MEGABIT = 1200, 1_000_000
 LOSS_MAX, P99_SECONDS, OVERLOAD = 0.01, 0.020, 2.0  # acceptance
 MARGIN = 1.1      # the flood's rate above that: pacing and the count of what was sent are not exact
 MEASURED_SECONDS = 4
-# On other machines they would have their own cores: the server, the others and their load go before the flood, and all of
-# them before whatever else this machine does.
-BEFORE_THE_FLOOD, THE_FLOOD = -20, -18
+# Before whatever else this machine does.
+PROGRAM_NICE, FLOOD_NICE = -20, -17
 # Answers everything; beside it a socket that nobody reads takes the flood.
 SERVER = """
 import socket, sys
@@ -39,29 +37,30 @@ while True:
 """
 
 
-def options(usage, others, share):
-    """--others N, --seconds S and --share PERCENT of a core that the flooded program gets."""
+def options(usage, others, share, size):
+    """--others N, --seconds S, --share PERCENT of a core that the flooded program gets, --size BYTES of the flood's datagrams."""
     arguments = argparse.ArgumentParser(usage=usage)
     arguments.add_argument("--others", type=int, default=others)
     arguments.add_argument("--seconds", type=float, default=10)
     arguments.add_argument("--share", type=float, default=share)
+    arguments.add_argument("--size", type=int, default=size)
     return arguments.parse_args()
 
 
 def start_server(namespace, address):
     server = namespace.start("/usr/bin/python3", "-c", SERVER, address, ECHO_PORT, FLOOD_PORT, name="server")
     lab.wait_until(lambda: "listens" in server.text(), 10, "the server listens")
-    cpu_share.rank(server.pid, BEFORE_THE_FLOOD)
+    cpu_share.put_first(server.pid)
 
 
 class Flood:
     """Datagrams from a fixed port in trains, through the tunnel of that namespace; `rate` a second, 0: unpaced."""
 
-    def __init__(self, namespace, address, rate, seconds):
+    def __init__(self, namespace, address, size, rate, seconds):
         self.process = namespace.start("/usr/bin/python3", "-B", lab.ROOT / "tests/system/turn_client.py", "blast", "--to",
-                                       address, "--port", FLOOD_PORT, "--from-port", 4001, "--rate", int(rate),
-                                       "--seconds", seconds, name="flood")
-        cpu_share.rank(self.process.pid, THE_FLOOD)
+                                       address, "--port", FLOOD_PORT, "--from-port", 4001, "--size", size,
+                                       "--rate", int(rate), "--seconds", seconds, name="flood")
+        cpu_share.rank(self.process.pid, FLOOD_NICE)
         time.sleep(1)
 
     def stop(self):
@@ -126,13 +125,11 @@ class Flooded:
 
     def __init__(self, laboratory, pid, flooding_pid, others_pids, sent, seen):
         self.laboratory, self.pid, self.readers = laboratory, pid, (sent, seen)
-        cpu_share.rank(flooding_pid, THE_FLOOD)
-        for other in others_pids:
-            cpu_share.rank(other, BEFORE_THE_FLOOD)
-        # The generator is this process: out of the session of whoever started it.
-        with contextlib.suppress(OSError):
-            os.setsid()
-        cpu_share.rank(os.getpid(), BEFORE_THE_FLOOD)
+        cpu_share.rank(flooding_pid, FLOOD_NICE)
+        cpu_share.rank(pid, PROGRAM_NICE)
+        # On other machines server, others and generator, which is this process, would have their own cores.
+        for other in (*others_pids, os.getpid()):
+            cpu_share.put_first(other)
 
     def during(self, act):
         """Runs `act`; the counters' growth in a second, and the share of a core that the program used."""
@@ -162,11 +159,11 @@ def judge(flooded, load, flood_from, address, options, patience=1):
         limit(flooded.pid)
         _, used = flooded.during(lambda: load.run(3))
         load.report(f"without the flood, limited to {options.share:g} % ({used:.1%} of a core)")
-        flood = Flood(flood_from, address, 0, MEASURED_SECONDS + 20)
+        flood = Flood(flood_from, address, options.size, 0, MEASURED_SECONDS + 20)
         capacity, used = flooded.during(lambda: time.sleep(MEASURED_SECONDS))
         flood.stop()
         print(f"  the flood alone ({used:.1%} of a core), in a second: " + words(capacity), flush=True)
-        flood = Flood(flood_from, address, OVERLOAD * MARGIN * capacity["opened"], options.seconds + 20)
+        flood = Flood(flood_from, address, options.size, OVERLOAD * MARGIN * capacity["opened"], options.seconds + 20)
         seen, used = flooded.during(lambda: load.run(options.seconds))
         flood.stop()
     print(f"  with the load ({used:.1%} of a core), in a second: " + words(seen), flush=True)

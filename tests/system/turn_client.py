@@ -4,7 +4,7 @@ namespace and prints one JSON line per result.
 
 usage: turn_client.py slow --server ADDRESS --peer ADDRESS --port PORT --count N --messages N --seconds S
        turn_client.py flood --server ADDRESS --peer ADDRESS --port PORT --seconds S
-       turn_client.py blast --to ADDRESS --port PORT --from-port PORT --seconds S [--rate PACKETS]
+       turn_client.py blast --to ADDRESS --port PORT --from-port PORT --seconds S [--rate PACKETS] [--size BYTES]
        turn_client.py garbage --to ADDRESS --port PORT --ports N --rate PACKETS --seconds S
        turn_client.py echo --to ADDRESS --port PORT
        turn_client.py whoami --to ADDRESS --port PORT
@@ -210,7 +210,7 @@ def blast(options):
     end = socket.socket(socket.AF_INET6 if ":" in options.to else socket.AF_INET, socket.SOCK_DGRAM)
     end.bind(("", options.from_port))
     end.connect((options.to, options.port))
-    report(sent=trains(end, bytes(SIZE), options.seconds, options.rate))
+    report(sent=trains(end, bytes(options.size or SIZE), options.seconds, options.rate))
 
 
 def garbage(options):
@@ -312,7 +312,7 @@ if __name__ == "__main__":
     arguments.add_argument("role", choices=["slow", "flood", "blast", "garbage", "echo", "whoami", "host"])
     for name in ("--server", "--peer", "--to"):
         arguments.add_argument(name)
-    for name in ("--port", "--count", "--messages", "--from-port", "--ports", "--rate"):
+    for name in ("--port", "--count", "--messages", "--from-port", "--ports", "--rate", "--size"):
         arguments.add_argument(name, type=int, default=0)
     arguments.add_argument("--seconds", type=float, default=1.0)
     chosen = arguments.parse_args()

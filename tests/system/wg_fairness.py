@@ -7,7 +7,7 @@ counts and wait for nobody (fairness.py).
       ...     ├────────────── hub        10.76.0.1, 10.77.0.1: the server
     other-20 ─┘
 
-usage: wg_fairness.py [--others N] [--seconds S] [--share PERCENT]
+usage: wg_fairness.py [--others N] [--seconds S] [--share PERCENT] [--size BYTES]
   --share   of a core that the hub's program gets
 """
 import fairness
@@ -56,4 +56,4 @@ def seen(center):
 
 
 if __name__ == "__main__":
-    lab.run(scenario, fairness.options(__doc__, others=20, share=20))
+    lab.run(scenario, fairness.options(__doc__, others=20, share=20, size=1200))
