@@ -74,4 +74,4 @@ def seen(system):
 
 
 if __name__ == "__main__":
-    lab.run(scenario, fairness.options(__doc__, others=50, share=40, size=200))
+    lab.run(scenario, fairness.options(__doc__, others=50, share=30, size=200))
