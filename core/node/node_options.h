@@ -3,6 +3,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <memory_resource>
 #include <string>
 
 #include "core/base/time.h"
@@ -51,6 +52,7 @@ struct NodeOptions {
   bool accept_unsigned_errors = false;  // turn::AllocationOptions: for tests against foreign TURN servers alone
   std::size_t connections_max = kConnectionsMax;
   wireguard::InnerPolicy* policy = nullptr;  // null: a source must be among its connection's allowed IPs
+  std::pmr::memory_resource* memory = std::pmr::new_delete_resource();  // of the tunnels
 };
 
 }  // namespace fireline::node

@@ -16,6 +16,7 @@ wireguard::DeviceOptions device_options(const NodeOptions& options, const wiregu
   result.queue_without_path = options.role == NodeRole::client;
   result.return_path = &return_path;
   result.policy = options.policy;
+  result.memory = options.memory;
   // A lost one would leave a connection without a tunnel: a turn reports at most two of each.
   result.events_max = std::max(wireguard::kDeviceEventsMax, 2 * options.connections_max);
   return result;

@@ -6,11 +6,12 @@
 // wanted initiation and handle_timeout a few, so that a loop that never steps still connects; while initiations are
 // wanted, poll_timeout gives a time in the past.
 //
-// Lifetime: buffers, random and aead must outlive the device; every Work must be dropped before the device.
+// Lifetime: buffers, random, aead and memory must outlive the device; every Work must be dropped before the device.
 // Threads: one owner thread; jobs alone run elsewhere. Counters may be read from any thread.
 #pragma once
 #include <cstdint>
 #include <memory>
+#include <memory_resource>
 #include <optional>
 
 #include "core/base/counters.h"
@@ -40,6 +41,7 @@ struct DeviceOptions {
   std::size_t events_max = kDeviceEventsMax;       // not fetched; as many as peers, where a lost one loses a peer
   const ReturnPath* return_path = nullptr;         // null: no relayed sender is answered before it is a known peer
   InnerPolicy* policy = nullptr;                   // null: a source must be among its peer's allowed IPs
+  std::pmr::memory_resource* memory = std::pmr::new_delete_resource();  // of peers and sessions
 };
 
 class Device final : public packet::Engine {

@@ -219,7 +219,9 @@ void receive_cookie_reply(DeviceState& state, Now now, const QueuedHandshake& me
 
 void add_session(DeviceState& state, Now now, Peer& peer, TransportKeys keys, std::uint32_t local_index,
                  std::uint32_t remote_index, bool initiator) {
-  SessionRef session(new Session(&peer, std::move(keys.send), std::move(keys.receive), state.profile.replay_window));
+  SessionRef session(
+      state.sessions.make(&peer, std::move(keys.send), std::move(keys.receive), state.profile.replay_window));
+  session->slab = &state.sessions;
   session->local_index = local_index;
   session->remote_index = remote_index;
   session->initiator = initiator;

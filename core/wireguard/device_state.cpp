@@ -18,6 +18,8 @@ DeviceState::DeviceState(const DeviceOptions& options, Now start, packet::Buffer
       policy(options.policy),
       load(options.profile),
       timestamps(options.profile.timestamp, start),
+      sessions(options.memory),
+      peers(options.memory),
       jitter(random_source),
       trains(large_buffers, small_buffers),
       coalescer(options.tun_offloads),

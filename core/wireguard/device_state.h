@@ -122,6 +122,7 @@ struct DeviceState {
   Instant wanted_since{};  // when the list was last added to
 
   // Peers.
+  Slab<Session> sessions;
   PeerTable peers;
   AllowedIps allowed_ips;
   DeadlineHeap<Peer> deadlines;

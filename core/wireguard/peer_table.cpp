@@ -7,7 +7,7 @@ namespace fireline::wireguard {
 Peer* PeerTable::create(const crypto::PublicKey& key, const Profile& profile, crypto::Random& random) {
   if (peers_.size() >= kPeersMax) return nullptr;
   const auto position = static_cast<std::uint32_t>(peers_.size());
-  Peer* peer = peers_.emplace_back(std::make_unique<Peer>(key, profile)).get();
+  Peer* peer = peers_.emplace_back(slab_.make_owned(key, profile)).get();
   peer->table_position = position;
   by_key_.emplace(key, peer);
   peer->connection = indices_.insert(peer, random);

@@ -3,10 +3,11 @@
 // At most kPeersMax. Allocates on create alone. Threads: one owner.
 #pragma once
 #include <cstddef>
-#include <memory>
+#include <memory_resource>
 #include <unordered_map>
 #include <vector>
 
+#include "core/base/slab.h"
 #include "core/wireguard/index_table.h"
 #include "core/wireguard/peer.h"
 
@@ -14,6 +15,8 @@ namespace fireline::wireguard {
 
 class PeerTable {
  public:
+  explicit PeerTable(std::pmr::memory_resource* memory) : slab_(memory) {}
+
   // Null when kPeersMax exist. The key must be new.
   Peer* create(const crypto::PublicKey& key, const Profile& profile, crypto::Random& random);
   // The peer must be in no other table.
@@ -23,10 +26,11 @@ class PeerTable {
   [[nodiscard]] Peer* find_by_index(std::uint32_t index) const noexcept { return indices_.find(index); }
   void prefetch_index(std::uint32_t index) const noexcept { indices_.prefetch(index); }
   [[nodiscard]] std::size_t size() const noexcept { return peers_.size(); }
-  [[nodiscard]] const std::vector<std::unique_ptr<Peer>>& peers() const noexcept { return peers_; }
+  [[nodiscard]] const std::vector<Slab<Peer>::Pointer>& peers() const noexcept { return peers_; }
 
  private:
-  std::vector<std::unique_ptr<Peer>> peers_;
+  Slab<Peer> slab_;
+  std::vector<Slab<Peer>::Pointer> peers_;
   std::unordered_map<crypto::PublicKey, Peer*> by_key_;
   IndexTable indices_;
 };

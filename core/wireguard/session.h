@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "core/base/prefetch.h"
+#include "core/base/slab.h"
 #include "core/base/time.h"
 #include "core/crypto/keys.h"
 #include "core/wireguard/constants.h"
@@ -35,6 +36,7 @@ struct alignas(kCacheLineBytes) Session {
   Peer* peer;     // null once the peer's set let the session go
   Instant birth;  // when the keys were derived
   ReplayWindow replay;
+  Slab<Session>* slab = nullptr;  // where it lies; null: on the heap
 
   void prefetch_sending() const noexcept {
     prefetch_line(this);
@@ -67,7 +69,7 @@ class SessionRef {
     return *this;
   }
   ~SessionRef() {
-    if (session_ != nullptr && --session_->references == 0) delete session_;
+    if (session_ != nullptr && --session_->references == 0) drop();
   }
 
   [[nodiscard]] Session* get() const noexcept { return session_; }
@@ -75,6 +77,11 @@ class SessionRef {
   explicit operator bool() const noexcept { return session_ != nullptr; }
 
  private:
+  void drop() noexcept {
+    if (session_->slab != nullptr) return session_->slab->drop(session_);
+    delete session_;
+  }
+
   Session* session_ = nullptr;
 };
 

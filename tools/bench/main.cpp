@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "tools/bench/aead_bench.h"
+#include "tools/bench/crowd_bench.h"
 #include "tools/bench/node_bench.h"
 #include "tools/bench/peers_bench.h"
 #include "tools/bench/relay_bench.h"
@@ -143,6 +144,16 @@ void add_node(CLI::App& node, NodeBenchOptions& options) {
   node.add_flag("--check", options.check, "judge the acceptance thresholds; exit code 2 when one is missed");
 }
 
+void add_crowd(CLI::App& crowd, CrowdBenchOptions& options) {
+  crowd.add_option("--program", options.program, "the fireline-wg to be measured")->capture_default_str();
+  crowd.add_option("--peers", options.peers, "peers that take turns")
+      ->check(CLI::Range(std::size_t{64}, kCrowdPeersMax))
+      ->capture_default_str();
+  add_rounds(crowd, options.rounds, 20);
+  crowd.add_option("--json", options.json_path, "file for all figures");
+  crowd.add_flag("--check", options.check, "judge the acceptance thresholds; exit code 2 when one is missed");
+}
+
 int run_relay(const RelayWords& words, RelayBenchOptions& options) {
   auto candidates = parse_relay_candidates(words.candidates, own_folder());
   if (!candidates) {
@@ -208,6 +219,12 @@ int main(int argc, char** argv) {
   add_files(peers, peers_options.files);
   peers.add_flag("--check", peers_options.check, "judge the acceptance thresholds; exit code 2 when one is missed");
 
+  CrowdBenchOptions crowd_options;
+  crowd_options.command = tunnel_options.command;
+  crowd_options.program = own_folder() + "/fireline-wg";
+  CLI::App& crowd = *app.add_subcommand("crowd", "what many peers' packets cost a whole fireline-wg (needs root)");
+  add_crowd(crowd, crowd_options);
+
   XdpBenchOptions xdp_options;
   CLI::App& xdp = *app.add_subcommand("xdp", "what a frame costs in the relay's XDP program (needs root)");
   add_rounds(xdp, xdp_options.rounds, 1000);
@@ -231,6 +248,7 @@ int main(int argc, char** argv) {
     if (xdp) return run_xdp_bench(xdp_options);
     if (udp) return run_udp_bench(udp_options);
     if (aead) return run_aead_bench(aead_options);
+    if (crowd) return run_crowd_bench(crowd_options);
     if (peers) return run_peers_bench(peers_options);
     if (node) return run_node_bench(node_options);
     if (relay) return run_relay(relay_words, relay_options);

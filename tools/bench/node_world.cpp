@@ -6,6 +6,7 @@
 
 #include "core/crypto/x25519.h"
 #include "core/stun/channel_data.h"
+#include "io/huge_memory.h"
 #include "tools/bench/inner_packet.h"
 #include "tools/bench/node_addresses.h"
 #include "tools/bench/process.h"
@@ -215,6 +216,7 @@ std::unique_ptr<NodeWorld::Party> NodeWorld::make_party(node::NodeRole role, std
   node::NodeOptions options;
   options.role = role;
   options.port_v4 = options.port_v6 = kNodePort;
+  if (!is_client) options.memory = io::huge_memory();
   party->node = std::make_unique<node::Node>(options, party->private_key, now(), large_, small_, random_, *aead_);
   party->work = party->node->make_work();
 

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "core/crypto/x25519.h"
+#include "io/huge_memory.h"
 #include "tools/bench/inner_packet.h"
 #include "tools/bench/node_addresses.h"
 #include "tools/bench/process.h"
@@ -81,6 +82,7 @@ PeerWorld::Cost PeerWorld::configure(std::size_t peers) {
 
 PeerWorld::Cost PeerWorld::connect() {
   take_cost();
+  weighing_ = true;
   for (const auto& peer : peers_) {
     check_interrupt();
     now_ += kBetweenHandshakes;
@@ -90,6 +92,7 @@ PeerWorld::Cost PeerWorld::connect() {
     peer->device->apply(now(), known, peer->output);
     shake_hands(*peer);
   }
+  weighing_ = false;
   Cost cost = take_cost();
   cost.bytes /= static_cast<double>(peers_.size());
   if (counted(wireguard::DeviceCounter::handshakes_completed) != peers_.size()) {
@@ -136,8 +139,9 @@ Now PeerWorld::now() const noexcept {
 }
 
 void PeerWorld::start_device(Party& party) {
-  party.device = std::make_unique<wireguard::Device>(wireguard::DeviceOptions{.profile = wireguard::kPaperProfile},
-                                                     now(), large_, small_, random_, *aead_);
+  wireguard::DeviceOptions options{.profile = wireguard::kPaperProfile};
+  if (&party == device_.get()) options.memory = io::huge_memory();
+  party.device = std::make_unique<wireguard::Device>(options, now(), large_, small_, random_, *aead_);
   party.work = party.device->make_work();
   wireguard::DeviceUpdate own;
   own.private_key = party.private_key;
@@ -175,7 +179,7 @@ void PeerWorld::carry(Party& from, Party& to) {
 template <class Batch>
 void PeerWorld::run_turn(Party& party, Batch& batch) {
   const bool metered = &party == device_.get();
-  const std::int64_t bytes = metered ? allocated_bytes() : 0;
+  const std::int64_t bytes = metered && weighing_ ? allocated_bytes() : 0;
   const double start = metered ? thread_nanoseconds() : 0;
   packet::Work& work = *party.work;
   party.device->plan(now(), batch, work);
@@ -185,7 +189,7 @@ void PeerWorld::run_turn(Party& party, Batch& batch) {
   }
   if (!metered) return;
   cost_.nanoseconds += thread_nanoseconds() - start - clock_nanoseconds_;
-  cost_.bytes += static_cast<double>(allocated_bytes() - bytes);
+  if (weighing_) cost_.bytes += static_cast<double>(allocated_bytes() - bytes);
 }
 
 PeerWorld::Cost PeerWorld::take_cost() noexcept {

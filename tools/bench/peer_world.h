@@ -62,7 +62,8 @@ class PeerWorld {
   io::BufferPool large_;
   io::BufferPool small_;
   crypto::Key preshared_key_;
-  Cost cost_;  // of the device's turns since it was taken
+  Cost cost_;              // of the device's turns since it was taken
+  bool weighing_ = false;  // a look at the heap walks through all of it: not around a single packet
   std::unique_ptr<Party> device_;
   std::vector<std::unique_ptr<Party>> peers_;  // without a device of their own until connect()
 };

@@ -6,6 +6,8 @@
 #include <ctime>
 #include <limits>
 
+#include "io/huge_memory.h"
+
 namespace fireline::bench {
 
 double thread_nanoseconds() {
@@ -25,7 +27,7 @@ double clock_cost() {
 
 std::int64_t allocated_bytes() {
   const auto info = ::mallinfo2();
-  return static_cast<std::int64_t>(info.uordblks + info.hblkhd);
+  return static_cast<std::int64_t>(info.uordblks + info.hblkhd + io::huge_memory_bytes());
 }
 
 }  // namespace fireline::bench

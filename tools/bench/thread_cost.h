@@ -10,7 +10,7 @@ namespace fireline::bench {
 // What two readings of thread_nanoseconds() with nothing in between differ by.
 [[nodiscard]] double clock_cost();
 
-// What malloc has given out.
+// What malloc and io/huge_memory.h have given out.
 [[nodiscard]] std::int64_t allocated_bytes();
 
 }  // namespace fireline::bench

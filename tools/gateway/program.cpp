@@ -8,6 +8,7 @@
 #include <cstdio>
 
 #include "io/http.h"
+#include "io/huge_memory.h"
 #include "io/loop_thread.h"
 #include "platform/linux/firewall/network_setup.h"
 #include "platform/linux/interface_addresses.h"
@@ -53,9 +54,9 @@ class Program final : public tunnel::ProgramBase {
 
 Result<tunnel::TunnelLife*, std::string> Program::open_tunnel(const crypto::Key& key) {
   const auto make = [&](tunnel::Devices& devices) {
-    return std::make_unique<tunnel::Gateway>(node::NodeOptions{.tun_offloads = devices.merging()}, key,
-                                             io::read_clocks(), devices.trains, devices.packets, devices.random,
-                                             *devices.aead);
+    return std::make_unique<tunnel::Gateway>(
+        node::NodeOptions{.tun_offloads = devices.merging(), .memory = io::huge_memory()}, key, io::read_clocks(),
+        devices.trains, devices.packets, devices.random, *devices.aead);
   };
   auto tunnel = tunnel::Tunnel<tunnel::Gateway>::open(
       tunnel_options(), loop(), make,

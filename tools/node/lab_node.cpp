@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "core/crypto/x25519.h"
+#include "io/huge_memory.h"
 #include "io/loop_thread.h"
 #include "tools/tunnel/counters.h"
 
@@ -76,7 +77,8 @@ LabNode::~LabNode() {
 }
 
 std::unique_ptr<node::Node> LabNode::make_node(tunnel::Devices& devices) {
-  const node::NodeOptions node{.role = options_.role, .mtu = options_.mtu, .tun_offloads = devices.merging()};
+  const node::NodeOptions node{
+      .role = options_.role, .mtu = options_.mtu, .tun_offloads = devices.merging(), .memory = io::huge_memory()};
   return std::make_unique<node::Node>(node, private_key_, io::read_clocks(), devices.trains, devices.packets,
                                       devices.random, *devices.aead);
 }

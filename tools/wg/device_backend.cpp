@@ -12,6 +12,7 @@
 #include "core/wireguard/device.h"
 #include "core/wireguard/messages.h"
 #include "io/data_plane.h"
+#include "io/huge_memory.h"
 #include "io/limits.h"
 #include "io/loop_thread.h"
 #include "io/tun_device.h"
@@ -47,7 +48,8 @@ class DeviceBackend final : public WgBackend {
         aead_(std::move(aead)),
         device_({.profile = wireguard::kPaperProfile,
                  .mtu = options.mtu,
-                 .tun_offloads = merging_allowed_by(tun_->capabilities())},
+                 .tun_offloads = merging_allowed_by(tun_->capabilities()),
+                 .memory = io::huge_memory()},
                 io::read_clocks(), trains_, packets_, random_, *aead_),
         plane_(device_, *aead_, *tun_, {&trains_, &packets_},
                {.mode = mode, .helpers = io::make_helper_aeads(aead_->backend(), options.cipher_threads)}),
