@@ -10,7 +10,10 @@ std::uint32_t Lifetimes::create_allocation(Instant now, const Endpoint& client, 
                                            std::string_view username, std::uint32_t lifetime_seconds) {
   for (;;) {
     const auto port = ports_.draw();
-    if (!port) return kNoRecord;
+    if (!port) {
+      counters_.add(ServerCounter::limit_allocations);
+      return kNoRecord;
+    }
     const Host::Opened opened = host_.open_port(*port, families);
     if (opened == Host::Opened::unusable) {
       ++unusable_ports_;

@@ -118,10 +118,7 @@ void RequestHandler::allocate(const stun::MessageView& message) {
   const std::uint32_t lifetime = lifetime_of(message);
   const std::uint32_t number =
       state_.lifetimes.create_allocation(now_.boot, client_, *families, verdict_.username, lifetime);
-  if (number == kNoRecord) {
-    drop(ServerCounter::limit_allocations);
-    return refuse(508);
-  }
+  if (number == kNoRecord) return refuse(508);
   const std::uint16_t port = state_.registry.allocation(number).port;
   Answer answer{.mapped = client_, .lifetime_seconds = lifetime};
   if (families->v4) answer.first_relayed = Endpoint{.address = *state_.public_ip4, .port = port};

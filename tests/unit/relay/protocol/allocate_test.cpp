@@ -199,6 +199,8 @@ TEST(Allocate, APortThatCannotBeBoundIsPassedOverForGood) {
   EXPECT_EQ(client.allocate(), 508);
   EXPECT_EQ(relay.server.gauges().unusable_ports, 2u);
   EXPECT_EQ(relay.count(ServerCounter::ports_unusable), 2u);
+  EXPECT_EQ(relay.count(ServerCounter::limit_allocations), 1u);
+  EXPECT_EQ(relay.count(ServerCounter::allocations_created), 8u);
   relay.expect_consistent();
 }
 
@@ -212,6 +214,7 @@ TEST(Allocate, AHostWithoutSocketsIsNotThePortsFault) {
   EXPECT_EQ(client.allocate(), 508);
   EXPECT_EQ(client.allocate(), 508);
   EXPECT_EQ(relay.count(ServerCounter::limit_sockets), 2u);
+  EXPECT_EQ(relay.count(ServerCounter::limit_allocations), 0u) << "a refusal has one reason";
   EXPECT_EQ(relay.server.gauges().unusable_ports, 0u);
   relay.host.exhausted = false;
   for (int round = 0; round < 2; ++round) {

@@ -28,6 +28,7 @@ struct Lesson : testing::Test {
 TEST_F(Lesson, AStaleNonceIs438AndNever401) {
   client.nonce = "99999999-9999-9999-9999-999999999999";
   EXPECT_EQ(client.ask(stun::Method::refresh, {}), 438);
+  EXPECT_EQ(relay.count(ServerCounter::stale_nonces), 1u);
   EXPECT_EQ(client.last.integrity, stun::Check::good);
   EXPECT_EQ(client.ask(stun::Method::refresh, {}), 0) << "the client recovers with the nonce of the answer";
 }
@@ -89,6 +90,8 @@ TEST_F(Lesson, ACoolingChannelRevivesWithPeerLookupAndEntries) {
   ASSERT_EQ(client.bind(0x4000, kPeer), 0);
   relay.advance(899s);
   EXPECT_EQ(from_peer(relay, client.port(), kPeer), "dropped");
+  EXPECT_EQ(client.to_peer(0x4000, "x"), "dropped");
+  EXPECT_EQ(relay.count(ServerCounter::drop_client_cooling_down), 1u);
   EXPECT_TRUE(relay.host.entries.empty());
   ASSERT_EQ(client.bind(0x4000, kPeer), 0);
   EXPECT_EQ(from_peer(relay, client.port(), kPeer), "198.51.100.7:51820 4000");
