@@ -183,6 +183,7 @@ std::size_t RelayLoop::relay_batch(Slot slot) {
     ready_.keep(slot, outcome.packets);
   }
   const auto allocation = socket.allocation();
+  if (wire_log_ && wire_log_->should_log(spdlog::level::trace)) log_batch(allocation);
   for (const ReceivedMessage& message : batch_.messages()) {
     if (allocation.has_value()) {
       relay_allocation(*allocation, message);
@@ -192,6 +193,14 @@ std::size_t RelayLoop::relay_batch(Slot slot) {
   }
   send_train();
   return outcome.packets;
+}
+
+void RelayLoop::log_batch(std::optional<std::uint16_t> allocation) const {
+  const std::string port = allocation ? " allocation=" + std::to_string(*allocation) : std::string();
+  for (const ReceivedMessage& message : batch_.messages()) {
+    wire_log_->trace("received: sender={}{} num_bytes={} datagrams={}", message.source.to_string(), port,
+                     message.bytes.size(), message.segments());
+  }
 }
 
 void RelayLoop::relay_control(const ReceivedMessage& message) {

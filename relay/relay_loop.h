@@ -40,6 +40,10 @@
 #include "relay/relay_socket.h"
 #include "relay/train_sender.h"
 
+namespace spdlog {
+class logger;
+}
+
 namespace fireline::relay {
 
 // Between two looks at new readiness, timers and control work: about 50 µs of relaying. Equal to the lead that a ready
@@ -71,6 +75,8 @@ class RelayLoop final : public Host {
   void serve(Server& server) noexcept { server_ = &server; }
   void set_fast_path(FastPath& path) noexcept { fast_path_ = &path; }
   void set_observer(std::function<void(const Event&)> observer) { observer_ = std::move(observer); }
+  // Gets a line for each train or single datagram that is read, at level trace alone.
+  void set_wire_log(std::shared_ptr<spdlog::logger> log) noexcept { wire_log_ = std::move(log); }
 
   // Until stop(), which any handler of the control loop may call.
   void run();
@@ -119,6 +125,7 @@ class RelayLoop final : public Host {
   void arm_timer();
   void relay_some();
   [[nodiscard]] std::size_t relay_batch(Slot slot);
+  void log_batch(std::optional<std::uint16_t> allocation) const;
   void relay_control(const ReceivedMessage& message);
   void relay_channel_data(const ReceivedMessage& message, ConstBytes datagram);
   void relay_allocation(std::uint16_t port, const ReceivedMessage& message);
@@ -139,6 +146,7 @@ class RelayLoop final : public Host {
   Server* server_ = nullptr;
   FastPath* fast_path_ = nullptr;
   std::function<void(const Event&)> observer_;
+  std::shared_ptr<spdlog::logger> wire_log_;  // null: no lines
 
   Now now_;
   bool stopping_ = false;

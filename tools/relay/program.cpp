@@ -141,6 +141,7 @@ Result<void, std::string> Program::set_up() {
 
   server_ = std::make_unique<Server>(server_config(std::move(*credentials), std::move(*peers)), *loop_, random);
   loop_->serve(*server_);
+  loop_->set_wire_log(spdlog::get("wire"));
   loop_->set_observer([this](const Event& event) { events_.write(event, loop_->now().boot); });
   return {};
 }

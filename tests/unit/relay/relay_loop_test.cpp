@@ -1,15 +1,24 @@
 #include "relay/relay_loop.h"
 
 #include <gtest/gtest.h>
+#include <signal.h>
+#include <spdlog/sinks/ostream_sink.h>
+#include <spdlog/spdlog.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <unistd.h>
 
 #include <array>
+#include <sstream>
 #include <thread>
 
 #include "core/crypto/random.h"
+#include "core/stun/integrity.h"
+#include "core/stun/message_view.h"
+#include "core/stun/message_writer.h"
 #include "io/file_descriptor.h"
+#include "io/loop_thread.h"
 #include "io/socket_address.h"
 
 namespace fireline::relay {
@@ -54,6 +63,43 @@ class UdpClient {
   io::FileDescriptor fd_;
 };
 
+constexpr std::string_view kUser = "u";
+constexpr std::string_view kPassword = "p";
+constexpr std::string_view kRealm = "realm";
+
+// A client with credentials: the first answer, 401, brings it a nonce.
+class TurnClient : public UdpClient {
+ public:
+  // The code of the answer, 0 for success; -1 without one.
+  int ask(RelayLoop& loop, stun::Method method, std::uint32_t lifetime) {
+    std::array<std::byte, 512> buffer;
+    const stun::TransactionId id{std::byte{++requests_}};
+    stun::MessageWriter writer(buffer, stun::MessageClass::request, method, id);
+    if (method == stun::Method::allocate) writer.add_transport(stun::kTransportUdp);
+    writer.add_u32(stun::Attribute::lifetime, lifetime);
+    writer.add_text(stun::Attribute::username, kUser);
+    writer.add_text(stun::Attribute::realm, kRealm);
+    if (!nonce_.empty()) writer.add_text(stun::Attribute::nonce, nonce_);
+    writer.add_integrity(stun::LongTermKey(kUser, kRealm, kPassword).bytes());
+    const ConstBytes request = writer.message();
+    send(loop.listen_port(), std::string(reinterpret_cast<const char*>(request.data()), request.size()));
+    std::string bytes;
+    for (int i = 0; i < 100 && bytes.empty(); ++i) {
+      loop.turn(10ms);
+      bytes = receive();
+    }
+    const auto answer = stun::MessageView::parse(std::as_bytes(std::span(bytes)));
+    if (!answer) return -1;
+    if (const auto nonce = answer->find_text(stun::Attribute::nonce)) nonce_ = *nonce;
+    const auto error = answer->find_error_code();
+    return error ? error->code : 0;
+  }
+
+ private:
+  std::string nonce_;
+  unsigned char requests_ = 0;
+};
+
 class RelayLoopTest : public ::testing::Test {
  protected:
   void SetUp() override {
@@ -62,9 +108,11 @@ class RelayLoopTest : public ::testing::Test {
         {.families = {.v4 = true, .v6 = false}, .listen_port = 0, .bind_ip4 = kLoopback.address}, *control_);
     ASSERT_TRUE(loop) << loop.error().to_string();
     loop_ = std::move(*loop);
+    StaticCredentials users{std::string(kRealm)};
+    users.add(kUser, kPassword);
     ServerConfig config{.public_ip4 = IpAddress::parse("203.0.113.10"),
                         .public_ip6 = std::nullopt,
-                        .credentials = StaticCredentials("realm"),
+                        .credentials = std::move(users),
                         .peers = {},
                         .limits = {}};
     server_ = std::make_unique<Server>(std::move(config), *loop_, random_);
@@ -127,6 +175,99 @@ TEST_F(RelayLoopTest, StopFromAHandlerEndsTheRun) {
   static_cast<void>(control_->after(1ms, [this] { loop_->stop(); }));
   loop_->run();
   SUCCEED();
+}
+
+TEST_F(RelayLoopTest, ADeadlineThatHasComeIsServedAtOnce) {
+  TurnClient client;
+  ASSERT_EQ(client.ask(*loop_, stun::Method::allocate, 0), 401);
+  ASSERT_EQ(client.ask(*loop_, stun::Method::allocate, 0), 0) << "granted for no time";
+  // Sleeps without end, unless the timer is set for the past.
+  if (server_->gauges().allocations != 0) loop_->turn(std::nullopt);
+  EXPECT_EQ(server_->gauges().allocations, 0u);
+  EXPECT_EQ(server_->counters().get(ServerCounter::allocations_expired), 1u);
+}
+
+TEST_F(RelayLoopTest, ADeadlineThatMovesAwayWakesNobody) {
+  TurnClient client;
+  ASSERT_EQ(client.ask(*loop_, stun::Method::allocate, 600), 401);
+  ASSERT_EQ(client.ask(*loop_, stun::Method::allocate, 600), 0);
+  ASSERT_EQ(client.ask(*loop_, stun::Method::refresh, 3600), 0);
+  loop_->turn(Duration::zero());
+  const Instant begin = io::read_clocks().boot;
+  loop_->turn(50ms);
+  EXPECT_GE(io::read_clocks().boot - begin, 49ms) << "it slept for as long as it might";
+  EXPECT_EQ(server_->gauges().allocations, 1u);
+}
+
+volatile sig_atomic_t interrupts = 0;
+
+// SIGALRM again and again, without the restart of interrupted calls: what a profiler does.
+class Interruptions {
+ public:
+  Interruptions() {
+    interrupts = 0;
+    struct sigaction quiet{};
+    quiet.sa_handler = [](int) { interrupts = interrupts + 1; };
+    EXPECT_EQ(::sigaction(SIGALRM, &quiet, &before_), 0);
+    every({.tv_sec = 0, .tv_usec = 1000});
+  }
+  ~Interruptions() {
+    every({});
+    EXPECT_EQ(::sigaction(SIGALRM, &before_, nullptr), 0);
+  }
+  Interruptions(const Interruptions&) = delete;
+  Interruptions& operator=(const Interruptions&) = delete;
+
+ private:
+  static void every(timeval interval) {
+    const itimerval timer{.it_interval = interval, .it_value = interval};
+    EXPECT_EQ(::setitimer(ITIMER_REAL, &timer, nullptr), 0);
+  }
+  struct sigaction before_{};
+};
+
+TEST_F(RelayLoopTest, SignalsInTheMiddleOfTheWaitEndNothing) {
+  const Interruptions interruptions;
+  const UdpClient client;
+  std::string answer;
+  int looks = 0;
+  const std::function<void()> look = [&] {
+    answer = client.receive();
+    if (!answer.empty() || ++looks == 5000) return loop_->stop();
+    static_cast<void>(control_->after(1ms, look));
+  };
+  static_cast<void>(control_->after(30ms, [&] {
+    client.send(loop_->listen_port(), binding_request('e'));
+    look();
+  }));
+  loop_->run();
+  EXPECT_GE(static_cast<int>(interrupts), 3);
+  ASSERT_GE(answer.size(), 20u);
+  EXPECT_EQ(answer.substr(8, 12), std::string(12, 'e'));
+}
+
+TEST_F(RelayLoopTest, WhatIsReadIsToldAtTraceAlone) {
+  std::ostringstream text;
+  auto log = std::make_shared<spdlog::logger>("wire", std::make_shared<spdlog::sinks::ostream_sink_st>(text));
+  log->set_pattern("%v");
+  log->set_level(spdlog::level::debug);
+  loop_->set_wire_log(log);
+  const UdpClient sender;
+  const std::uint16_t port = free_port();
+  ASSERT_EQ(loop_->open_port(port, {.v4 = true, .v6 = false}), Host::Opened::done);
+  sender.send(loop_->listen_port(), binding_request('w'));
+  turns(2);
+  EXPECT_EQ(text.str(), "");
+  log->set_level(spdlog::level::trace);
+  const std::string from = "received: sender=127.0.0.1:" + std::to_string(sender.port());
+  sender.send(loop_->listen_port(), binding_request('w'));
+  turns(2);
+  EXPECT_EQ(text.str(), from + " num_bytes=20 datagrams=1\n");
+  text.str("");
+  sender.send(port, "hello");
+  turns(2);
+  EXPECT_EQ(text.str(), from + " allocation=" + std::to_string(port) + " num_bytes=5 datagrams=1\n");
+  loop_->close_port(port);
 }
 
 TEST_F(RelayLoopTest, APortThatIsTakenIsRefusedAndLeavesNothingOpen) {
