@@ -118,8 +118,8 @@ void add_operations(CLI::App& app, Words& words) {
 // Of a Firezone relay's environment, for what this program does otherwise or not at all.
 void add_firezone(CLI::App& app, Words& words) {
   add_words(app,
-            {{"--otlp-grpc-endpoint", words.otlp, "Refused: metrics are at /metrics of the control endpoint",
-              "OTLP_GRPC_ENDPOINT"},
+            {{"--otlp-grpc-endpoint", words.otlp,
+              "Accepted, without effect: metrics are at /metrics of the control endpoint", "OTLP_GRPC_ENDPOINT"},
              {"--google-cloud-project-id", words.gcp_project, "Accepted, without effect", "GOOGLE_CLOUD_PROJECT_ID"}},
             "Firezone");
   app.add_option("--telemetry", words.telemetry, "Accepted, without effect: no crash report is sent to anybody")
@@ -183,6 +183,12 @@ Wrong read_addresses(const Words& words, RelayOptions& options) {
   if (auto wrong = read_address("--bind-ip4-addr", words.bind_ip4, Family::v4, options.bind_ip4)) return wrong;
   if (auto wrong = read_address("--bind-ip6-addr", words.bind_ip6, Family::v6, options.bind_ip6)) return wrong;
   if (!options.public_ip4 && !options.public_ip6) {
+    // The entry script of Firezone's container would ask the cloud.
+    const char* const discovery = std::getenv("LISTEN_ADDRESS_DISCOVERY_METHOD");
+    if (discovery != nullptr && *discovery != '\0') {
+      return fmt::format(
+          "LISTEN_ADDRESS_DISCOVERY_METHOD={} is not served: set PUBLIC_IP4_ADDR, PUBLIC_IP6_ADDR or both", discovery);
+    }
     return "no public address is given: use --public-ip4-addr, --public-ip6-addr or both";
   }
   for (const auto& [flag, address] :
@@ -269,10 +275,9 @@ Wrong read_limits(const Words& words, RelayOptions& options) {
 }
 
 Wrong read_logging(const Words& words, RelayOptions& options) {
-  if (words.log_format == "google-cloud") {
-    return "--log-format google-cloud is not supported: use json, which Cloud Logging reads";
-  }
-  const bool json = words.log_format == "json";
+  const bool google = words.log_format == "google-cloud";
+  if (google) options.notes.push_back("--log-format google-cloud is written as json, which Cloud Logging reads");
+  const bool json = google || words.log_format == "json";
   if (!json && !words.log_format.empty() && words.log_format != "human" && words.log_format != "text") {
     return fmt::format("--log-format cannot be \"{}\": use human or json", words.log_format);
   }
@@ -319,13 +324,11 @@ Wrong read_portal(const Words& words, RelayOptions& options) {
   auto portal = read_portal_words(words.portal);
   if (!portal) return std::move(portal.error());
   options.portal = std::move(*portal);
-  if (!words.otlp.empty()) {
-    return "--otlp-grpc-endpoint is not supported: scrape /metrics of the control endpoint instead";
-  }
   const auto note = [&options](const std::string& word, const char* flag) {
     if (!word.empty()) options.notes.push_back(fmt::format("{} is accepted and has no effect", flag));
   };
   if (!options.portal) note(words.portal.name, "FIREZONE_NAME");
+  note(words.otlp, "--otlp-grpc-endpoint");
   note(words.gcp_project, "--google-cloud-project-id");
   note(words.worker_threads, "--num-worker-threads");
   if (words.telemetry != "false") note(words.telemetry, "--telemetry");

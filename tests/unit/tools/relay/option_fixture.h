@@ -26,6 +26,8 @@ class RelayOptionsTest : public ::testing::Test {
                              "RNG_SEED",
                              "LOG_FORMAT",
                              "OTLP_GRPC_ENDPOINT",
+                             "GOOGLE_CLOUD_PROJECT_ID",
+                             "LISTEN_ADDRESS_DISCOVERY_METHOD",
                              "EBPF_OFFLOADING",
                              "EBPF_ATTACH_MODE",
                              "EBPF_INT4_ADDR",

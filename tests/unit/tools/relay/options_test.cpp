@@ -2,6 +2,8 @@
 
 #include <gmock/gmock.h>
 
+#include <utility>
+
 #include "tests/unit/tools/relay/option_fixture.h"
 
 namespace fireline::relay {
@@ -85,7 +87,6 @@ TEST_F(RelayOptionsTest, WhatIsWrongGetsASentence) {
       {{ip, "--max-channels", "4097"}, "from 1 to 4096"},
       {{ip, "--max-allocations", "0"}, "from 1 to 65536"},
       {{ip, "--log-format", "xml"}, "use human or json"},
-      {{ip, "--log-format", "google-cloud"}, "use json"},
       {{ip, "--log-level", "loud"}, "no log directive"},
       {{ip, "--log-file-level", "debug"}, "needs --log-file"},
       {{ip, "--health-check-addr", "8080"}, "use ADDRESS:PORT"},
@@ -94,13 +95,31 @@ TEST_F(RelayOptionsTest, WhatIsWrongGetsASentence) {
       {{ip, "--ebpf-attach-mode", "fast"}, "use driver or generic"},
       {{ip, "--ebpf-int4-addr", "10.0.0.1"}, "need --ebpf-offloading"},
       {{ip, "--ebpf-offloading", "eth0", "--ebpf-int4-addr", "::1"}, "use an IPv4 address"},
-      {{ip, "--otlp-grpc-endpoint", "127.0.0.1:4317"}, "scrape /metrics"},
       {{ip, "--no-such-flag"}, "see fireline-relay --help"},
   };
   for (const Row& row : rows) {
     SCOPED_TRACE(row.sentence);
     EXPECT_THAT(refusal_of(row.arguments), HasSubstr(row.sentence));
   }
+}
+
+TEST_F(RelayOptionsTest, WhatFirezonesContainersSetEndsNothing) {
+  const std::pair<const char*, const char*> set[] = {{"PUBLIC_IP4_ADDR", "203.0.113.10"},
+                                                     {"LOG_FORMAT", "google-cloud"},
+                                                     {"OTLP_GRPC_ENDPOINT", "127.0.0.1:4317"},
+                                                     {"GOOGLE_CLOUD_PROJECT_ID", "project"},
+                                                     {"FIREZONE_TELEMETRY", "true"}};
+  for (const auto& [name, value] : set) setenv(name, value, 1);
+  const auto options = parse({});
+  ASSERT_TRUE(options) << options.error().text;
+  EXPECT_EQ(options->log_format, RelayLogFormat::json);
+  EXPECT_EQ(options->notes.size(), 4u) << "each is said to have no effect, or another one";
+}
+
+TEST_F(RelayOptionsTest, WhoHasItsAddressesFoundByAScriptIsToldToGiveThem) {
+  setenv("LISTEN_ADDRESS_DISCOVERY_METHOD", "gce_metadata", 1);
+  EXPECT_THAT(refusal_of({}), HasSubstr("LISTEN_ADDRESS_DISCOVERY_METHOD=gce_metadata is not served: set PUBLIC_IP4"));
+  EXPECT_TRUE(parse({"--public-ip4-addr", "203.0.113.10"}));
 }
 
 TEST_F(RelayOptionsTest, PrefixesRepeatAndLimitsMove) {
