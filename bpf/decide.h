@@ -112,8 +112,26 @@ static __always_inline int to_client6(struct xdp_md* ctx, const struct input* in
   return relay(ctx, in, settings, &out, in_family, 6, from, side_channel, outcome);
 }
 
+/* Towards the client of the one entry that was found, if any. `first_outcome` is the direction to IPv4 clients; IPv6
+ * follows it. */
+static __always_inline int to_client(struct xdp_md* ctx, const struct input* in, const struct xdp_config* settings,
+                                     const struct xdp_to_client4* entry4, const struct xdp_to_client6* entry6,
+                                     int in_family, enum side from, int first_outcome, int unknown, __u64* now) {
+  if (entry4) {
+    enum search found = look_at(entry4->expires, now);
+    if (found == search_live) return to_client4(ctx, in, settings, entry4, in_family, from, first_outcome);
+    return found == search_user_space ? xdp_pass_user_space : not_found(settings, 1, unknown);
+  }
+  if (entry6) {
+    enum search found = look_at(entry6->expires, now);
+    if (found == search_live) return to_client6(ctx, in, settings, entry6, in_family, from, first_outcome + 1);
+    return found == search_user_space ? xdp_pass_user_space : not_found(settings, 1, unknown);
+  }
+  return not_found(settings, 0, unknown);
+}
+
 /* Towards the client whose side of a binding is `key`: from a peer's datagram, or from the channel of a client whose
- * peer is this relay itself. `first_outcome` is the direction to IPv4 clients; IPv6 follows it. */
+ * peer is this relay itself. */
 static __always_inline int by_peer4(struct xdp_md* ctx, const struct input* in, const struct xdp_config* settings,
                                     const struct xdp_peer4* key, int client6, int in_family, enum side from,
                                     int first_outcome, int unknown, __u64* now) {
@@ -126,17 +144,7 @@ static __always_inline int by_peer4(struct xdp_md* ctx, const struct input* in, 
     entry4 = bpf_map_lookup_elem(&udp_to_chan_44, key);
     if (!entry4) entry6 = bpf_map_lookup_elem(&udp_to_chan_46, key);
   }
-  if (entry4) {
-    enum search found = look_at(entry4->expires, now);
-    if (found == search_live) return to_client4(ctx, in, settings, entry4, in_family, from, first_outcome);
-    return found == search_user_space ? xdp_pass_user_space : not_found(settings, 1, unknown);
-  }
-  if (entry6) {
-    enum search found = look_at(entry6->expires, now);
-    if (found == search_live) return to_client6(ctx, in, settings, entry6, in_family, from, first_outcome + 1);
-    return found == search_user_space ? xdp_pass_user_space : not_found(settings, 1, unknown);
-  }
-  return not_found(settings, 0, unknown);
+  return to_client(ctx, in, settings, entry4, entry6, in_family, from, first_outcome, unknown, now);
 }
 
 static __always_inline int by_peer6(struct xdp_md* ctx, const struct input* in, const struct xdp_config* settings,
@@ -151,17 +159,7 @@ static __always_inline int by_peer6(struct xdp_md* ctx, const struct input* in, 
     entry4 = bpf_map_lookup_elem(&udp_to_chan_64, key);
     if (!entry4) entry6 = bpf_map_lookup_elem(&udp_to_chan_66, key);
   }
-  if (entry4) {
-    enum search found = look_at(entry4->expires, now);
-    if (found == search_live) return to_client4(ctx, in, settings, entry4, in_family, from, first_outcome);
-    return found == search_user_space ? xdp_pass_user_space : not_found(settings, 1, unknown);
-  }
-  if (entry6) {
-    enum search found = look_at(entry6->expires, now);
-    if (found == search_live) return to_client6(ctx, in, settings, entry6, in_family, from, first_outcome + 1);
-    return found == search_user_space ? xdp_pass_user_space : not_found(settings, 1, unknown);
-  }
-  return not_found(settings, 0, unknown);
+  return to_client(ctx, in, settings, entry4, entry6, in_family, from, first_outcome, unknown, now);
 }
 
 /* To a peer. When the peer is this relay's own public address, a frame on the wire would not come back to it, so the
