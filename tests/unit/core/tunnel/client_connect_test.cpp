@@ -305,6 +305,7 @@ TEST(ClientConnect, AdministrativelyProhibited) {
     world.gateway(1).station.send({error});
     ASSERT_TRUE(world.run_until([&] { return world.station->delivered.size() == 2; })) << "the application hears of it";
     EXPECT_EQ(world.asked, row.asked) << "once in two seconds";
+    EXPECT_EQ(world.count(inner_prohibited), row.reason == packet::IcmpReason::prohibited ? 2u : 0u);
     EXPECT_EQ(world.gateway_of(kNear), gateway_id(1)) << "packets keep going there";
     if (row.asked.empty()) continue;
     world.grant(kNear, 2);

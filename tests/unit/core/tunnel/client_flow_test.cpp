@@ -1,7 +1,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <functional>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -23,6 +25,14 @@ const Uuid kOther = uuid(2);     // 172.16.0.0/12
 
 std::vector<policy::ClientResource> two() {
   return {cidr(1, "10.0.0.0/8"), cidr(2, "172.16.0.0/12")};
+}
+
+ClientCounter counter_of(FlowOutcome outcome) {
+  static const std::map<FlowOutcome, ClientCounter> kCounters{
+      {created, flows_created},       {moved, flows_moved},         {unknown_resource, flows_unknown_resource},
+      {not_wanted, flows_not_wanted}, {no_relays, flows_no_relays}, {bad_answer, flows_bad_answer}};
+  const auto found = kCounters.find(outcome);
+  return found == kCounters.end() ? flows_refused : found->second;
 }
 
 TEST(ClientFlow, AnswersOfThePortal) {
@@ -94,6 +104,9 @@ TEST(ClientFlow, AnswersOfThePortal) {
     const auto outcomes = fixture.outcomes();
     ASSERT_FALSE(outcomes.empty());
     EXPECT_EQ(outcomes.back(), row.outcome) << name_of(outcomes.back());
+    const ClientCounter counter = counter_of(row.outcome);
+    const auto told = std::ranges::count(outcomes, counter, counter_of);
+    EXPECT_EQ(fixture.count(counter), static_cast<std::uint64_t>(told)) << "what is told is counted";
     EXPECT_EQ(fixture.gateway_of(kResource), row.gateway);
     EXPECT_EQ(fixture.pending_of(kResource), row.waiting);
   }
@@ -192,6 +205,18 @@ TEST(ClientFlow, AChangeOfTheResourceIsAskedForSoon) {
   }
 }
 
+TEST(ClientFlow, ResourcesBeyondTheLimitAreCounted) {
+  std::vector<policy::ClientResource> many(kResourcesMax + 2, cidr(1, "10.0.0.0/8"));
+  for (std::size_t i = 0; i < many.size(); ++i) {
+    many[i].id.bytes[1] = static_cast<std::uint8_t>(i >> 8);
+    many[i].id.bytes[2] = static_cast<std::uint8_t>(i);
+  }
+  ClientFixture fixture;
+  fixture.init(std::move(many));
+  EXPECT_EQ(fixture.count(ignored_resources), 2u);
+  EXPECT_EQ(fixture.client->status().resources.size(), kResourcesMax);
+}
+
 TEST(ClientFlow, AMessageThatWasNotFetchedIsNotRepeated) {
   ClientFixture fixture;
   fixture.init(two());
@@ -232,6 +257,7 @@ TEST(ClientFlow, WithoutRelaysWhatWaitsStaysAndIsAskedForAgain) {
   EXPECT_THAT(fixture.asked(), ElementsAre(kResource));
   fixture.handle(flow(kResource, 1));
   EXPECT_THAT(fixture.outcomes(), ElementsAre(no_relays));
+  EXPECT_EQ(fixture.count(flows_no_relays), 1u);
   EXPECT_EQ(fixture.take<RelaysWanted>().size(), 1u);
   EXPECT_EQ(fixture.pending_of(kResource), 1u);
   EXPECT_EQ(fixture.gateway_of(kResource), std::nullopt);

@@ -40,42 +40,46 @@ TEST(GatewayGrant, WhatIsAnsweredAndWhatIsNot) {
     const char* rule;
     void (*change)(GatewayWorld&, portal::AuthorizeFlow&);
     GrantOutcome outcome;
+    GatewayCounter counter;
   } kRows[] = {
-      {"a flow", [](GatewayWorld&, portal::AuthorizeFlow&) {}, GrantOutcome::granted},
+      {"a flow", [](GatewayWorld&, portal::AuthorizeFlow&) {}, GrantOutcome::granted, GatewayCounter::granted},
       {"the same flow again",
        [](GatewayWorld& world, portal::AuthorizeFlow& flow) {
          world.handle(flow);
          world.events.clear();
        },
-       GrantOutcome::granted},
+       GrantOutcome::granted, GatewayCounter::granted_again},
       {"a client address that is no tunnel address",
-       [](GatewayWorld&, portal::AuthorizeFlow& flow) { flow.client_ipv4 = ip("10.0.0.1"); },
-       GrantOutcome::bad_request},
+       [](GatewayWorld&, portal::AuthorizeFlow& flow) { flow.client_ipv4 = ip("10.0.0.1"); }, GrantOutcome::bad_request,
+       GatewayCounter::refused_bad_request},
       {"client addresses the wrong way round",
        [](GatewayWorld&, portal::AuthorizeFlow& flow) { std::swap(flow.client_ipv4, flow.client_ipv6); },
-       GrantOutcome::bad_request},
+       GrantOutcome::bad_request, GatewayCounter::refused_bad_request},
       {"ICE credentials that are none",
-       [](GatewayWorld&, portal::AuthorizeFlow& flow) { flow.client_ice.password.clear(); }, GrantOutcome::bad_request},
+       [](GatewayWorld&, portal::AuthorizeFlow& flow) { flow.client_ice.password.clear(); }, GrantOutcome::bad_request,
+       GatewayCounter::refused_bad_request},
       {"a resource that the client holds as another kind",
        [](GatewayWorld& world, portal::AuthorizeFlow& flow) {
          world.handle(world.request(10, internet_behind(1)));
          world.events.clear();
          flow.resource = kNet;
        },
-       GrantOutcome::kind_changed},
+       GrantOutcome::kind_changed, GatewayCounter::refused_kind_changed},
       {"no relays are known",
        [](GatewayWorld& world, portal::AuthorizeFlow&) {
          world.handle(portal::RelaysPresence{.disconnected_ids = {"relay"}, .connected = {}});
          world.events.clear();
        },
-       GrantOutcome::no_relays},
+       GrantOutcome::no_relays, GatewayCounter::refused_no_relays},
   };
   for (const auto& row : kRows) {
     SCOPED_TRACE(row.rule);
     GatewayWorld world;
     portal::AuthorizeFlow flow = world.request(10, kNet);
     row.change(world, flow);
+    const std::uint64_t counted = world.count(row.counter);
     world.handle(flow);
+    EXPECT_EQ(world.count(row.counter) - counted, 1u);
     std::vector<std::string> answers;
     std::vector<GrantOutcome> outcomes;
     bool wanted = false;
@@ -95,6 +99,7 @@ TEST(GatewayGrant, BeforeTheFirstInitNothingIsGranted) {
   world.handle(world.request(10, kNet));
   ASSERT_THAT(world.events, SizeIs(1));
   EXPECT_EQ(std::get<GrantReport>(world.events[0]).outcome, GrantOutcome::no_interface);
+  EXPECT_EQ(world.count(GatewayCounter::refused_no_interface), 1u);
 }
 
 TEST(GatewayGrant, TheAnswerStandsBeforeTheCandidates) {

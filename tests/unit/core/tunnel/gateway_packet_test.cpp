@@ -142,6 +142,8 @@ TEST(GatewayPacket, WhatAClientMayNotSend) {
       {"a transport header that is cut off", cut, drop_inner_bad_packet, Answer::none},
       {"longer than the tunnel's MTU", too_long, drop_inner_too_long, Answer::none},
       {"an ICMP error", icmp4("100.64.0.10", "10.0.0.5", 3), drop_inner_icmp_error, Answer::none},
+      {"an ICMP error from a foreign source: nothing answers an error", icmp4("192.168.1.7", "10.0.0.5", 3),
+       drop_inner_source, Answer::none},
       {"an ICMP redirect", icmp4("100.64.0.10", "10.0.0.5", 5), drop_inner_icmp_error, Answer::none},
       {"an echo request that no filter permits", icmp4("100.64.0.10", "10.0.0.5", 8), drop_inner_filtered,
        Answer::prohibited},
@@ -163,6 +165,7 @@ TEST(GatewayPacket, WhatAClientMayNotSend) {
     EXPECT_EQ(client.station.delivered,
               row.answer == Answer::none ? Packets{} : Packets{answer_to(row.packet, row.answer)});
   }
+  EXPECT_EQ(world.count(unanswered_rule), 1u);
 }
 
 // Beside the Internet resource a network that is granted holds, whatever kind of address it is of.
