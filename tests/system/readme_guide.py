@@ -41,6 +41,7 @@ def scenario(laboratory):
     lab.check(said.count("Hello from the office") == 1, "the laptop reaches the web server, with the tunnel alone")
     lab.check("not reachable, as it should be" in said, "without the tunnel it does not")
     lab.check(re.search(r'"gateway.inner.drop.filtered": [1-9]', said), "another port of that host the gateway refuses")
+    lab.check(re.search(r"^resources: 1\n +NAME .*\n +Intranet +\w+ +10\.20\.0\.2", said, re.MULTILINE), "the client's status is a table")
     # The kernel takes a removed namespace's interfaces away a moment later.
     lab.wait_until(lambda: everything(machine) == before, 10, "nothing is left")
 

@@ -2,11 +2,11 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <iterator>
 #include <nlohmann/json.hpp>
 
 #include "tools/common/prometheus.h"
+#include "tools/common/text_table.h"
 
 namespace fireline::portal_tool {
 namespace {
@@ -28,13 +28,6 @@ nlohmann::ordered_json devices_json(const std::vector<portal::OnlineDevice>& dev
   return list;
 }
 
-// Names are the programs' own words: none may command the reader's terminal.
-std::string shown(std::string_view text) {
-  std::string out(text);
-  std::ranges::replace_if(out, [](unsigned char c) { return c < 0x20 || c == 0x7F; }, '?');
-  return out;
-}
-
 std::string duration_text(std::uint64_t seconds) {
   if (seconds < 120) return fmt::format("{} s", seconds);
   if (seconds < 7200) return fmt::format("{} min", seconds / 60);
@@ -42,27 +35,11 @@ std::string duration_text(std::uint64_t seconds) {
   return fmt::format("{} days", seconds / 86'400);
 }
 
-using Row = std::vector<std::string>;
-
-// Columns as wide as their longest cell.
-void append_table(std::string& out, const std::vector<Row>& rows) {
-  std::vector<std::size_t> widths(rows.front().size());
-  for (const Row& row : rows) {
-    for (std::size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], row[i].size());
-  }
-  for (const Row& row : rows) {
-    std::string line;
-    for (std::size_t i = 0; i < row.size(); ++i)
-      fmt::format_to(std::back_inserter(line), "  {:<{}}", row[i], widths[i]);
-    out += line.substr(0, line.find_last_not_of(' ') + 1) + '\n';
-  }
-}
-
 void append_devices(std::string& out, std::string_view title, const char* owner,
                     const std::vector<portal::OnlineDevice>& devices) {
   fmt::format_to(std::back_inserter(out), "\n{}: {}\n", title, devices.size());
   if (devices.empty()) return;
-  std::vector<Row> rows{{"NAME", owner, "ADDRESS", "FROM", "ONLINE", "GRANTS", "PROGRAM"}};
+  std::vector<TableRow> rows{{"NAME", owner, "ADDRESS", "FROM", "ONLINE", "GRANTS", "PROGRAM"}};
   for (const auto& device : devices) {
     rows.push_back({device.name.empty() ? device.id : shown(device.name), shown(device.owner), device.ipv4,
                     device.source, duration_text(device.online_seconds), std::to_string(device.grants), device.agent});

@@ -7,6 +7,7 @@
 
 #include "tools/common/prometheus.h"
 #include "tools/tunnel/ignored_messages.h"
+#include "tools/tunnel/status_text.h"
 
 namespace fireline::tunnel {
 namespace {
@@ -43,8 +44,10 @@ std::string answer_status(std::string_view line, const StatusParts& parts) {
                                   {"portal", portal.state}};
   if (!portal.joined && !portal.last_error.empty()) document["portal_error"] = portal.last_error;
   parts.add_status(document);
-  if (line == "status") document["counters"] = counters_of(parts);
-  return document.dump(2) + "\n";
+  if (line == "status text") return status_text(document);
+  document["counters"] = counters_of(parts);
+  // Names of interfaces may be any bytes.
+  return document.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
 }
 
 nlohmann::ordered_json path_json(const node::PathState& path) {
