@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <climits>
 #include <cstdlib>
 #include <cstring>
 #include <utility>
@@ -58,6 +59,19 @@ std::optional<SecretText> take_environment_token(const char* variable) {
   ::explicit_bzero(value, token.view().size());  // /proc/PID/environ shows this very memory
   ::unsetenv(variable);
   if (token.empty()) return std::nullopt;
+  return token;
+}
+
+Result<SecretText, HostError> token_or_its_file(const SecretText& word) {
+  const std::string_view text = trim(word.view());
+  if (!text.starts_with('/')) return SecretText(text);
+  const std::string path(text.substr(0, PATH_MAX));
+  struct stat about{};
+  if (::stat(path.c_str(), &about) != 0 || !S_ISREG(about.st_mode)) return SecretText(text);
+  const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return err(host_error(errno, "read the token file " + path));
+  auto token = read_token(fd, path);
+  ::close(fd);
   return token;
 }
 

@@ -17,6 +17,10 @@ inline constexpr std::size_t kTokenBytesMax = 16'384;  // a token has some hundr
 // value: none.
 [[nodiscard]] std::optional<crypto::SecretText> take_environment_token(const char* variable = "FIREZONE_TOKEN");
 
+// The word itself, trimmed, or what is in the file whose absolute path it is: containers mount secrets and name them in
+// FIREZONE_TOKEN, and such files are often readable for all inside.
+[[nodiscard]] Result<crypto::SecretText, HostError> token_or_its_file(const crypto::SecretText& word);
+
 // The client's file: owner and group root, mode 0400 or 0600, text in UTF-8. Empty: there is no such file or it cannot
 // be opened, which counts as missing. Error: it breaks a rule; the sentence names file and rule.
 [[nodiscard]] Result<std::optional<crypto::SecretText>, HostError> read_token_file(const std::string& path);

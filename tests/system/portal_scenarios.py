@@ -167,6 +167,11 @@ def token_path(laboratory):
 
     check(False, "no token")
     check(True, "a token in the environment", environment={"FIREZONE_TOKEN": "a-token"})
+    mounted, empty = folder / "mounted", folder / "empty"
+    mounted.write_text("a-token\n")
+    empty.write_text("\n")
+    check(True, "the environment names a file of it", environment={"FIREZONE_TOKEN": "/etc/mounted"})
+    check(False, "and a file of nothing", environment={"FIREZONE_TOKEN": "/etc/empty"})
     lab.check(check(False, "no option takes one", "--token", "a-token").returncode == 2, "that is wrong usage")
     elsewhere.write_text("a-token\n")
     elsewhere.chmod(0o600)

@@ -140,10 +140,14 @@ void Program::on_ready() {
   if (options_.exit) end(0, "--exit");
 }
 
-// Environment, then the file.
+// Environment, which may name a file, as containers do; then the client's own file.
 Result<crypto::SecretText, std::string> find_token(const Options& options,
                                                    const std::optional<crypto::SecretText>& environment) {
-  if (environment) return *environment;
+  if (environment) {
+    auto token = platform::token_or_its_file(*environment);
+    if (!token) return err(std::move(token.error().sentence));
+    return std::move(*token);
+  }
   const std::string path = options.token_path.empty() ? platform::kClientTokenPath : options.token_path;
   const auto token = platform::read_token_file(path);
   if (!token) return err(token.error().sentence);

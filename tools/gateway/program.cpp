@@ -125,11 +125,14 @@ int change_network(const Options& options) {
   return 0;
 }
 
-// Command line, environment, systemd's credential: the first of them.
+// Command line, environment, systemd's credential: the first of them. The first two may name a file of it.
 Result<crypto::SecretText, std::string> find_token(const Options& options,
                                                    const std::optional<crypto::SecretText>& environment) {
-  if (!options.token.empty()) return options.token;
-  if (environment) return *environment;
+  if (!options.token.empty() || environment) {
+    auto token = platform::token_or_its_file(options.token.empty() ? *environment : options.token);
+    if (!token) return err(std::move(token.error().sentence));
+    return std::move(*token);
+  }
   const auto credential = platform::read_credential();
   if (!credential && credential.error().code == ENOENT) {
     return err(

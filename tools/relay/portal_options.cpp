@@ -4,7 +4,6 @@
 
 #include <CLI/CLI.hpp>
 #include <cstdlib>
-#include <filesystem>
 #include <string_view>
 #include <utility>
 
@@ -24,29 +23,25 @@ std::string_view trim(std::string_view text) {
   return text.substr(first, text.find_last_not_of(kSpace) - first + 1);
 }
 
-Result<SecretText, std::string> read_token(const std::string& path, FileAccess access) {
-  const auto file = read_text_file("the portal token", path, platform::kTokenBytesMax, access);
+Result<SecretText, std::string> read_token(const std::string& path) {
+  const auto file = read_text_file("the portal token", path, platform::kTokenBytesMax, FileAccess::owner_alone);
   if (!file) return err(file.error());
   const auto token = trim(file->text);
   if (token.empty()) return err(fmt::format("the file {} holds no portal token: it is empty", path));
   return SecretText(token);
 }
 
-// Mounted secrets of containers are often readable for all inside.
-Result<SecretText, std::string> token_or_its_file(std::string_view word) {
-  word = trim(word);
-  std::error_code ignored;
-  if (word.starts_with('/') && std::filesystem::is_regular_file(word, ignored)) {
-    return read_token(std::string(word), FileAccess::any);
-  }
-  return SecretText(word);
+Result<SecretText, std::string> token_or_its_file(const SecretText& word) {
+  auto token = platform::token_or_its_file(word);
+  if (!token) return err(std::move(token.error().sentence));
+  return std::move(*token);
 }
 
 // Empty: there is none anywhere.
 Result<SecretText, std::string> find_token(const PortalWords& words) {
-  if (!words.token.empty()) return token_or_its_file(words.token);
-  if (!words.environment_token.empty()) return token_or_its_file(words.environment_token.view());
-  if (!words.token_file.empty()) return read_token(words.token_file, FileAccess::owner_alone);
+  if (!words.token.empty()) return token_or_its_file(SecretText(words.token));
+  if (!words.environment_token.empty()) return token_or_its_file(words.environment_token);
+  if (!words.token_file.empty()) return read_token(words.token_file);
   if (words.url.empty() || std::getenv("CREDENTIALS_DIRECTORY") == nullptr) return SecretText();
   const auto credential = platform::read_credential();
   return credential ? *credential : SecretText();

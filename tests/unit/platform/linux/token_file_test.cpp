@@ -7,6 +7,8 @@
 
 #include <cstdlib>
 #include <fstream>
+#include <optional>
+#include <string>
 
 #include "tests/unit/io/temporary_directory.h"
 
@@ -41,6 +43,35 @@ const Row kRows[] = {
     {"the longest token", 0600, 0, 0, std::string(kTokenBytesMax, 's'), nullptr, nullptr},
     {"a longer file is something else", 0600, 0, 0, std::string(kTokenBytesMax + 1, 's'), nullptr, "too long"},
 };
+
+TEST(TokenFile, AWordMayNameTheFileOfTheToken) {
+  const io::TemporaryDirectory directory;
+  const std::string path = directory.path() + "/mounted";
+  std::ofstream(path) << "of-the-file\n";
+  ASSERT_EQ(::chmod(path.c_str(), 0644), 0);
+  std::ofstream(directory.path() + "/empty") << " \n";
+  const struct {
+    const char* rule;
+    std::string word;
+    std::optional<std::string> token;  // none: an error
+  } kWords[] = {
+      {"a token is itself", "t0k", "t0k"},
+      {"without the newline of the file that somebody read it from", " t0k\n", "t0k"},
+      {"the path of a file is what is in it", path, "of-the-file"},
+      {"with a newline too", path + "\n", "of-the-file"},
+      {"a path where nothing is may be a token", directory.path() + "/none", directory.path() + "/none"},
+      {"a folder is no file", directory.path(), directory.path()},
+      {"a file of nothing is a mistake", directory.path() + "/empty", std::nullopt},
+  };
+  for (const auto& row : kWords) {
+    SCOPED_TRACE(row.rule);
+    const auto token = token_or_its_file(crypto::SecretText(row.word));
+    ASSERT_EQ(token.has_value(), row.token.has_value());
+    if (token) {
+      EXPECT_EQ(token->view(), *row.token);
+    }
+  }
+}
 
 TEST(TokenFile, FollowsTheRulesAndNamesTheOneThatIsBroken) {
   if (::geteuid() != 0) GTEST_SKIP() << "only root can make files of root (run as root)";
