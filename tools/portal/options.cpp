@@ -74,7 +74,8 @@ Commands add_commands(CLI::App& app, Words& words, Options& options) {
   commands.create->footer(
       "client OWNER is an actor, gateway OWNER a site of the policy file; a relay has none:\n"
       "  fireline-portal token create client alice\n"
-      "  fireline-portal token create gateway office --env > /etc/fireline/gateway.env\n"
+      "  (umask 077; fireline-portal token create gateway office > /etc/fireline/gateway-token)   # where its unit "
+      "looks\n"
       "  fireline-portal token create relay");
   commands.list = token->add_subcommand("list", "All tokens, without their text")->fallthrough();
   commands.revoke = token->add_subcommand("revoke", "End a token and its connections")->fallthrough();
