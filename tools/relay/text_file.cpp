@@ -6,11 +6,21 @@
 #include <sys/stat.h>
 
 #include <cerrno>
+#include <cstdlib>
 #include <cstring>
 
 #include "io/file_descriptor.h"
 
 namespace fireline::relay {
+namespace {
+
+// One of the copies that systemd makes for a unit. It minds who may read them, by lists that show as bits of the group.
+bool is_credential(const std::string& path) {
+  const char* const directory = std::getenv("CREDENTIALS_DIRECTORY");
+  return directory != nullptr && *directory != '\0' && path.starts_with(std::string(directory) + '/');
+}
+
+}  // namespace
 
 FileText::~FileText() {
   sodium_memzero(text.data(), text.size());
@@ -24,8 +34,9 @@ Result<FileText, std::string> read_text_file(const char* what, const std::string
   struct stat status{};
   if (::fstat(file.get(), &status) != 0) return fail(std::strerror(errno));
   constexpr mode_t kOthers = 0077;
-  if (access == FileAccess::owner_alone && (status.st_mode & kOthers) != 0)
+  if (access == FileAccess::owner_alone && (status.st_mode & kOthers) != 0 && !is_credential(path)) {
     return fail("others may read it: use chmod 600");
+  }
   FileText result;
   // One byte more than allowed, never reallocated, so that no copy stays behind.
   result.text.resize(bytes_max + 1);

@@ -21,7 +21,7 @@ struct FileText {
 enum class FileAccess : std::uint8_t { any, owner_alone };
 
 // The error begins "cannot read <what> <path>: ". More than `bytes_max` is one, and so is a file of a secret that
-// others may read.
+// others may read, unless it is a credential of systemd's.
 [[nodiscard]] Result<FileText, std::string> read_text_file(const char* what, const std::string& path,
                                                            std::size_t bytes_max, FileAccess access);
 
