@@ -3,7 +3,9 @@
 #include <sys/socket.h>
 
 #include <boost/asio/ip/v6_only.hpp>
+#include <cerrno>
 #include <chrono>
+#include <string_view>
 
 #include "io/socket_address.h"
 
@@ -25,6 +27,19 @@ std::optional<Endpoint> endpoint_of(int fd, Query query) {
   return to_endpoint(address.storage, address.length, address.storage.ss_family == AF_INET ? Family::v4 : Family::v6);
 }
 
+std::string_view fix_of(int code) noexcept {
+  switch (code) {
+    case EADDRINUSE:
+      return ": choose another port or end the program that has this one";
+    case EACCES:
+      return ": run as root, grant CAP_NET_BIND_SERVICE, or choose a port over 1023";
+    case EADDRNOTAVAIL:
+      return ": no interface has this address";
+    default:
+      return "";
+  }
+}
+
 IpAddress source_key(const IpAddress& address) {
   return address.is_v4() ? address : Prefix::make(address, kSourceBits)->address();
 }
@@ -37,7 +52,8 @@ WebSocketListener::WebSocketListener(asio::io_context& context, const WebSocketS
 
 Result<Endpoint, std::string> WebSocketListener::listen(const Endpoint& endpoint) {
   const auto wrong = [&](const Error& error) {
-    return err("cannot listen on TCP " + endpoint.to_string() + ": " + error.message());
+    return err("cannot listen on TCP " + endpoint.to_string() + ": " + error.message() +
+               std::string(fix_of(error.value())));
   };
   auto door = std::make_unique<Door>(context_);
   tcp::acceptor& acceptor = door->acceptor;

@@ -28,6 +28,13 @@ bool is_exhaustion(int code) noexcept {
   return code == EMFILE || code == ENFILE || code == ENOMEM || code == ENOBUFS;
 }
 
+// Of the control port, which one flag names.
+io::IoError with_fix(io::IoError error) {
+  if (error.code == EADDRINUSE) error.fix = "choose another --listen-port or stop the program that holds this one";
+  if (error.code == EACCES) error.fix = "run as root, grant CAP_NET_BIND_SERVICE, or choose a --listen-port over 1023";
+  return error;
+}
+
 bool watch(int epoll, int fd, std::uint32_t events, std::uint64_t token, int operation = EPOLL_CTL_ADD) noexcept {
   epoll_event event{};
   event.events = events;
@@ -70,7 +77,7 @@ Result<std::unique_ptr<RelayLoop>, io::IoError> RelayLoop::make(const LoopOption
                                      .address = v4 ? options.bind_ip4 : options.bind_ip6,
                                      .is_control = true,
                                      .gro = options.gro});
-    if (!socket.has_value()) return err(std::move(socket.error()));
+    if (!socket.has_value()) return err(with_fix(std::move(socket.error())));
     loop->listen_port_ = (*socket)->port();
     RelaySocket* const added = loop->add(std::move(*socket));
     if (added == nullptr) return err(io::last_error("watch the control socket of", "the relay"));

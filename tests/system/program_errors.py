@@ -134,7 +134,7 @@ def rows_of_each(world):
     yield PORTAL, "a state that is no database", ("--state", world.file("text.sqlite", "text" * 999, 0o600)), 1, (
         "text.sqlite",), None
     yield PORTAL, "its port is taken", ("--listen", f"127.0.0.1:{PORTAL_PORT}", "--status-socket", "/run/second.sock"), 1, (
-        f"127.0.0.1:{PORTAL_PORT}", "Address already in use"), None
+        f"127.0.0.1:{PORTAL_PORT}", "Address already in use", "choose another port"), None
     yield PORTAL, "another portal runs here", ("--listen", "127.0.0.1:0"), 1, ("portal.sock",), None
     yield PORTAL, "no certificate", ("--tls-cert", "/none.pem", "--tls-key", "/none.pem", "--status-socket", "/run/second.sock"), 1, (
         "/none.pem", "No such file"), None
@@ -142,7 +142,12 @@ def rows_of_each(world):
     yield PORTAL, "a token for an actor that is not there", ("token", "create", "client", "nobody"), 1, ("nobody",), None
     yield PORTAL, "a token of no kind", ("token", "create", "admin", "alice"), 1, ("use one of client, gateway, relay",), None
 
-    yield RELAY, "its port is taken", (), 1, (f"{RELAY_PORT}", "Address already in use"), world.tokens[RELAY]
+    yield RELAY, "its port is taken", (), 1, (f"{RELAY_PORT}", "Address already in use", "choose another --listen-port"), (
+        world.tokens[RELAY])
+    yield RELAY, "an interface for XDP that is not there", ("--listen-port", RELAY_PORT + 1, "--ebpf-offloading", "none0"), 1, (
+        "XDP was asked for on none0, which is no interface",), world.tokens[RELAY]
+    yield RELAY, "no right to load XDP", (*WITHOUT_RIGHTS, lab.built("fireline-relay"), "--public-ip4-addr", "127.0.0.1",
+                                          "--listen-port", RELAY_PORT + 1, "--ebpf-offloading", "lo"), 1, ("grant CAP_BPF",), None
     yield RELAY, "no address", (lab.built("fireline-relay"),), 1, ("--public-ip4-addr",), None
     static = (lab.built("fireline-relay"), "--public-ip4-addr", "127.0.0.1", "--auth", "static", "--users")
     yield RELAY, "no file of users", (*static, "/none.users"), 1, ("/none.users",), None
@@ -171,7 +176,7 @@ def whole_command(world, program, words):
     if first.startswith("/") and "fireline-" in first:
         return words
     if first in (WITHOUT_RIGHTS[0], WITHOUT_TUN[0]):
-        return words if "fireline-" in str(words[-2]) else (*words, *world.command(program))
+        return words if any("/fireline-" in str(word) for word in words) else (*words, *world.command(program))
     return world.command(program, *words)
 
 

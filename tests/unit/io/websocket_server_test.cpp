@@ -367,7 +367,8 @@ TEST_F(WebSocketServerTest, SeveralEndpointsAreServedAndTakenOnesNamed) {
   EXPECT_TRUE(turn_until(*loop_, [&] { return client.opened == 1; }));
   const auto taken = WebSocketServer::listen(*loop_, {.endpoints = {server_->endpoints()[0]}}, {});
   ASSERT_FALSE(taken);
-  EXPECT_EQ(taken.error(), "cannot listen on TCP " + server_->endpoints()[0].to_string() + ": Address already in use");
+  EXPECT_EQ(taken.error(), "cannot listen on TCP " + server_->endpoints()[0].to_string() +
+                               ": Address already in use: choose another port or end the program that has this one");
 }
 
 TEST_F(WebSocketServerTest, AHundredConnectionsAreToldAtOnce) {

@@ -361,7 +361,9 @@ TEST_F(RelayLoopTest, ASecondRelayOnTheSamePortIsAnErrorThatNamesIt) {
       {.families = {.v4 = true, .v6 = false}, .listen_port = loop_->listen_port(), .bind_ip4 = kLoopback.address},
       *control_);
   ASSERT_FALSE(second);
-  EXPECT_NE(second.error().to_string().find(std::to_string(loop_->listen_port())), std::string::npos);
+  EXPECT_EQ(second.error().to_string(), "cannot bind UDP port " + std::to_string(loop_->listen_port()) +
+                                            " (IPv4): Address already in use (EADDRINUSE): choose another "
+                                            "--listen-port or stop the program that holds this one");
 }
 
 }  // namespace
