@@ -5,6 +5,7 @@ NAT, and nothing else. Topology: portal_lab.py.
 usage: portal_basic.py [direct|relayed]
   direct   both behind NATs that let a direct path through; relayed: both symmetric
 """
+import re
 import sys
 import time
 
@@ -33,6 +34,7 @@ def scenario(laboratory, name):
     system.wait_kind(kind)
     print(f"  ok: the path is {kind}")
     check_refusals(system)
+    check_what_they_tell(system)
     for address in NETWORK_HOSTS:
         for reverse in (False, True):
             rate = lab.goodput(lab.iperf(system.world["dns-resources"], system.world["client"], address, reverse=reverse,
@@ -61,6 +63,18 @@ def check_refusals(system):
         lab.check(result.returncode == 7 and strain.allows(AT_ONCE_SECONDS),
                   f"TCP is refused in {strain.seconds():.2f} s as well")
     lab.check(system.counter("gateway", "gateway.inner.drop.filtered") >= 4, "the gateway says why")
+
+
+def check_what_they_tell(system):
+    """A table for a person, Prometheus text for a collector: without addresses, ids and names of others."""
+    for host in ("gateway", "client"):
+        text, metrics = (system.world[host].output(lab.built(f"fireline-{host}"), "status", *words)
+                         for words in ((), ("--metrics",)))
+        lab.check(re.search(r"portal +joined", text) and not text.lstrip().startswith("{"), f"the {host}'s status is text:\n{text}")
+        samples = [line for line in metrics.splitlines() if not line.startswith("#")]
+        wrong = [line for line in samples if not re.fullmatch(r'[a-z_]+(\{[a-z_]+="[^"]*"(,[a-z_]+="[^"]*")*\})? \d+', line)]
+        lab.check(len(samples) > 100 and not wrong, f"its metrics are {len(samples)} samples {wrong[:3] or ''}".rstrip())
+        lab.check("fireline_portal_joined 1" in samples and "100.6" not in metrics, "they say that it is joined, and no address")
 
 
 def check_revocation(system):

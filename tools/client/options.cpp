@@ -13,7 +13,6 @@ namespace {
 struct Words {
   tunnel::ProgramWords program;
   std::string dns_control;
-  bool json = false;
 };
 
 enum class DnsControl : std::uint8_t { systemd_resolved, etc_resolv_conf, disabled };
@@ -70,7 +69,6 @@ std::optional<std::string> read_dns_control(const std::string& word, Options& op
 
 // The first thing that is wrong, as a sentence.
 std::optional<std::string> read_words(const Words& words, Options& options) {
-  options.json = words.json;
   options.ask_when_prohibited = flag_of_environment("FZFF_ICMP_ERROR_UNREACHABLE_PROHIBITED_CREATE_NEW_FLOW");
   if (options.program.status_socket.empty()) options.program.status_socket = kStatusSocket;
   if (auto wrong = read_dns_control(words.dns_control, options)) return wrong;
@@ -85,9 +83,8 @@ Result<Options, EarlyExit> parse_options(int argc, const char* const* argv) {
   Options options;
   CLI::App app("Connects this host to the resources of a Firezone or fireline portal.", "fireline-client");
   app.require_subcommand(0, 1);
-  CLI::App* const status = app.add_subcommand("status", "Ask the client that runs here");
-  status->add_flag("--json", words.json, "As JSON");
-  status->add_option("--status-socket", options.program.status_socket)->group("");
+  const CLI::App* const status =
+      tunnel::add_status_command(app, words.program, options.program, "Ask the client that runs here");
   app.add_subcommand("standalone")->group("")->fallthrough();  // what it always is; Firezone's scripts say so
   add_flags(app, words, options);
   if (auto exit = parse_command_line(app, argc, argv, tunnel::kUsageExitCode)) return err(std::move(*exit));

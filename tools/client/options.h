@@ -17,7 +17,6 @@ inline constexpr const char* kStatusSocket = "/run/dev.firezone.client/status.so
 struct Options {
   enum class Command : std::uint8_t { run, status };
   Command command = Command::run;
-  bool json = false;  // of status
   tunnel::ProgramOptions program;
   std::string token_path;  // empty: the default one
   bool check = false;      // validate the set-up and leave

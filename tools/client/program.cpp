@@ -181,8 +181,7 @@ int run_command(int argc, const char* const* argv) {
   auto notify = platform::ServiceNotify::take_environment();
   const auto options = parse_options(argc, argv);
   if (!options) return leave(options.error(), kProgramName);
-  if (options->command == Options::Command::status)
-    return tunnel::ask_status(kProgramName, options->program, options->json);
+  if (options->command == Options::Command::status) return tunnel::ask_status(kProgramName, options->program);
   const auto token = find_token(*options, environment);
   if (!token) return tunnel::complain(kProgramName, token.error());
   return run_client(*options, *token, std::move(notify));

@@ -14,7 +14,6 @@ struct Words {
   std::string health = "0.0.0.0:8080";
   bool no_check = false;
   bool no_inc_buf = false;
-  bool json = false;
   bool validate_checksums = false;
   bool flow_logs = false;
 };
@@ -30,9 +29,7 @@ Commands add_commands(CLI::App& app, Words& words, Options& options) {
   Commands commands{
       .set_up = app.add_subcommand("setup-network", "Prepare this host: forwarding, masquerading. As root, idempotent"),
       .tear_down = app.add_subcommand("teardown-network", "Undo setup-network"),
-      .status = app.add_subcommand("status", "Ask the gateway that runs here")};
-  commands.status->add_flag("--json", words.json, "As JSON");
-  commands.status->add_option("--status-socket", options.program.status_socket)->group("");
+      .status = tunnel::add_status_command(app, words.program, options.program, "Ask the gateway that runs here")};
   for (CLI::App* command : {commands.set_up, commands.tear_down}) {
     command->add_option("--tun-name", options.program.tun, "Network interface of the gateway (default tun-firezone)");
   }
@@ -61,7 +58,6 @@ Options::Command command_of(const Commands& commands) {
 
 // The first thing that is wrong, as a sentence.
 std::optional<std::string> read_words(const Words& words, Options& options) {
-  options.json = words.json;
   options.token = crypto::SecretText(words.token);
   options.check_privileges = !words.no_check;
   options.raise_buffers = !words.no_inc_buf;

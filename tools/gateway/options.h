@@ -19,7 +19,6 @@ inline constexpr const char* kStatusSocket = "/run/fireline-gateway/status.sock"
 struct Options {
   enum class Command : std::uint8_t { run, set_up_network, tear_down_network, status };
   Command command = Command::run;
-  bool json = false;  // of status
   tunnel::ProgramOptions program;
   crypto::SecretText token;  // as given on the command line; empty: elsewhere
   Endpoint health;           // of the health check

@@ -163,7 +163,7 @@ int run_command(int argc, const char* const* argv) {
     case Options::Command::tear_down_network:
       return change_network(*options);
     case Options::Command::status:
-      return tunnel::ask_status(kName, options->program, options->json);
+      return tunnel::ask_status(kName, options->program);
     case Options::Command::run:
       break;
   }

@@ -146,10 +146,11 @@ int complain(std::string_view program, std::string_view sentence, int code) {
   return code;
 }
 
-int ask_status(const char* program, const ProgramOptions& options, bool json) {
-  const auto answer = ask_line(options.status_socket, json ? "status" : "status text");
+int ask_status(const char* program, const ProgramOptions& options) {
+  const auto answer = ask_line(options.status_socket, options.status_line);
   if (!answer) {
-    return complain(program, fmt::format("nobody answers at {}: {}", options.status_socket, answer.error().message()));
+    return complain(program, fmt::format("nobody answers at {}: {}: does it run here, and may you use its socket?",
+                                         options.status_socket, answer.error().message()));
   }
   fmt::print("{}", *answer);
   return 0;

@@ -108,7 +108,7 @@ class ProgramBase {
 // Prints the sentence to standard error; the code.
 [[nodiscard]] int complain(std::string_view program, std::string_view sentence, int code = 1);
 // Prints what the program that runs here answers.
-[[nodiscard]] int ask_status(const char* program, const ProgramOptions& options, bool json);
+[[nodiscard]] int ask_status(const char* program, const ProgramOptions& options);
 // Makes the loop and the program, sets it up and runs it. The exit code.
 [[nodiscard]] int run_program(const ProgramKind& kind, const crypto::SecretText& token,
                               const std::function<std::unique_ptr<ProgramBase>(io::EventLoop&)>& make);

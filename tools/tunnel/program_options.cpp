@@ -71,8 +71,18 @@ void add_program_flags(CLI::App& app, ProgramWords& words, ProgramOptions& optio
   read_bytes("FIREZONE_UDP_SEND_BUFFER_SIZE", options.send_buffer_bytes);
 }
 
+CLI::App* add_status_command(CLI::App& app, ProgramWords& words, ProgramOptions& options, const char* help) {
+  CLI::App* const status = app.add_subcommand("status", help);
+  CLI::Option* const json = status->add_flag("--json", words.status_json, "As JSON, with all counters");
+  status->add_flag("--metrics", words.status_metrics, "As Prometheus text")->excludes(json);
+  status->add_option("--status-socket", options.status_socket)->group("");
+  return status;
+}
+
 std::optional<std::string> read_program_words(const ProgramWords& words, bool logs_in, ProgramOptions& options) {
   options.seccomp = !words.no_seccomp;
+  if (words.status_json) options.status_line = "status";
+  if (words.status_metrics) options.status_line = "metrics";
   if (auto wrong = check_tun_name(options.tun)) return wrong;
   if (auto wrong = choose(kThreadModes, "--threads", words.threads, options.threads)) return wrong;
   if (auto wrong = read_cipher_threads(words.cipher_threads, options.cipher_threads)) return wrong;

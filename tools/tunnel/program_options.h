@@ -32,6 +32,7 @@ struct ProgramOptions {
   std::string ca_file{};
   std::string tun = "tun-firezone";
   std::string status_socket{};
+  std::string status_line = "status text";  // what the command asks there
   std::optional<io::ThreadMode> threads{};
   unsigned cipher_threads = 0;
   io::UdpIo udp_io = io::UdpIo::automatic;
@@ -53,6 +54,8 @@ struct ProgramWords {
   std::string max_partition_time;  // empty: as it is in ProgramOptions
   LogWords log;
   bool no_seccomp = false;
+  bool status_json = false;
+  bool status_metrics = false;
   bool no_telemetry = false;  // there is none
   std::string metrics;        // metrics are on the status socket
   std::string otlp;
@@ -60,6 +63,9 @@ struct ProgramWords {
 
 // `partition_variable`: of the environment, for --max-partition-time, which the programs name differently.
 void add_program_flags(CLI::App& app, ProgramWords& words, ProgramOptions& options, const char* partition_variable);
+// The command `status`.
+[[nodiscard]] CLI::App* add_status_command(CLI::App& app, ProgramWords& words, ProgramOptions& options,
+                                           const char* help);
 // The first thing that is wrong, as a sentence. The URL is read for commands that log in.
 [[nodiscard]] std::optional<std::string> read_program_words(const ProgramWords& words, bool logs_in,
                                                             ProgramOptions& options);

@@ -22,12 +22,30 @@ CounterMap counters_of(const StatusParts& parts) {
   return counters;
 }
 
-// One family with the counter's name as label; names are the program's own, so that their number is bounded.
-std::string metrics_text(std::string_view program, const CounterMap& counters) {
+// Labels are the program's own words, never a peer's or an address, so that their number is bounded (lesson 73).
+std::string metrics_text(const StatusParts& parts) {
+  const std::string_view program = parts.program;
+  const CounterMap counters = counters_of(parts);
   std::string out;
+  const auto to = std::back_inserter(out);
+  append_metric_head(out, "fireline_info", "gauge", "Always 1; its labels name program and version.");
+  fmt::format_to(to, "fireline_info{{program=\"fireline-{}\",version=\"{}\",udp_io=\"{}\"}} 1\n", program,
+                 FIRELINE_VERSION, parts.path.plane().udp_backend());
+  append_metric_head(out, "fireline_portal_joined", "gauge", "1 while it is logged in to the portal.");
+  fmt::format_to(to, "fireline_portal_joined {}\n", parts.portal.status().joined ? 1 : 0);
+  append_metric_head(out, "system_buffer_count", "gauge", "Buffers in use, by pool.");
+  for (const auto* pool : parts.path.plane().pools()) {
+    fmt::format_to(to,
+                   "system_buffer_count{{system_buffer_pool_name=\"{}\",system_buffer_pool_buffer_size=\"{}\"}} {}\n",
+                   pool->name(), pool->buffer_bytes(), pool->out());
+  }
+  append_metric_head(out, "system_queue_length", "gauge", "Elements waiting in a queue.");
+  for (const auto& queue : parts.path.plane().queue_depths()) {
+    fmt::format_to(to, "system_queue_length{{queue_item=\"{}\"}} {}\n", queue.item, queue.depth);
+  }
   append_metric_head(out, "fireline_events", "counter", "What happened, by the name that the status has");
   for (const auto& [name, value] : counters) {
-    fmt::format_to(std::back_inserter(out), "fireline_events{{program=\"{}\",name=\"{}\"}} {}\n", program, name, value);
+    fmt::format_to(to, "fireline_events{{program=\"{}\",name=\"{}\"}} {}\n", program, name, value);
   }
   return out;
 }
@@ -35,7 +53,7 @@ std::string metrics_text(std::string_view program, const CounterMap& counters) {
 }  // namespace
 
 std::string answer_status(std::string_view line, const StatusParts& parts) {
-  if (line == "metrics") return metrics_text(parts.program, counters_of(parts));
+  if (line == "metrics") return metrics_text(parts);
   if (line != "status" && line != "status text") return "ask for status, status text or metrics\n";
   const auto portal = parts.portal.status();
   nlohmann::ordered_json document{{"version", FIRELINE_VERSION},

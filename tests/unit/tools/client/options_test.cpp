@@ -110,7 +110,11 @@ TEST(ClientOptions, FlagsAndVariables) {
       {"asking needs no portal",
        {"status", "--json"},
        {{"FIREZONE_API_URL", "nonsense"}},
-       [](const Options& o) { return o.command == Options::Command::status && o.json; }},
+       [](const Options& o) { return o.command == Options::Command::status && o.program.status_line == "status"; }},
+      {"metrics as Prometheus has them, which Firezone's flag of that name does not mean",
+       {"status", "--metrics"},
+       {{"FIREZONE_METRICS", "stdout"}},
+       [](const Options& o) { return o.program.status_line == "metrics"; }},
       {"for debuggers", {"--no-seccomp"}, {}, [](const Options& o) { return !o.program.seccomp; }},
   };
   test::expect_understood(parse_options, rows);

@@ -57,7 +57,8 @@ TEST(GatewayOptions, FlagsAndVariables) {
        {"status", "--status-socket", "/run/x"},
        {},
        [](const Options& o) {
-         return o.command == Options::Command::status && !o.json && o.program.status_socket == "/run/x";
+         return o.command == Options::Command::status && o.program.status_line == "status text" &&
+                o.program.status_socket == "/run/x";
        }},
   };
   test::expect_understood(parse_options, rows);
