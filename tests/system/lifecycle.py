@@ -20,6 +20,7 @@ import lab
 from tunnel import Tunnel, wg
 
 END_SECONDS = 2
+START_SECONDS = 30
 
 
 def scenario(laboratory, name, sentences):
@@ -27,6 +28,7 @@ def scenario(laboratory, name, sentences):
     device = Tunnel(host, name)
     program = lab.program(name)
     ways_to_end(laboratory, host, device, program)
+    closed_streams(host, device, program)
     kill(host, device)
     running_twice(host, device, program)
     configuration_errors(host, device)
@@ -67,6 +69,16 @@ def ways_to_end(laboratory, host, device, program):
         end(pid)
         lab.wait_until(lambda: gone(pid), END_SECONDS, f"{title} ends process, interface and socket")
         lab.check(True, f"{title} ends process, interface and socket within {END_SECONDS} s")
+
+
+def closed_streams(host, device, program):
+    """Whoever starts it may have closed its standard streams: what it opens must not take their numbers."""
+    for closed in ("<&-", "<&- >&-", "<&- >&- 2>&-"):
+        begun = host.run("timeout", START_SECONDS, "sh", "-c", f'exec "$0" "$@" {closed}', program, device.interface,
+                         environment={"LOG_LEVEL": ""}, must=False)
+        lab.check(begun.returncode == 0 and device.ready(), f"started with {closed}")
+        host.run("ip", "link", "delete", device.interface)
+        lab.wait_until(lambda: not device.ready(), END_SECONDS, "it ends")
 
 
 def kill(host, device):

@@ -71,6 +71,13 @@ ParentExit wait_for_child(pid_t child, const io::FileDescriptor& pipe) {
 
 }  // namespace
 
+void fill_standard_streams() noexcept {
+  for (const int stream : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
+    // The lowest free number is this one, for those below are taken by now.
+    if (::fcntl(stream, F_GETFD) < 0) (void)::open("/dev/null", O_RDWR);
+  }
+}
+
 void StartNotice::ready() noexcept {
   if (!background_) return;
   write_all(pipe_.get(), std::string_view(&kReady, 1));

@@ -15,6 +15,10 @@
 
 namespace fireline::wg {
 
+// For whoever started the program with standard streams closed: what it opens next must not take their numbers, since
+// whatever is printed, and the streams of the background process, would land in it.
+void fill_standard_streams() noexcept;
+
 // Tells whoever started the program how the start went. In the foreground that is the person: failures go to standard
 // error. Dropped without a word: the parent reports a process that ended during its start.
 class StartNotice {

@@ -230,6 +230,7 @@ int run_program(const Options& options, StartNotice notice, BackendFactory make_
 }
 
 int run_command(int argc, const char* const* argv, BackendFactory make_backend) {
+  fill_standard_streams();
   const auto options = parse_options(argc, argv);
   if (!options) return leave(options.error(), "fireline-wg");
   if (options->command == Options::Command::status) {
