@@ -6,8 +6,9 @@ takes them away while the one peer's session and pings go on; what an idle peer 
 
 CPU time of wg and fireline-wg together is judged: on a busy machine the clock on the wall shows the others' work, too.
 --wall judges that as well. --flood instead: 10,000 handshakes a second are offered to far, whose data has to go on.
+--limit instead: more allowed IPs than the device has room for.
 
-usage: wg_scale.py [--wall] [--flood]
+usage: wg_scale.py [--wall] [--flood] [--limit]
 """
 import argparse
 import base64
@@ -15,6 +16,7 @@ import os
 import random
 import resource
 import signal
+import socket
 import statistics
 import time
 
@@ -29,6 +31,9 @@ PEER_KIB = 4            # of memory, each: docs/performance.md has what it is
 PING_GAP_SECONDS = 1    # without an answer while 10,000 peers are read
 OFFERED_PER_SECOND = 10_000
 KEPT = 0.70
+ALLOWED_IPS_MAX = 1 << 22  # of a device: core/wireguard/allowed_ips.h
+ALLOWED_IPS_PER_REQUEST = 1 << 19  # tools/wg/uapi.h
+ANSWER_SECONDS = 120
 ROUNDS = 5
 # What becomes of the handshakes offered: curve operations, cookies, and what was thrown away.
 FLOOD_COUNTERS = ("drop.udp.bad_initiation", "sent.cookie_replies", "drop.udp.handshake_queue_full", "udp.receive.kernel_drops")
@@ -130,12 +135,39 @@ def flood(laboratory, ends, right):
     lab.check(loud >= KEPT * quiet, f"with {OFFERED_PER_SECOND} handshakes a second {loud / quiet:.0%} of the data go on")
 
 
+def limit(ends, left):
+    """What is beyond the device's room is refused with an errno, and everything else goes on."""
+    path = str(lab.SOCKETS / f"{left.interface}.sock")
+    peer = f"set=1\npublic_key={random.Random(2).randbytes(32).hex()}\n"
+
+    def ask(request):
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
+            connection.settimeout(ANSWER_SECONDS)
+            connection.connect(path)
+            connection.sendall(request.encode() + b"\n")
+            return connection.recv(64).decode().strip()
+
+    requests = ALLOWED_IPS_MAX // ALLOWED_IPS_PER_REQUEST
+    answers = []
+    for first in range(0, ALLOWED_IPS_MAX, ALLOWED_IPS_PER_REQUEST):
+        numbers = range(first, first + ALLOWED_IPS_PER_REQUEST)
+        lines = (f"allowed_ip=10.{n >> 16}.{n >> 8 & 255}.{n & 255}/32\n" for n in numbers)
+        answers.append(ask(peer + "".join(lines)))
+    lab.check(answers == ["errno=0"] * (requests - 1) + ["errno=-12"],
+              f"with those of the other peer {ALLOWED_IPS_MAX} allowed IPs are too many: {answers}")
+    lab.check(ends.near.reaches(OVERLAY["far"][0]), "the other peer answers")
+    lab.check(ask(peer + "remove=true\n") == "errno=0", "the peer goes, and its allowed IPs")
+    lab.check(ask(peer + "allowed_ip=10.1.2.3/32\n") == "errno=0", "there is room again")
+
+
 def scenario(laboratory, options):
     ends = Ends(laboratory)
     left, right = ends.tunnels("fireline", "fireline")
     ends.ping_both_ways(families=(0,))
     if options.flood:
         flood(laboratory, ends, right)
+    elif options.limit:
+        limit(ends, left)
     else:
         many_peers(ends, left, right, options.wall)
 
@@ -144,4 +176,5 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser()
     parser.add_argument("--wall", action="store_true")
     parser.add_argument("--flood", action="store_true")
+    parser.add_argument("--limit", action="store_true")
     lab.run(scenario, parser.parse_args())

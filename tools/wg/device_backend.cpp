@@ -1,5 +1,6 @@
 #include "tools/wg/device_backend.h"
 
+#include <fmt/format.h>
 #include <spdlog/spdlog.h>
 #include <sys/epoll.h>
 
@@ -9,6 +10,8 @@
 #include <utility>
 
 #include "core/crypto/random.h"
+#include "core/wireguard/allowed_ips.h"
+#include "core/wireguard/constants.h"
 #include "core/wireguard/device.h"
 #include "core/wireguard/messages.h"
 #include "io/data_plane.h"
@@ -73,8 +76,13 @@ class DeviceBackend final : public WgBackend {
 
   std::optional<UapiError> apply(const wireguard::DeviceUpdate& update) override {
     if (auto error = apply_to_sockets(update)) return error;
-    plane_.run([&](packet::Engine&, Now now, packet::Output& output) { device_.apply(now, update, output); });
-    return std::nullopt;
+    bool complete = true;
+    plane_.run(
+        [&](packet::Engine&, Now now, packet::Output& output) { complete = device_.apply(now, update, output); });
+    if (complete) return std::nullopt;
+    return UapiError{ENOMEM,
+                     fmt::format("the device has room for {} peers and {} allowed IPs: what is beyond was left out",
+                                 wireguard::kPeersMax, wireguard::kAllowedIpsMax)};
   }
 
   InterfaceStatus status() override {

@@ -23,7 +23,8 @@ class WgBackend {
  public:
   virtual ~WgBackend() = default;
 
-  // All or nothing: sockets (listen_port, fwmark) first, for they can fail, then keys and peers.
+  // All or nothing: sockets (listen_port, fwmark) first, for they can fail, then keys and peers. Except ENOMEM: a limit
+  // of the device is reached, and what is beyond it was left out.
   // The error's code goes to the client as errno, the sentence to the log.
   [[nodiscard]] virtual std::optional<UapiError> apply(const wireguard::DeviceUpdate& update) = 0;
   [[nodiscard]] virtual InterfaceStatus status() = 0;
