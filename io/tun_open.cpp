@@ -63,6 +63,8 @@ Result<FileDescriptor, IoError> open_node(const std::string& context) {
   if (error.code == ENOENT || error.code == ENODEV || error.code == ENXIO) {
     error.fix = "load the tun module (modprobe tun), or pass the device into the container";
   }
+  // A capability does not open a device that belongs to root alone.
+  if (error.code == EACCES) error.fix = "run as root, or grant CAP_NET_ADMIN and access to /dev/net/tun";
   if (error.code == EPERM) error.fix = "run as root, or allow the device /dev/net/tun in the container";
   return err(std::move(error));
 }

@@ -116,7 +116,7 @@ void append_device(std::string& out, const StatusReport& report) {
   append_row(out, "mtu", fmt::to_string(report.mtu));
   append_row(out, "threads", report.thread_mode);
   if (report.cipher_threads != 0) append_row(out, "cipher threads", fmt::to_string(report.cipher_threads));
-  append_row(out, "udp i/o", report.udp_io);
+  append_row(out, "udp i/o", report.udp_io.empty() ? "(no socket)" : report.udp_io);
   append_row(out, "aead", report.aead);
 }
 

@@ -165,6 +165,7 @@ TEST(TunDevice, WithoutPrivilegesTheSentenceSaysWhatHelps) {
     const std::string text = tun.error().to_string();
     EXPECT_NE(text.find("TUN device fltest0 (flags IFF_TUN|IFF_NO_PI|IFF_VNET_HDR): "), text.npos) << text;
     EXPECT_NE(text.find(": run as root"), text.npos) << text;
+    EXPECT_NE(text.find("CAP_NET_ADMIN"), text.npos) << text;
   });
 }
 

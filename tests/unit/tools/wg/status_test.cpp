@@ -205,6 +205,12 @@ ledger
 )");
 }
 
+TEST(Status, SaysSoWhileNoSocketIsOpen) {
+  auto report = example();
+  report.udp_io.clear();
+  EXPECT_THAT(status_text(report), HasSubstr("udp i/o                  (no socket)\n"));
+}
+
 TEST(Status, ForeignBytesBreakNothing) {
   auto report = example();
   report.interface_name = "\xff\xfe\"";
