@@ -3,7 +3,7 @@
 another or out of its card, at the width of a screen and of a phone, light and dark; nothing is loaded from elsewhere.
 
 The tunnel's report is made up here, with names and failures as long and as hostile as they can be; those of aead and udp
-are of two rounds each, just run.
+are of two rounds each, just run. And what fireline-bench says when its command line or its report is wrong.
 
 usage: bench_page.py [--keep FOLDER]    --keep: leaves the pages there, and pictures of them
 """
@@ -207,8 +207,22 @@ def scenario(laboratory, keep):
                            ('{"benchmark": "tunnel"}', "is not complete")):
         broken.write_text(text)
         refused = laboratory.run(bench, "page", broken, "--html", folder / "none.html", must=False)
-        lab.check(refused.returncode == 1 and sentence in refused.stderr and refused.stderr.count("\n") == 1,
-                  "one sentence: " + refused.stderr.strip())
+        check_refusal(refused, sentence)
+    for words, sentence in (
+            (["aead", "--nonsense"], "unknown here: --nonsense: see fireline-bench --help"),
+            ([], "subcommand is required"),
+            (["aead", "--rounds", "0"], "--rounds"),
+            (["tunnel", "--measure", "everything"], "--measure"),
+            (["aead", "--json", "/none/aead.json"], "cannot write /none/aead.json: check that its folder exists"),
+            (["udp", "--html", folder], "it is a folder"),
+            (["relay", "--json", "/none/relay.json"], "cannot write /none/relay.json")):
+        check_refusal(laboratory.run(bench, *words, must=False), sentence)
+
+
+def check_refusal(refused, sentence):
+    """Before anything was measured, for an hour of rounds must not end in an error that was there from the start."""
+    lab.check(refused.returncode == 1 and sentence in refused.stderr and refused.stderr.count("\n") == 1
+              and not refused.stdout, "one sentence: " + refused.stderr.strip())
 
 
 if __name__ == "__main__":

@@ -1,5 +1,7 @@
 // fireline-bench: tunnel, relay, xdp, aead and udp side by side with other people's programs, and a node's connections;
 // and pages with plots of what was measured.
+#include <unistd.h>
+
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cstdio>
@@ -16,6 +18,7 @@
 #include "tools/bench/tunnel_bench.h"
 #include "tools/bench/udp_bench.h"
 #include "tools/bench/xdp_bench.h"
+#include "tools/common/command_line.h"
 
 namespace {
 
@@ -47,9 +50,23 @@ void add_rounds(CLI::App& bench, int& rounds, int most) {
       ->capture_default_str();
 }
 
+// Told before the first round and not behind the last one.
+std::string check_writable(const std::string& path) {
+  const auto folder = std::filesystem::path(path).parent_path();
+  const bool there = ::access(path.c_str(), F_OK) == 0;
+  const std::string target = there ? path : folder.empty() ? std::string(".") : folder.string();
+  if (std::filesystem::is_directory(path)) return "cannot write " + path + ": it is a folder";
+  if (::access(target.c_str(), W_OK) == 0) return {};
+  return "cannot write " + path + ": check that its folder exists and is writable";
+}
+
+void add_json(CLI::App& bench, std::string& path) {
+  bench.add_option("--json", path, "file for all figures")->check(check_writable);
+}
+
 void add_files(CLI::App& bench, ReportFiles& files) {
-  bench.add_option("--json", files.json, "file for all figures");
-  bench.add_option("--html", files.html, "file for a page with plots of them");
+  add_json(bench, files.json);
+  bench.add_option("--html", files.html, "file for a page with plots of them")->check(check_writable);
 }
 
 void add_tunnel(CLI::App& tunnel, TunnelWords& words, TunnelBenchOptions& options) {
@@ -125,7 +142,7 @@ void add_relay(CLI::App& relay, RelayWords& words, RelayBenchOptions& options) {
       ->delimiter(',')
       ->check(CLI::IsMember({"singles", "trains", "latency", "fairness", "setup"}));
   add_rounds(relay, options.rounds, 100);
-  relay.add_option("--json", options.json_path, "file for all figures");
+  add_json(relay, options.json_path);
   relay.add_flag("--check", options.check, "judge the acceptance thresholds; exit code 2 when one is missed");
 }
 
@@ -173,7 +190,7 @@ int run_relay(const RelayWords& words, RelayBenchOptions& options) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  CLI::App app{"Measures fireline side by side with other programs"};
+  CLI::App app{"Measures fireline side by side with other programs", "fireline-bench"};
   app.set_version_flag("--version", "fireline-bench " FIRELINE_VERSION);
   app.require_subcommand(1);
 
@@ -233,16 +250,16 @@ int main(int argc, char** argv) {
       ->check(CLI::Range(1, 10'000))
       ->capture_default_str();
   xdp.add_flag("!--no-live", xdp_options.live, "without live frames over a veth");
-  xdp.add_option("--json", xdp_options.json_path, "file for all figures");
+  add_json(xdp, xdp_options.json_path);
   xdp.add_flag("--check", xdp_options.check, "judge the acceptance thresholds; exit code 2 when one is missed");
 
   std::string report;
   std::string page_path;
   CLI::App& page = *app.add_subcommand("page", "the page with plots of a report that --json wrote");
   page.add_option("REPORT", report, "the report")->required();
-  page.add_option("--html", page_path, "file for the page")->required();
+  page.add_option("--html", page_path, "file for the page")->required()->check(check_writable);
 
-  CLI11_PARSE(app, argc, argv);
+  if (const auto exit = fireline::parse_command_line(app, argc, argv)) return fireline::leave(*exit, "fireline-bench");
   try {
     if (page) return write_page(report, page_path);
     if (xdp) return run_xdp_bench(xdp_options);

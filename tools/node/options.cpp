@@ -86,15 +86,7 @@ Result<Options, EarlyExit> parse_options(int argc, const char* const* argv) {
   CLI::App app("One end of a lab's connection: a client's or gateway's connectivity without a portal.",
                "fireline-lab-node");
   add_flags(app, words, options);
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::CallForHelp&) {
-    return err(EarlyExit{0, app.help()});
-  } catch (const CLI::CallForVersion& version) {
-    return err(EarlyExit{0, std::string(version.what()) + "\n"});
-  } catch (const CLI::ParseError& error) {
-    return err(EarlyExit{1, std::string(error.what()) + ": see fireline-lab-node --help"});
-  }
+  if (auto exit = parse_command_line(app, argc, argv)) return err(std::move(*exit));
   if (auto wrong = read_words(words, options)) return err(EarlyExit{1, std::move(*wrong)});
   return options;
 }

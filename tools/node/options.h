@@ -8,6 +8,7 @@
 #include "core/node/node_options.h"
 #include "io/thread_mode.h"
 #include "io/udp_io.h"
+#include "tools/common/command_line.h"
 #include "tools/common/logging.h"
 
 namespace fireline::lab {
@@ -32,12 +33,6 @@ struct Options {
   LogFormat log_format = LogFormat::text;
 
   [[nodiscard]] std::string socket_path() const { return state + "/" + tun + ".sock"; }
-};
-
-// What the program does instead of running: print and leave.
-struct EarlyExit {
-  int code = 0;
-  std::string text;  // for standard output when the code is 0 (--help, --version), else one sentence for standard error
 };
 
 [[nodiscard]] Result<Options, EarlyExit> parse_options(int argc, const char* const* argv);

@@ -8,6 +8,7 @@
 
 #include "io/event_loop.h"
 #include "tools/common/block_signals.h"
+#include "tools/common/command_line.h"
 #include "tools/common/line_server.h"
 #include "tools/node/lab_node.h"
 
@@ -127,14 +128,7 @@ int run_node(const Options& options) {
 
 int run_command(int argc, const char* const* argv) {
   const auto options = parse_options(argc, argv);
-  if (!options) {
-    if (options.error().code == 0) {
-      fmt::print("{}", options.error().text);
-    } else {
-      complain(options.error().text);
-    }
-    return options.error().code;
-  }
+  if (!options) return leave(options.error(), "fireline-lab-node");
   if (options->command == Options::Command::ask) return ask(*options);
   block_signals(kSignals);  // before the log's thread starts
   const auto log = Logging::start({.name = options->tun, .level = options->log_level, .format = options->log_format});

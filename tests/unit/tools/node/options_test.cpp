@@ -48,7 +48,7 @@ TEST(Options, OneSentenceForWhatIsWrong) {
       {{"--state", "/s", "--tun", "t0", "--role", "gateway", "--rendezvous", "/r", "--on-demand"}, "belongs to --role"},
       {{"--state", "/s", "--tun", "t0", "--role", "client", "--rendezvous", "/r", "--mtu", "1000"}, "at least 1280"},
       {{"--port", "70000"}, "--help"},
-      {{"--unknown"}, "--help"},
+      {{"--unknown"}, "unknown here: --unknown: see fireline-lab-node --help"},
   };
   for (const auto& row : rows) {
     const auto options = parse(row.words);
