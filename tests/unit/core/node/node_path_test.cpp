@@ -83,6 +83,17 @@ TEST(NodePath, ATrainStaysOneThroughTheRelay) {
   world.gateway->expect_ledger();
 }
 
+TEST(NodePath, AFirstCheckThroughTheRelayWaitsForItsChannel) {
+  World world(relayed());
+  world.connect();
+  EXPECT_GT(world.client->counted(NodeCounter::unsent_no_channel), 0u) << "counted as sent by ICE, and repeated";
+  EXPECT_EQ(world.client->counted(NodeCounter::unsent_no_buffer), 0u);
+  world.client->small.set_limit(0);
+  world.run(30s);
+  EXPECT_GT(world.client->counted(NodeCounter::unsent_no_buffer), 0u) << "what finds no buffer is counted, too";
+  world.client->small.set_limit(SIZE_MAX);
+}
+
 TEST(NodePath, MovesFromRelayToDirectByItselfAndSaysSo) {
   World world;
   world.signalling = false;
@@ -126,6 +137,7 @@ TEST(NodePath, ALostAllocationSuspendsThePathAndPacketsWait) {
     });
   }
   ASSERT_TRUE(world.run_until([&] { return world.client->status("gateway").path_suspended; }, 1s));
+  EXPECT_EQ(world.client->counted(NodeCounter::paths_suspended), 1u);
   EXPECT_EQ(world.client->status("gateway").path->channel, 0);
   world.client->trains.clear();
   world.client->send({wireguard::a_to_b(100, 1), wireguard::a_to_b(100, 2), wireguard::a_to_b(100, 3)});
@@ -221,6 +233,7 @@ TEST(NodePath, ARelayWhoseHostIsGoneIsReplacedWithinEighteenSeconds) {
   world.relays[relay_of(*world.client, "gateway")]->set_powered(false);
   EXPECT_LT(outage(world, 30s), 18s);
   EXPECT_EQ(world.client->count(Kind::failed), 0u);
+  EXPECT_GT(world.client->counted(NodeCounter::silences_probed), 0u);
 }
 
 TEST(NodePath, BothNatsMayForgetEverything) {

@@ -189,6 +189,31 @@ TEST(NodeCandidates, OnesThatMeanNothingAreSkippedAndCounted) {
   EXPECT_EQ(world.client->status("gateway").remote_candidates, 3u);
 }
 
+TEST(NodeCandidates, AreLimitedForEachMessageAndForEachConnection) {
+  World world;
+  world.allocate();
+  world.signalling = false;
+  world.upsert(*world.client, *world.gateway);
+  std::vector<std::string> many;
+  for (std::size_t i = 0; i < kCandidatesPerMessageMax + 5; ++i) {
+    many.push_back("candidate:1 1 udp 5 10.1." + std::to_string(i / 200) + "." + std::to_string(i % 200 + 1) +
+                   " 9 typ host");
+  }
+  const auto tell = [&](auto&& input) {
+    world.client->call([&](Node& node, packet::Output& output) { input(node, output); });
+  };
+  tell([&](Node& node, packet::Output& output) { node.add_remote_candidates(world.now(), "gateway", many, output); });
+  EXPECT_EQ(world.client->counted(NodeCounter::drop_candidate_too_many), 5u);
+  EXPECT_EQ(world.client->counted(NodeCounter::remote_candidates), ice::kRemoteCandidatesMax);
+  EXPECT_EQ(world.client->counted(NodeCounter::drop_candidate_full),
+            kCandidatesPerMessageMax - ice::kRemoteCandidatesMax);
+  EXPECT_EQ(world.client->status("gateway").remote_candidates, ice::kRemoteCandidatesMax);
+  tell([&](Node& node, packet::Output& output) {
+    node.invalidate_remote_candidates(world.now(), "gateway", many, output);
+  });
+  EXPECT_EQ(world.client->counted(NodeCounter::drop_candidate_too_many), 10u) << "of withdrawals as well";
+}
+
 TEST(NodeCandidates, AChannelIsBoundForWhatIsNoHost) {
   World world;
   world.allocate();
