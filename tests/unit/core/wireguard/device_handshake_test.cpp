@@ -2,7 +2,9 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cstdint>
 #include <set>
+#include <utility>
 
 #include "core/wireguard/constants.h"
 #include "tests/unit/core/wireguard/device_fixture.h"
@@ -107,6 +109,69 @@ TEST(DeviceHandshake, AForgedResponseDoesNotEndTheHandshake) {
   world.a.expect_ledger();
 }
 
+// mac1 needs the receiver's public key alone, so whoever knows that gets this far.
+TEST(DeviceHandshake, ForgedInitiationsAreCountedAndNotAnswered) {
+  struct Row {
+    const char* rule;
+    std::size_t offset;  // of the byte that is changed
+  };
+  constexpr Row kRows[] = {
+      {"another ephemeral key", 8},
+      {"another static key, sealed", 50},
+      {"another timestamp, sealed", 100},
+  };
+  for (const Row& row : kRows) {
+    SCOPED_TRACE(row.rule);
+    World world;
+    world.a.send(world.now, a_to_b());
+    Datagram forged = world.a.sent.at(0);
+    forged.bytes[row.offset] ^= std::byte{1};
+    InitiationMessage message;
+    std::ranges::copy(forged.bytes, message.begin());
+    const StaticIdentity a_identity(world.a.private_key);
+    const RemoteIdentity to_b(a_identity, world.b.public_key);
+    CookieGenerator(to_b).add_macs(world.now.boot, message);
+    std::ranges::copy(message, forged.bytes.begin());
+    world.b.receive(world.now, {forged});
+    world.b.step(world.now);
+    EXPECT_EQ(world.b.count(DeviceCounter::drop_udp_bad_initiation), 1u);
+    EXPECT_TRUE(world.b.sent.empty());
+    world.b.expect_ledger();
+    world.settle();
+    EXPECT_EQ(world.b.delivered, Packets{a_to_b()}) << "the honest one is not hindered";
+  }
+}
+
+TEST(DeviceHandshake, CookieRepliesThatFitNothingAreCounted) {
+  World world;
+  world.a.send(world.now, a_to_b());
+  Datagram reply = world.a.sent.at(0);
+  reply.bytes = Packet(kCookieReplyBytes);
+  std::swap(reply.source, reply.destination);
+  store_le32(reply.bytes, 0, 3);
+  std::copy_n(world.a.sent.at(0).bytes.begin() + 4, 4, reply.bytes.begin() + 4);  // to a's initiation
+  world.a.receive(world.now, {reply});
+  world.a.step(world.now);
+  EXPECT_EQ(world.a.count(DeviceCounter::drop_udp_bad_cookie_reply), 1u) << "sealed with another key";
+  reply.bytes[7] ^= std::byte{1};
+  world.a.receive(world.now, {reply});
+  EXPECT_EQ(world.a.count(DeviceCounter::drop_udp_bad_cookie_reply), 2u) << "to nobody here";
+  world.a.expect_ledger();
+}
+
+TEST(DeviceHandshake, WithoutABufferAMessageOfItsOwnIsCountedAndTheTimerTriesAgain) {
+  World world;
+  world.a.small.set_limit(0);
+  world.a.send(world.now, a_to_b());
+  EXPECT_TRUE(world.a.sent.empty());
+  EXPECT_EQ(world.a.count(DeviceCounter::unsent_no_buffer), 1u);
+  EXPECT_EQ(world.a.count(DeviceCounter::sent_initiations), 0u);
+  world.a.small.set_limit(SIZE_MAX);
+  world.advance(6s);
+  EXPECT_EQ(world.a.count(DeviceCounter::sent_initiations), 1u);
+  EXPECT_EQ(world.b.count(DeviceCounter::handshakes_completed), 1u);
+}
+
 // 200 copies of an initiation fill the queue beyond an eighth; under load b asks for a cookie, and the next initiation
 // carries one.
 TEST(DeviceHandshake, UnderLoadACookieOpensTheDoor) {
@@ -142,6 +207,30 @@ TEST(DeviceHandshake, UnderLoadACookieOpensTheDoor) {
   world.settle();
   EXPECT_EQ(world.b.delivered, Packets{a_to_b()});
   world.a.expect_ledger();
+  world.b.expect_ledger();
+}
+
+// The kernel's limit: 20 messages a second of each source, five at once.
+TEST(DeviceHandshake, UnderLoadASourceWithACookieHasItsShareAndNoMore) {
+  World world;
+  world.a.send(world.now, a_to_b());
+  Datagram flood = world.a.sent.at(0);
+  world.a.sent.clear();
+  world.b.receive(world.now, std::vector<Datagram>(300, flood));
+  world.b.step(world.now);
+  world.carry(world.b, world.a);
+  ASSERT_EQ(world.a.count(DeviceCounter::cookie_replies), 1u);
+  world.advance_alone(world.a, 5400ms);
+  ASSERT_EQ(world.a.sent.size(), 1u);
+  std::vector<Datagram> messages(8, world.a.sent[0]);
+  flood.source = Endpoint::parse("198.51.100.1:1").value();
+  messages.insert(messages.end(), 300, flood);
+  world.a.sent.clear();
+  world.b.receive(world.now, messages);
+  world.b.step(world.now);
+  EXPECT_EQ(world.b.count(DeviceCounter::initiations), 1u);
+  EXPECT_EQ(world.b.count(DeviceCounter::drop_udp_old_timestamp), 4u) << "were looked at";
+  EXPECT_EQ(world.b.count(DeviceCounter::drop_udp_rate_limited), 3u);
   world.b.expect_ledger();
 }
 
