@@ -41,6 +41,20 @@ TEST(FlowCredentials, PresharedKeyIsTheVector) {
   EXPECT_EQ(key.to_base64(), "L+N7Izz3OsHh+3isO2AP6kDxwsUFdhIASlaEAeyC9EQ=");
 }
 
+// Connectivity specification 7.4: the same functions, the keys of its handshake vectors.
+TEST(FlowCredentials, AreThoseOfTheConnectivitySpecification) {
+  FlowEnds of_spec = ends();
+  of_spec.client_key =
+      crypto::PublicKey::from_hex("7b4e909bbe7ffe44c465a220037d608ee35897d31ef972f07f74892cb0f73f13").value();
+  of_spec.gateway_key =
+      crypto::PublicKey::from_hex("0faa684ed28867b97f4a6a2dee5df8ce974e76b7018e3f22a1c4cf2678570f20").value();
+  const auto ice = flow_ice_credentials(of_spec);
+  EXPECT_EQ(ice.client, (IceCredentialText{"llqe", "jio6xwffz6i3ixgub3h4n5"}));
+  EXPECT_EQ(ice.gateway, (IceCredentialText{"nk46", "yiuijlligg2km2kweghata"}));
+  EXPECT_EQ(flow_preshared_key(of_spec, repeated(0xaa), repeated(0xbb)).to_base64(),
+            "ZGUnZEG8wR+l57XKcBFgdbYx6rcRYn88REMP7dJ1xBc=");
+}
+
 // Lesson 12: tunnels survive a reconnect because nothing here is random; lesson 11: a new key changes everything.
 TEST(FlowCredentials, DependOnIdsAndKeysAlone) {
   struct Row {
