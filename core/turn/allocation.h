@@ -2,8 +2,8 @@
 // Speaks the dialect of Firezone's nodes and relays: both families in one allocation, realm "firezone", and every
 // answer but a Binding's signed, errors included.
 //
-//   starting ──first Binding answer──▶ allocating ──success──▶ allocated ──lifetime over──▶ suspended ──refresh()──▶
-//   starting any state ──silence, wrong credentials, 420──▶ discarded
+//   starting ──first Binding answer──▶ allocating ──success──▶ allocated ──lifetime over──▶ suspended
+//   suspended ──refresh()──▶ starting       any state ──silence, wrong credentials, 420──▶ discarded
 //
 // Timers: retransmissions (request.h), keepalive, refresh at half of the lifetime, expiry, and with each run the
 // channels that want to be bound again.

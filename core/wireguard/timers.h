@@ -2,21 +2,21 @@
 // device. What they are for, in the order in which due ones are taken:
 //
 //   retransmit_handshake   Set when an initiation is sent, for 5 s later plus jitter; cleared when a session is
-//   complete.
-//                          Due: send another initiation, or give up when the attempt time is over. Also set for packets
-//                          that wait behind a handshake that we answered, in case its first packet never comes.
+//                          complete. Due: send another initiation, or give up when the attempt time is over. Also set
+//                          for packets that wait behind a handshake that we answered, in case its first packet never
+//                          comes.
 //   rekey                  Profile::rekey_by_age alone. As initiator of the last session: at 120 s when data was sent
-//   on
-//                          it, at 165 s when data was received, at 180 s in any case, plus jitter. Due: initiate.
+//                          on it, at 165 s when data was received, at 180 s in any case, plus jitter. Due: initiate.
+//
 //   new_handshake          Set by the first data packet sent with nothing received since, for 10 + 5 s later plus
-//   jitter;
-//                          cleared by any authentic packet received. Due: initiate, the peer seems to be gone.
+//                          jitter; cleared by any authentic packet received. Due: initiate, the peer seems to be gone.
+//
 //   send_keepalive         Set by a data packet received, for 10 s later; cleared by any packet sent. Data that comes
 //                          while it is set asks for another one 10 s after this one. Due: send a keepalive, the peer
 //                          would take silence for absence.
 //   persistent_keepalive   Set by any authentic packet sent or received, for the configured interval later, and when
-//   the
-//                          interval is configured. Due: send a keepalive.
+//                          the interval is configured. Due: send a keepalive.
+//
 //   expire_sessions        SessionRule::slots alone. At 180 s of the oldest session. Due: forget it.
 //   zero_keys              Set when keys are derived, for 540 s later. Due: forget all sessions and handshakes. With
 //                          Profile::expiry_fails_peer also set when the peer is made.
