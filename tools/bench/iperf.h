@@ -1,24 +1,12 @@
-// TCP throughput by iperf3: server as a child, client run to its end, JSON read. One thread.
+// TCP throughput by iperf3: server as a child, client run to its end, its JSON read. One thread.
 #pragma once
 #include <chrono>
-#include <cstdint>
 #include <string>
-#include <string_view>
 
-#include "core/base/result.h"
+#include "tools/bench/iperf_output.h"
 #include "tools/bench/process.h"
 
 namespace fireline::bench {
-
-struct TcpResult {
-  double bits_per_second = 0;  // as the receiver counts
-  double bytes = 0;            // received
-  std::int64_t retransmits = 0;
-};
-
-// Reads what `iperf3 -J` printed; lines before the first line that is a lone brace are warnings. The error is a
-// sentence for the person (iperf3's own where it gives one).
-[[nodiscard]] Result<TcpResult, std::string> read_iperf(std::string_view text);
 
 struct TcpRun {
   std::string address;  // of the server

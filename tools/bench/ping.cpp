@@ -2,32 +2,11 @@
 
 #include <fmt/format.h>
 
-#include <charconv>
 #include <numeric>
 
 #include "tools/bench/statistics.h"
 
 namespace fireline::bench {
-
-PingReplies read_ping(std::string_view text) {
-  constexpr std::string_view kTime = " time=";
-  PingReplies replies;
-  while (!text.empty()) {
-    const std::string_view line = text.substr(0, text.find('\n'));
-    text.remove_prefix(std::min(text.size(), line.size() + 1));
-    const std::size_t at = line.find(kTime);
-    if (at == std::string_view::npos || line.find("icmp_seq=") == std::string_view::npos) continue;
-    const std::string_view number = line.substr(at + kTime.size());
-    double time = 0;
-    if (std::from_chars(number.data(), number.data() + number.size(), time).ec != std::errc{}) continue;
-    if (line.find("(DUP!)") != std::string_view::npos) {
-      ++replies.duplicates;
-    } else {
-      replies.times.push_back(time);
-    }
-  }
-  return replies;
-}
 
 PingResult run_ping(const std::string& network_namespace, const std::string& address, int count) {
   const auto at_most = std::chrono::seconds(15) + std::chrono::milliseconds(10) * count;

@@ -1,9 +1,9 @@
 // Round-trip times by ping: every reply is read, not only the summary. One thread.
 #pragma once
 #include <string>
-#include <string_view>
 #include <vector>
 
+#include "tools/bench/ping_output.h"
 #include "tools/bench/process.h"
 
 namespace fireline::bench {
@@ -15,14 +15,6 @@ struct PingResult {
   std::vector<double> times;  // of each reply
   std::size_t duplicates = 0;
 };
-
-struct PingReplies {
-  std::vector<double> times;  // milliseconds, in the order of arrival, without duplicates
-  std::size_t duplicates = 0;
-};
-
-// Reads the reply lines ("… icmp_seq=3 ttl=64 time=0.061 ms", "… (DUP!)").
-[[nodiscard]] PingReplies read_ping(std::string_view text);
 
 // `count` requests, one each 10 ms. Throws BenchError without any reply.
 [[nodiscard]] PingResult run_ping(const std::string& network_namespace, const std::string& address, int count);

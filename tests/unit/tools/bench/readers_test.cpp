@@ -8,9 +8,9 @@
 #include "tests/unit/io/temporary_directory.h"
 #include "tools/bench/candidate.h"
 #include "tools/bench/cpu_meter.h"
-#include "tools/bench/iperf.h"
+#include "tools/bench/iperf_output.h"
 #include "tools/bench/namespace_pair.h"
-#include "tools/bench/ping.h"
+#include "tools/bench/ping_output.h"
 
 namespace fireline::bench {
 namespace {
@@ -64,6 +64,9 @@ TEST(Ping, EveryReplyLineIsReadAndNothingElse) {
       "64 bytes from 10.99.0.2: icmp_seq=2 ttl=64 time=13.0 ms (DUP!)\n"
       "From 10.99.0.1 icmp_seq=3 Destination Host Unreachable\n"
       "64 bytes from 10.99.0.2: icmp_seq=4 ttl=64 time=nonsense ms\n"
+      "64 bytes from 10.99.0.2: icmp_seq=4 ttl=64 time=nan ms\n"
+      "64 bytes from 10.99.0.2: icmp_seq=4 ttl=64 time=inf ms\n"
+      "64 bytes from 10.99.0.2: icmp_seq=4 ttl=64 time=-1 ms\n"
       "64 bytes from 10.99.0.2: icmp_seq=5 ttl=64 time=3 ms\n"
       "\n--- 10.99.0.2 ping statistics ---\n"
       "5 packets transmitted, 3 received, +1 duplicates, 40% packet loss, time=7 ms\n");
