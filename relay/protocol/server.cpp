@@ -1,5 +1,7 @@
 #include "relay/protocol/server.h"
 
+#include <algorithm>
+
 #include "core/stun/attribute.h"
 #include "core/stun/message_writer.h"
 #include "relay/protocol/request_handler.h"

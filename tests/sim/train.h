@@ -2,6 +2,7 @@
 // its first sender let it go; NATs, links and relays keep it.
 // Lifetime: values. Threads: any.
 #pragma once
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <vector>

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 #include <nlohmann/json.hpp>
+#include <tuple>
 
 #include "tools/bench/report_page_parts.h"
 #include "tools/bench/results.h"

@@ -1,4 +1,6 @@
 // Portal specification 1.5, 1.7, 1.12: backoff, resolution, explicit reconnects, the queue.
+#include <algorithm>
+
 #include "tests/unit/core/portal/channel_fixture.h"
 
 namespace fireline::portal {

@@ -1,6 +1,8 @@
 // The handshake of connectivity spec 7.2 byte for byte, both roles, as a device speaks it on TURN channel 0x4000.
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "core/crypto/x25519.h"
 #include "core/stun/channel_data.h"
 #include "tests/unit/core/crypto/hex.h"
