@@ -80,6 +80,7 @@ class WebSocketServerTest : public ::testing::Test {
     }));
   }
   FileDescriptor dial_upgraded() {
+    const auto before = opened_.size();
     auto socket = dial();
     write(socket, kUpgrade);
     std::string answer;
@@ -90,6 +91,8 @@ class WebSocketServerTest : public ::testing::Test {
     }
     EXPECT_TRUE(answer.starts_with("HTTP/1.1 101 ")) << answer;
     EXPECT_NE(answer.find("Sec-WebSocket-Accept: ICX+Yqv66kxgM0FcWaLWlFLwTAI=\r\n"), std::string::npos) << answer;
+    // The answer may be here before the server's thread has told of it.
+    EXPECT_TRUE(turn_until(*loop_, [&] { return opened_.size() > before; }));
     return socket;
   }
   bool counted(Counter counter, std::uint64_t value = 1) {
