@@ -3,6 +3,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <string>
+#include <string_view>
+
 #include "tests/unit/platform/linux/host_commands.h"
 
 namespace fireline::platform {
@@ -14,10 +17,19 @@ using ::testing::Not;
 
 const Instant kStart = Instant(std::chrono::hours(1));
 
+// The kernel tells of a carrier's change afterwards, from a work queue that takes up to a second.
+void wait_for_lan(std::string_view state) {
+  for (int i = 0; i < 10000; ++i) {
+    if (output_of("ip -o link show dev fllan0").find(state) != std::string::npos) return;
+  }
+  ADD_FAILURE() << "fllan0 is not " << state;
+}
+
 void make_lan() {
   run("ip link add fllan0 type veth peer name flpeer0; ip link set fllan0 up; ip link set flpeer0 up; "
       "ip address add 192.168.188.112/24 noprefixroute dev fllan0; "
       "ip route add 192.168.188.0/24 dev fllan0 scope link src 192.168.188.112 metric 600");
+  wait_for_lan("state UP");
 }
 
 std::string copies() {
@@ -65,6 +77,7 @@ TEST(LinkScopeSync, InterfacesThatAreNotUpAreLeftOut) {
   io::in_network_namespace([] {
     make_lan();
     run("ip link set flpeer0 down");  // fllan0 keeps its route and loses its carrier
+    wait_for_lan("state LOWERLAYERDOWN");
     const auto tun = make_tun("fltest0");
     run("ip link set fltest0 up; ip route add 10.44.0.0/16 dev fltest0 scope link");  // operational state: unknown
     auto sync = LinkScopeSync::open();
@@ -74,6 +87,7 @@ TEST(LinkScopeSync, InterfacesThatAreNotUpAreLeftOut) {
     EXPECT_EQ(report.details.size(), 2u);
     EXPECT_THAT(copies(), Not(HasSubstr("dev")));
     run("ip link set flpeer0 up");
+    wait_for_lan("state UP");
     EXPECT_EQ(sync->sync().added, 1u);
   });
 }
