@@ -23,11 +23,14 @@ def fields_of(text):
 
 
 def threads_of(process):
-    """Status of each thread by its name and number."""
+    """Status of each thread by its name and number; a thread may end while they are read."""
     found = {}
     for task in sorted(os.listdir(f"/proc/{process.pid}/task")):
-        with open(f"/proc/{process.pid}/task/{task}/status") as file:
-            fields = fields_of(file.read())
+        try:
+            with open(f"/proc/{process.pid}/task/{task}/status") as file:
+                fields = fields_of(file.read())
+        except (FileNotFoundError, ProcessLookupError):
+            continue
         found[f"{fields['Name']} {task}"] = fields
     return found
 
