@@ -87,21 +87,26 @@ TEST(DeviceHandshake, UnknownKeysAndGarbageGetNoAnswer) {
   world.b.expect_ledger();
 }
 
+// One byte wrong inside, and a valid mac1 again: that needs the receiver's public key alone, so whoever knows it gets
+// this far; for more the sender's private key would be needed.
+template <class Message, class Side>
+Datagram forge(const World& world, Datagram datagram, std::size_t offset, const Side& from, const Side& to) {
+  datagram.bytes[offset] ^= std::byte{1};
+  Message message;
+  std::ranges::copy(datagram.bytes, message.begin());
+  const StaticIdentity identity(from.private_key);
+  const RemoteIdentity receiver(identity, to.public_key);
+  CookieGenerator(receiver).add_macs(world.now.boot, message);
+  std::ranges::copy(message, datagram.bytes.begin());
+  return datagram;
+}
+
 TEST(DeviceHandshake, AForgedResponseDoesNotEndTheHandshake) {
   World world;
   world.a.send(world.now, a_to_b());
   world.carry(world.a, world.b);
   ASSERT_EQ(world.b.sent.size(), 1u);
-  // Valid mac1, wrong inside: the other's key would be needed for more. Mac1 needs only a's public key.
-  Datagram forged = world.b.sent[0];
-  forged.bytes[50] ^= std::byte{1};
-  ResponseMessage message;
-  std::ranges::copy(forged.bytes, message.begin());
-  const StaticIdentity b_identity(world.b.private_key);
-  const RemoteIdentity to_a(b_identity, world.a.public_key);
-  CookieGenerator(to_a).add_macs(world.now.boot, message);
-  std::ranges::copy(message, forged.bytes.begin());
-  world.a.receive(world.now, {forged});
+  world.a.receive(world.now, {forge<ResponseMessage>(world, world.b.sent[0], 50, world.b, world.a)});
   world.a.step(world.now);
   EXPECT_EQ(world.a.count(DeviceCounter::drop_udp_bad_response), 1u);
   world.settle();
@@ -109,7 +114,6 @@ TEST(DeviceHandshake, AForgedResponseDoesNotEndTheHandshake) {
   world.a.expect_ledger();
 }
 
-// mac1 needs the receiver's public key alone, so whoever knows that gets this far.
 TEST(DeviceHandshake, ForgedInitiationsAreCountedAndNotAnswered) {
   struct Row {
     const char* rule;
@@ -124,15 +128,7 @@ TEST(DeviceHandshake, ForgedInitiationsAreCountedAndNotAnswered) {
     SCOPED_TRACE(row.rule);
     World world;
     world.a.send(world.now, a_to_b());
-    Datagram forged = world.a.sent.at(0);
-    forged.bytes[row.offset] ^= std::byte{1};
-    InitiationMessage message;
-    std::ranges::copy(forged.bytes, message.begin());
-    const StaticIdentity a_identity(world.a.private_key);
-    const RemoteIdentity to_b(a_identity, world.b.public_key);
-    CookieGenerator(to_b).add_macs(world.now.boot, message);
-    std::ranges::copy(message, forged.bytes.begin());
-    world.b.receive(world.now, {forged});
+    world.b.receive(world.now, {forge<InitiationMessage>(world, world.a.sent.at(0), row.offset, world.a, world.b)});
     world.b.step(world.now);
     EXPECT_EQ(world.b.count(DeviceCounter::drop_udp_bad_initiation), 1u);
     EXPECT_TRUE(world.b.sent.empty());
