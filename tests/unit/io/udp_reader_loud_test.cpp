@@ -137,33 +137,39 @@ struct Numbers {
   }
 };
 
-// Sends for `length`, `per_ms` of each; takes one batch of 64 a millisecond.
-void run(Reading& reading, TwoQueues& port, Duration length, std::size_t flood_per_ms, Numbers& flood, Numbers& quiet) {
-  for (const Instant end = reading.now.boot + length; reading.now.boot < end; reading.now.boot += 1ms) {
-    for (std::size_t i = 0; i < flood_per_ms; ++i) port.send(kFlood, flood.sent++);
-    port.send(kQuiet, quiet.sent++);
-    static_cast<void>(reading.turn());
-    static_cast<void>(reading.reader.turn(reading.now));
-    reading.take(1, [&](const auto& train) { (train.source == kFlood ? flood : quiet).take(train); });
+struct UdpReaderLoud : testing::Test {
+  // Sends for `length`, `flood_per_ms` of the flood and one other; takes one batch of 64 a millisecond.
+  void run(Duration length, std::size_t flood_per_ms) {
+    for (const Instant end = reading.now.boot + length; reading.now.boot < end; reading.now.boot += 1ms) {
+      for (std::size_t i = 0; i < flood_per_ms; ++i) port.send(kFlood, flood.sent++);
+      port.send(kQuiet, quiet.sent++);
+      static_cast<void>(reading.turn());
+      static_cast<void>(reading.reader.turn(reading.now));
+      take(1);
+    }
   }
-}
+  void take(std::size_t batches) {
+    reading.take(batches, [&](const auto& train) { (train.source == kFlood ? flood : quiet).take(train); });
+  }
 
-TEST(UdpReaderLoud, ASenderKeepsItsOrderIntoTheLoudQueueAndOutOfIt) {
   Memory memory;
   TwoQueues port;
-  Reading reading(port, memory);
+  Reading reading{port, memory};
   Numbers flood;
   Numbers quiet;
-  run(reading, port, 100ms, 126, flood, quiet);
+};
+
+TEST_F(UdpReaderLoud, ASenderKeepsItsOrderIntoTheLoudQueueAndOutOfIt) {
+  run(100ms, 126);
   EXPECT_EQ(port.loud, (std::vector<Sender>{{kFlood, 0}})) << "twice what is taken";
   EXPECT_GT(port.loud_queue.size(), 0U);
-  run(reading, port, 3s, 10, flood, quiet);
+  run(3s, 10);
   EXPECT_TRUE(port.loud.empty()) << "below the capacity nobody is loud";
   EXPECT_TRUE(port.loud_queue.empty());
-  run(reading, port, 100ms, 126, flood, quiet);
+  run(100ms, 126);
   EXPECT_FALSE(port.loud.empty()) << "again";
-  run(reading, port, 3s, 0, flood, quiet);
-  reading.take(kInboundBatches, [&](const auto& train) { (train.source == kFlood ? flood : quiet).take(train); });
+  run(3s, 0);
+  take(kInboundBatches);
   EXPECT_TRUE(flood.in_order);
   EXPECT_TRUE(quiet.in_order);
   EXPECT_EQ(flood.taken, flood.sent) << "these queues are endless";
@@ -172,13 +178,8 @@ TEST(UdpReaderLoud, ASenderKeepsItsOrderIntoTheLoudQueueAndOutOfIt) {
   EXPECT_EQ(reading.reader.counters().get(UdpReaderCounter::drop_unfair_share), 0U);
 }
 
-TEST(UdpReaderLoud, OthersGoBeforeTheLoudThoughNoPollToldOfThem) {
-  Memory memory;
-  TwoQueues port;
-  Reading reading(port, memory);
-  Numbers flood;
-  Numbers quiet;
-  run(reading, port, 100ms, 126, flood, quiet);
+TEST_F(UdpReaderLoud, OthersGoBeforeTheLoudThoughNoPollToldOfThem) {
+  run(100ms, 126);
   reading.take(kInboundBatches, [](const auto&) {});
   ASSERT_TRUE(reading.reader.turn(reading.now)) << "with nothing but the loud: the first queue is known to be empty";
   port.send(kQuiet, quiet.sent++);
@@ -191,13 +192,8 @@ TEST(UdpReaderLoud, OthersGoBeforeTheLoudThoughNoPollToldOfThem) {
   EXPECT_EQ(sources.back(), kFlood);
 }
 
-TEST(UdpReaderLoud, TheLoudGetTheirTurnWhenTheOthersAloneAreTooMany) {
-  Memory memory;
-  TwoQueues port;
-  Reading reading(port, memory);
-  Numbers flood;
-  Numbers quiet;
-  run(reading, port, 100ms, 126, flood, quiet);
+TEST_F(UdpReaderLoud, TheLoudGetTheirTurnWhenTheOthersAloneAreTooMany) {
+  run(100ms, 126);
   ASSERT_FALSE(port.loud.empty());
   const auto before = flood.taken;
   constexpr std::size_t kTurns = 1000;
@@ -215,14 +211,9 @@ TEST(UdpReaderLoud, TheLoudGetTheirTurnWhenTheOthersAloneAreTooMany) {
   EXPECT_TRUE(flood.in_order);
 }
 
-TEST(UdpReaderLoud, WhereTheKernelRefusesTheRuleTheReaderDrops) {
-  Memory memory;
-  TwoQueues port;
+TEST_F(UdpReaderLoud, WhereTheKernelRefusesTheRuleTheReaderDrops) {
   port.refuses = true;
-  Reading reading(port, memory);
-  Numbers flood;
-  Numbers quiet;
-  run(reading, port, 1s, 126, flood, quiet);
+  run(1s, 126);
   EXPECT_GT(reading.reader.counters().get(UdpReaderCounter::drop_unfair_share), 0U);
   EXPECT_TRUE(quiet.in_order) << "the quiet one loses nothing";
 }
