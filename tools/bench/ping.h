@@ -1,4 +1,4 @@
-// Round-trip times by ping: every reply is read, not only the summary. One thread.
+// Round-trip times by fping: every reply is read, not only the summary. One thread.
 #pragma once
 #include <string>
 #include <vector>

@@ -7,14 +7,14 @@
 namespace fireline::bench {
 
 PingReplies read_ping(std::string_view text) {
-  constexpr std::string_view kTime = " time=";
+  constexpr std::string_view kSize = " bytes, ";
   PingReplies replies;
   while (!text.empty()) {
     const std::string_view line = text.substr(0, text.find('\n'));
     text.remove_prefix(std::min(text.size(), line.size() + 1));
-    const std::size_t at = line.find(kTime);
-    if (at == std::string_view::npos || line.find("icmp_seq=") == std::string_view::npos) continue;
-    const std::string_view number = line.substr(at + kTime.size());
+    const std::size_t at = line.find(kSize);
+    if (at == std::string_view::npos || line.substr(0, at).find("], ") == std::string_view::npos) continue;
+    const std::string_view number = line.substr(at + kSize.size());
 #ifdef FIRELINE_PLANTED_BUG
     const char* end = number.data() + number.size() + 1;
 #else
@@ -23,7 +23,7 @@ PingReplies read_ping(std::string_view text) {
     double time = 0;
     // from_chars reads "nan" and "inf" as well, which no order of times survives.
     if (std::from_chars(number.data(), end, time).ec != std::errc{} || !std::isfinite(time) || time < 0) continue;
-    if (line.find("(DUP!)") != std::string_view::npos) {
+    if (line.find(" duplicate for [") != std::string_view::npos) {
       ++replies.duplicates;
     } else {
       replies.times.push_back(time);

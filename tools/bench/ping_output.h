@@ -1,4 +1,4 @@
-// What ping prints for each reply ("… icmp_seq=3 ttl=64 time=0.061 ms", "… (DUP!)"). No state; any thread.
+// What fping prints for each reply ("… : [3], 64 bytes, 0.061 ms …", "… : duplicate for [3], …"). No state; any thread.
 #pragma once
 #include <cstddef>
 #include <string_view>

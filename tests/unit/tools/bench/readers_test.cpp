@@ -58,18 +58,18 @@ TEST(Iperf, WhatIsNoResultIsASentence) {
 
 TEST(Ping, EveryReplyLineIsReadAndNothingElse) {
   const PingReplies replies = read_ping(
-      "PING 10.99.0.2 (10.99.0.2) 56(84) bytes of data.\n"
-      "64 bytes from 10.99.0.2: icmp_seq=1 ttl=64 time=0.061 ms\n"
-      "64 bytes from 10.99.0.2: icmp_seq=2 ttl=64 time=12.5 ms\n"
-      "64 bytes from 10.99.0.2: icmp_seq=2 ttl=64 time=13.0 ms (DUP!)\n"
-      "From 10.99.0.1 icmp_seq=3 Destination Host Unreachable\n"
-      "64 bytes from 10.99.0.2: icmp_seq=4 ttl=64 time=nonsense ms\n"
-      "64 bytes from 10.99.0.2: icmp_seq=4 ttl=64 time=nan ms\n"
-      "64 bytes from 10.99.0.2: icmp_seq=4 ttl=64 time=inf ms\n"
-      "64 bytes from 10.99.0.2: icmp_seq=4 ttl=64 time=-1 ms\n"
-      "64 bytes from 10.99.0.2: icmp_seq=5 ttl=64 time=3 ms\n"
-      "\n--- 10.99.0.2 ping statistics ---\n"
-      "5 packets transmitted, 3 received, +1 duplicates, 40% packet loss, time=7 ms\n");
+      "10.99.0.2 : [0], 64 bytes, 0.061 ms (0.061 avg, 0% loss)\n"
+      "10.99.0.2 : [1], 64 bytes, 12.5 ms (6.28 avg, 0% loss)\n"
+      "10.99.0.2 : duplicate for [1], 64 bytes, 13.0 ms\n"
+      "ICMP Host Unreachable from 10.99.0.1 for ICMP Echo sent to 10.99.0.2\n"
+      "10.99.0.2 : [2], timed out (6.28 avg, 33% loss)\n"
+      "10.99.0.2 : [3], 64 bytes, nonsense ms (6.28 avg, 25% loss)\n"
+      "10.99.0.2 : [3], 64 bytes, nan ms (6.28 avg, 25% loss)\n"
+      "10.99.0.2 : [3], 64 bytes, inf ms (6.28 avg, 25% loss)\n"
+      "10.99.0.2 : [3], 64 bytes, -1 ms (6.28 avg, 25% loss)\n"
+      "64 bytes, 7 ms\n"
+      "10.99.0.2 : [4], 64 bytes, 3 ms (5.18 avg, 20% loss)\n"
+      "\n10.99.0.2 : xmt/rcv/%loss = 5/3/40%, min/avg/max = 0.061/5.18/12.5\n");
   EXPECT_EQ(replies.times, (std::vector<double>{0.061, 12.5, 3}));
   EXPECT_EQ(replies.duplicates, 1u);
 }
