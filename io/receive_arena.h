@@ -20,6 +20,9 @@ namespace fireline::io {
 
 // A datagram or packet of an ordinary MTU. Copying one costs 24 ns, a sixteenth of sealing it.
 inline constexpr std::size_t kCopyBreakBytes = 2048;
+// What ends a turn: two super-packets, or as many small ones. What waits behind them waits for their cipher; more in a
+// turn saves nothing (docs/performance.md).
+inline constexpr std::size_t kTurnBytes = 98304;
 // Writable bytes before and behind each item: a virtio-net header goes in front of an opened packet.
 inline constexpr std::size_t kArenaSlackBytes = 16;
 
@@ -32,6 +35,7 @@ class ReceiveArena {
   enum class Room : std::uint8_t { ready, batch_full, pool_empty };
   // Makes sure that space() may be read into.
   [[nodiscard]] Room prepare() noexcept {
+    if (kept_bytes_ >= kTurnBytes) return Room::batch_full;
     if (in_hand_) return Room::ready;
     if (buffers_.size() >= buffers_max_) return Room::batch_full;
     in_hand_ = large_.acquire();
@@ -44,10 +48,11 @@ class ReceiveArena {
   [[nodiscard]] Bytes keep(std::size_t length) noexcept { return keep(in_hand_, in_hand_.bytes().first(length)); }
 
   // For buffers that the caller has filled itself: may the batch hold another?
-  [[nodiscard]] bool has_room() const noexcept { return buffers_.size() < buffers_max_; }
+  [[nodiscard]] bool has_room() const noexcept { return buffers_.size() < buffers_max_ && kept_bytes_ < kTurnBytes; }
   // Keeps `item`, which lies in `buffer`, and says where it is from here on: copied, or with its buffer, whose handle
   // is empty then. Call only while has_room().
   [[nodiscard]] Bytes keep(packet::Buffer& buffer, Bytes item) noexcept {
+    kept_bytes_ += item.size();
     const std::size_t place = (used_ + kArenaSlackBytes + kAlignment - 1) / kAlignment * kAlignment;
     if (item.size() <= kCopyBreakBytes && place + item.size() + kArenaSlackBytes <= arena_.size()) {
       std::memcpy(arena_.data() + place, item.data(), item.size());
@@ -71,6 +76,7 @@ class ReceiveArena {
   packet::Buffer in_hand_;
   Bytes arena_;  // of a buffer in buffers_
   std::size_t used_ = 0;
+  std::size_t kept_bytes_ = 0;
 };
 
 // What became of one system call of a turn. `failed` is any error that neither ends the device nor the turn.

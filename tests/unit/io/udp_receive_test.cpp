@@ -126,9 +126,17 @@ TEST(UdpReceive, ATurnEndsWhenTheBatchIsFull) {
 
 TEST(UdpReceive, ATurnEndsWhenItsBuffersAreUsedUp) {
   Receiver it;
-  for (int i = 0; i < 10; ++i) it.push(50000, 1000);
+  for (int i = 0; i < 10; ++i) it.push(10000, 1000);
   EXPECT_EQ(it.socket->receive(it.batch, it.pool), IoStatus::done);
   EXPECT_EQ(it.batch.datagrams.size(), packet::kUdpBatchBuffers);
+  EXPECT_EQ(it.count(UdpReceiveCounter::no_buffer), 0U);
+}
+
+TEST(UdpReceive, ATurnEndsAfterTwoFullTrains) {
+  Receiver it;
+  for (int i = 0; i < 10; ++i) it.push(65000, 1000);
+  EXPECT_EQ(it.socket->receive(it.batch, it.pool), IoStatus::done);
+  EXPECT_EQ(it.batch.datagrams.size(), 2U);
   EXPECT_EQ(it.count(UdpReceiveCounter::no_buffer), 0U);
 }
 
