@@ -50,7 +50,7 @@ class TunWriter final : public DeviceWriter<packet::TunWriteBatch, TunCursor> {
   WriteStatus write(const packet::TunWriteBatch& batch, TunCursor& cursor, Now) noexcept override {
     return to_write_status(device_->write(batch, cursor));
   }
-  int write_fd() const noexcept override { return device_->poll_fd(); }
+  int write_fd() const noexcept override { return device_->write_fd(); }
 
  private:
   TunPort* device_;

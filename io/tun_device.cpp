@@ -53,7 +53,8 @@ Result<std::unique_ptr<TunDevice>, IoError> TunDevice::open(std::string_view nam
 }
 
 TunDevice::TunDevice(OpenTun tun, FileDescriptor netlink)
-    : fd_(std::move(tun.fd)),
+    : queues_(std::move(tun.queues)),
+      writer_(std::move(tun.writer)),
       control_(std::move(tun.control)),
       netlink_(std::move(netlink)),
       name_(std::move(tun.name)),
@@ -62,6 +63,8 @@ TunDevice::TunDevice(OpenTun tun, FileDescriptor netlink)
       coalescing_(tun.capabilities.vnet_header) {}
 
 IoStatus TunDevice::read(packet::TunBatch& batch, packet::BufferSource& large) {
+  queues_.begin();
+  if (queues_.current() < 0) return IoStatus::would_block;
   ReceiveArena arena(batch.buffers, packet::kTunBatchBuffers, large);
   return read_turn(arena, batch.packets, packet::kTunBatchPackets, read_, [&] { return read_packet(arena, batch); });
 }
@@ -71,17 +74,19 @@ ReadCall TunDevice::read_packet(ReceiveArena& arena, packet::TunBatch& batch) {
   // The virtio-net header goes into the headroom, so that the packet starts at the buffer's aligned beginning.
   const Bytes space = arena.space();
   std::byte* const start = space.data() - vnet_bytes;
-  const ssize_t result = ::read(fd_.get(), start, space.size() + vnet_bytes);
+  const ssize_t result = ::read(queues_.current(), start, space.size() + vnet_bytes);
   if (result > 0) {
     read_.add(TunReadCounter::calls);
     const auto length = static_cast<std::size_t>(result);
+    queues_.took(length);
     take_packet(arena, length > vnet_bytes ? length - vnet_bytes : 0, ConstBytes(start, vnet_bytes), batch);
     return ReadCall::taken;
   }
   const int code = result == 0 ? EBADFD : errno;
   switch (code) {
     case EAGAIN:
-      return ReadCall::would_block;
+      queues_.drained();
+      return queues_.current() < 0 ? ReadCall::would_block : ReadCall::interrupted;
     case EINTR:
       return ReadCall::interrupted;
     case EBADFD:  // the interface was removed
@@ -160,7 +165,7 @@ ssize_t TunDevice::write_packet(const packet::TunWriteBatch& batch, const packet
     ++used;
   }
   if (used > vectors.size()) return -EMSGSIZE;
-  const ssize_t result = ::writev(fd_.get(), vectors.data(), static_cast<int>(used));
+  const ssize_t result = ::writev(write_fd(), vectors.data(), static_cast<int>(used));
   return result >= 0 ? result : -errno;
 }
 

@@ -1,8 +1,7 @@
-// The TUN device of Linux: one queue, virtio-net header, segmentation offloads (linux/if_tun.h).
+// The TUN device of Linux: virtio-net header, segmentation offloads, several queues (linux/if_tun.h, io/tun_queues.h).
 // Closing the last descriptor removes the interface. Threads as in io/tun_port.h; the object must outlive them.
 //
-// No IFF_MULTI_QUEUE: with it a second process would silently take half of the flows; without it opening a device that
-// somebody holds fails with EBUSY, or EINVAL when its flags differ.
+// A device that somebody holds is not shared: opening it fails with EBUSY, or EINVAL when its flags differ.
 //
 // Reading takes one packet per call, into a large buffer; what is no longer than kCopyBreakBytes is copied behind the
 // small ones before it (io/receive_arena.h). Writing makes one call per packet, gathered from its slices.
@@ -19,6 +18,7 @@
 #include "io/link_statistics.h"
 #include "io/tun_open.h"
 #include "io/tun_port.h"
+#include "io/tun_queues.h"
 
 namespace fireline::io {
 
@@ -38,7 +38,8 @@ class TunDevice final : public TunPort {
   [[nodiscard]] bool coalescing_allowed() const noexcept override {
     return coalescing_.load(std::memory_order_relaxed);
   }
-  [[nodiscard]] int poll_fd() const noexcept override { return fd_.get(); }
+  [[nodiscard]] int poll_fd() const noexcept override { return queues_.poll_fd(); }
+  [[nodiscard]] int write_fd() const noexcept override { return writer_ ? writer_.get() : queues_.first(); }
   [[nodiscard]] const Counters<TunReadCounter>& read_counters() const noexcept override { return read_; }
   [[nodiscard]] const Counters<TunWriteCounter>& write_counters() const noexcept override { return written_; }
 
@@ -63,7 +64,8 @@ class TunDevice final : public TunPort {
                                      std::size_t& bytes) noexcept;
   void note_write_error(int code, const packet::TunWrite& packet, std::size_t segments);
 
-  FileDescriptor fd_;
+  TunQueues queues_;
+  FileDescriptor writer_;  // a queue of its own, out of which nothing is read; none: the first queue
   FileDescriptor control_;
   FileDescriptor netlink_;  // invalid where netlink is forbidden
   std::string name_;

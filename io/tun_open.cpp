@@ -74,12 +74,64 @@ std::string_view create_fix(int code) noexcept {
     case EBUSY:
       return "another program holds an interface of this name: stop it or choose another name";
     case EINVAL:
-      return "an interface of this name exists with other flags or is no TUN device: remove it or choose another name";
+      return "an interface of this name exists, which another program holds with other flags, or which is no TUN "
+             "device: "
+             "stop the program, remove the interface or choose another name";
     case EEXIST:
       return "an interface of this name exists: remove it or choose another name";
     default:
       return "";
   }
+}
+
+std::optional<IoError> make_nonblocking(int fd, const std::string& context) {
+  const int flags = ::fcntl(fd, F_GETFL);
+  if (flags < 0 || ::fcntl(fd, F_SETFL, flags | O_NONBLOCK) != 0) return last_error("make non-blocking", context);
+  return std::nullopt;
+}
+
+bool set_interface(int fd, ifreq& request, int flags) noexcept {
+  request.ifr_flags = static_cast<short>(flags);
+  return ::ioctl(fd, TUNSETIFF, &request) == 0;
+}
+
+// Creates the interface with room for several queues, or attaches to one that is there and has a single one. One with
+// several is not joined: another program reads it.
+bool create_interface(int fd, ifreq& request, int flags, bool several) noexcept {
+  if (!several) return set_interface(fd, request, flags);
+  ifreq created = request;
+  const bool done = set_interface(fd, created, flags | IFF_MULTI_QUEUE | IFF_TUN_EXCL);
+  if (!done && errno == EBUSY) return set_interface(fd, request, flags);
+  request = created;
+  return done;
+}
+
+Result<FileDescriptor, IoError> attach_queue(const OpenTun& tun, int flags, const std::string& context) {
+  auto node = open_node(context);
+  if (!node.has_value()) return node;
+  ifreq request = request_for(tun.name);
+  if (!set_interface(node->get(), request, flags | IFF_MULTI_QUEUE)) {
+    return err(last_error("add a queue to", context));
+  }
+  if (auto error = make_nonblocking(node->get(), context)) return err(*std::move(error));
+  return node;
+}
+
+// The kernel lets a flow follow the queue to which its answers are written; what goes into a detached one does not
+// count, and flows stay where their hash puts them (tun_get_user()).
+std::optional<IoError> add_queues(OpenTun& tun, unsigned queues, int flags, const std::string& context) {
+  auto writer = attach_queue(tun, flags, context);
+  if (!writer.has_value()) return writer.error();
+  ifreq request{};
+  request.ifr_flags = IFF_DETACH_QUEUE;
+  if (::ioctl(writer->get(), TUNSETQUEUE, &request) != 0) return last_error("detach a queue of", context);
+  tun.writer = std::move(*writer);
+  while (tun.queues.size() < queues) {
+    auto queue = attach_queue(tun, flags, context);
+    if (!queue.has_value()) return queue.error();
+    if (auto error = tun.queues.add(std::move(*queue))) return error;
+  }
+  return std::nullopt;
 }
 
 void switch_offloads_on(int fd, TunCapabilities& capabilities) {
@@ -128,15 +180,14 @@ Result<OpenTun, IoError> open_tun(std::string_view name, const TunOptions& optio
   }
   auto node = open_node(context);
   if (!node.has_value()) return err(std::move(node.error()));
-  OpenTun tun;
-  tun.fd = std::move(*node);
-  const int fd = tun.fd.get();
-
+  const int fd = node->get();
   ifreq request = request_for(name);
-  request.ifr_flags = static_cast<short>(IFF_TUN | IFF_NO_PI | (options.offloads ? IFF_VNET_HDR : 0));
-  if (::ioctl(fd, TUNSETIFF, &request) != 0) {
+  const int wanted = IFF_TUN | IFF_NO_PI | (options.offloads ? IFF_VNET_HDR : 0);
+  if (!create_interface(fd, request, wanted, options.queues > 1)) {
     return err(last_error("create", context, std::string(create_fix(errno))));
   }
+  const bool several = (request.ifr_flags & IFF_MULTI_QUEUE) != 0;
+  OpenTun tun(std::move(*node));
   tun.name.assign(request.ifr_name, ::strnlen(request.ifr_name, IFNAMSIZ));
 
   if (options.offloads) {
@@ -147,9 +198,10 @@ Result<OpenTun, IoError> open_tun(std::string_view name, const TunOptions& optio
     tun.capabilities.vnet_header = true;
     switch_offloads_on(fd, tun.capabilities);
   }
-  const int flags = ::fcntl(fd, F_GETFL);
-  if (flags < 0 || ::fcntl(fd, F_SETFL, flags | O_NONBLOCK) != 0) {
-    return err(last_error("make non-blocking", context));
+  if (auto error = make_nonblocking(fd, context)) return err(*std::move(error));
+  if (several) {
+    // With fewer queues than wished for it works as well.
+    if (auto error = add_queues(tun, options.queues, wanted, context)) spdlog::debug("{}", error->to_string());
   }
 
   tun.control = FileDescriptor(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));

@@ -3,11 +3,13 @@
 #pragma once
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "core/base/result.h"
 #include "io/file_descriptor.h"
 #include "io/io_error.h"
 #include "io/tun_port.h"
+#include "io/tun_queues.h"
 
 namespace fireline::io {
 
@@ -17,15 +19,22 @@ inline constexpr unsigned kTunMtuMax = 65535 - 80;  // fits one outer datagram w
 // With super-packets of up to 64 KiB each, 1,000 entries are already 60 MB, over 40 ms at 10 Gbit/s: a longer queue
 // only adds delay. The kernel's own default of 500 drops bursts of small packets.
 inline constexpr unsigned kTunQueuePackets = 1000;
+// A flow shares its queue with one other of eight.
+inline constexpr unsigned kTunQueues = 8;
 
 struct TunOptions {
   unsigned mtu = kTunMtuDefault;
-  bool offloads = true;  // false: no virtio-net header, one plain packet per call
-  unsigned queue_packets = kTunQueuePackets;
+  bool offloads = true;                       // false: no virtio-net header, one plain packet per call
+  unsigned queue_packets = kTunQueuePackets;  // of each queue
+  unsigned queues = kTunQueues;               // of an interface that is created; an existing one has one
 };
 
+// Descriptors are non-blocking and close-on-exec; closing the last one removes the interface.
 struct OpenTun {
-  FileDescriptor fd;       // non-blocking, close-on-exec; closing the last one removes the interface
+  explicit OpenTun(FileDescriptor queue) : queues(std::move(queue)) {}
+
+  TunQueues queues;
+  FileDescriptor writer;   // detached: what is written to it does not move flows to its queue. Not with one queue
   FileDescriptor control;  // a socket in the interface's namespace, for ioctls on it
   std::string name;        // as the kernel completed it
   int index = 0;

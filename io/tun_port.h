@@ -73,8 +73,9 @@ class TunPort {
   // False without a virtio-net header and after the kernel refused a merged packet: write single packets only.
   [[nodiscard]] virtual bool coalescing_allowed() const noexcept = 0;
 
-  // Readable when read() has something, writable when write() may go on.
+  // Readable when read() has something; write_fd() is writable when write() may go on.
   [[nodiscard]] virtual int poll_fd() const noexcept = 0;
+  [[nodiscard]] virtual int write_fd() const noexcept { return poll_fd(); }
   [[nodiscard]] virtual const Counters<TunReadCounter>& read_counters() const noexcept = 0;
   [[nodiscard]] virtual const Counters<TunWriteCounter>& write_counters() const noexcept = 0;
 };

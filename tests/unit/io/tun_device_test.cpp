@@ -233,20 +233,25 @@ TEST(TunDevice, APingWrittenIsAnsweredByTheKernel) {
   }
 }
 
+// Of one flow, 1,200 bytes each, filled with their number.
+void send_into_the_tun(std::uint8_t packets) {
+  const FileDescriptor socket(::socket(AF_INET, SOCK_DGRAM, 0));
+  sockaddr_in to{};
+  to.sin_family = AF_INET;
+  to.sin_port = htons(9);
+  ASSERT_EQ(::inet_pton(AF_INET, "10.7.0.9", &to.sin_addr), 1);
+  for (std::uint8_t i = 0; i < packets; ++i) {
+    const std::vector<std::uint8_t> payload(1200, i);
+    ASSERT_GT(::sendto(socket.get(), payload.data(), payload.size(), 0, reinterpret_cast<sockaddr*>(&to), sizeof to),
+              0);
+  }
+}
+
 TEST(TunDevice, SmallPacketsShareABuffer) {
   in_network_namespace([] {
     const auto tun = running_tun("fltest0", "10.7.0.1");
     ASSERT_TRUE(tun);
-    const FileDescriptor socket(::socket(AF_INET, SOCK_DGRAM, 0));
-    sockaddr_in to{};
-    to.sin_family = AF_INET;
-    to.sin_port = htons(9);
-    ASSERT_EQ(::inet_pton(AF_INET, "10.7.0.9", &to.sin_addr), 1);
-    for (std::uint8_t i = 0; i < 20; ++i) {
-      const std::vector<std::uint8_t> payload(1200, i);
-      ASSERT_GT(::sendto(socket.get(), payload.data(), payload.size(), 0, reinterpret_cast<sockaddr*>(&to), sizeof to),
-                0);
-    }
+    send_into_the_tun(20);
     HeapBuffers pool;
     packet::TunBatch batch;
     EXPECT_EQ(tun->read(batch, pool), IoStatus::would_block);
@@ -266,6 +271,7 @@ TEST(TunDevice, AnEmptyPoolLeavesThePacketsInTheQueue) {
   in_network_namespace([] {
     const auto tun = running_tun("fltest0", "10.7.0.1");
     ASSERT_TRUE(tun);
+    send_into_the_tun(1);
     HeapBuffers none(0);
     packet::TunBatch batch;
     EXPECT_EQ(tun->read(batch, none), IoStatus::done);
