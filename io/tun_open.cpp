@@ -75,8 +75,7 @@ std::string_view create_fix(int code) noexcept {
       return "another program holds an interface of this name: stop it or choose another name";
     case EINVAL:
       return "an interface of this name exists, which another program holds with other flags, or which is no TUN "
-             "device: "
-             "stop the program, remove the interface or choose another name";
+             "device: stop the program, remove the interface or choose another name";
     case EEXIST:
       return "an interface of this name exists: remove it or choose another name";
     default:

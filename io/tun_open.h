@@ -19,7 +19,7 @@ inline constexpr unsigned kTunMtuMax = 65535 - 80;  // fits one outer datagram w
 // With super-packets of up to 64 KiB each, 1,000 entries are already 60 MB, over 40 ms at 10 Gbit/s: a longer queue
 // only adds delay. The kernel's own default of 500 drops bursts of small packets.
 inline constexpr unsigned kTunQueuePackets = 1000;
-// A flow shares its queue with one other of eight.
+// Of eight other flows one shares a flow's queue.
 inline constexpr unsigned kTunQueues = 8;
 
 struct TunOptions {

@@ -20,28 +20,10 @@
 #include "core/packet/checksum.h"
 #include "tests/unit/io/heap_buffers.h"
 #include "tests/unit/io/network_namespace.h"
+#include "tests/unit/io/running_tun.h"
 
 namespace fireline::io {
 namespace {
-
-std::unique_ptr<TunDevice> open_tun_device(const std::string& name, const TunOptions& options = {}) {
-  auto tun = TunDevice::open(name, options);
-  if (!tun.has_value()) {
-    ADD_FAILURE() << tun.error().to_string();
-    return nullptr;
-  }
-  return std::move(*tun);
-}
-
-// With an address, up, and the path 10.7.<n>.0/24 through it.
-std::unique_ptr<TunDevice> running_tun(const std::string& name, const char* address, const TunOptions& options = {}) {
-  auto tun = open_tun_device(name, options);
-  if (tun) {
-    set_interface_address(name, address);
-    set_interface_up(name);
-  }
-  return tun;
-}
 
 bool wait_readable(int fd) {
   pollfd poll{.fd = fd, .events = POLLIN, .revents = 0};
@@ -236,15 +218,7 @@ TEST(TunDevice, APingWrittenIsAnsweredByTheKernel) {
 // Of one flow, 1,200 bytes each, filled with their number.
 void send_into_the_tun(std::uint8_t packets) {
   const FileDescriptor socket(::socket(AF_INET, SOCK_DGRAM, 0));
-  sockaddr_in to{};
-  to.sin_family = AF_INET;
-  to.sin_port = htons(9);
-  ASSERT_EQ(::inet_pton(AF_INET, "10.7.0.9", &to.sin_addr), 1);
-  for (std::uint8_t i = 0; i < packets; ++i) {
-    const std::vector<std::uint8_t> payload(1200, i);
-    ASSERT_GT(::sendto(socket.get(), payload.data(), payload.size(), 0, reinterpret_cast<sockaddr*>(&to), sizeof to),
-              0);
-  }
+  for (std::uint8_t i = 0; i < packets; ++i) send_into_tun(socket.get(), std::vector<std::uint8_t>(1200, i));
 }
 
 TEST(TunDevice, SmallPacketsShareABuffer) {

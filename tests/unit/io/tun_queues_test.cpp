@@ -1,18 +1,19 @@
 // Rounds over pipes, which know what is in them; then a real TUN device, whose kernel spreads the flows.
 #include "io/tun_queues.h"
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <netinet/in.h>
-#include <netinet/ip.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <string>
 #include <vector>
 
-#include "io/tun_device.h"
 #include "tests/unit/io/heap_buffers.h"
 #include "tests/unit/io/network_namespace.h"
+#include "tests/unit/io/running_tun.h"
 
 namespace fireline::io {
 namespace {
@@ -127,35 +128,18 @@ TEST(TunQueues, ThereIsAMost) {
 // A flow: a socket with a port of its own. Sends its number and a count.
 class Flow {
  public:
-  explicit Flow(std::uint8_t number) : number_(number), socket_(::socket(AF_INET, SOCK_DGRAM, 0)) {
-    to_.sin_family = AF_INET;
-    to_.sin_port = htons(9);
-    EXPECT_EQ(::inet_pton(AF_INET, "10.7.0.9", &to_.sin_addr), 1);
-  }
+  explicit Flow(std::uint8_t number) : number_(number), socket_(::socket(AF_INET, SOCK_DGRAM, 0)) {}
   void send(std::size_t bytes = 1200) {
     std::vector<std::uint8_t> payload(bytes, number_);
     payload[1] = next_++;
-    ASSERT_GT(::sendto(socket_.get(), payload.data(), payload.size(), 0, reinterpret_cast<sockaddr*>(&to_), sizeof to_),
-              0);
+    send_into_tun(socket_.get(), payload);
   }
 
  private:
   std::uint8_t number_;
   FileDescriptor socket_;
-  sockaddr_in to_{};
   std::uint8_t next_ = 0;
 };
-
-std::unique_ptr<TunDevice> running_device(unsigned queues) {
-  auto tun = TunDevice::open("fltest0", {.queues = queues});
-  if (!tun.has_value()) {
-    ADD_FAILURE() << tun.error().to_string();
-    return nullptr;
-  }
-  set_interface_address("fltest0", "10.7.0.1");
-  set_interface_up("fltest0");
-  return std::move(*tun);
-}
 
 bool is_of_a_flow(const packet::TunPacket& packet) noexcept {
   return (load_u8(packet.bytes, 0) >> 4U) == 4 && load_u8(packet.bytes, 9) == IPPROTO_UDP;
@@ -163,7 +147,7 @@ bool is_of_a_flow(const packet::TunPacket& packet) noexcept {
 
 // Flows of which the first turn brings something, when 200 packets of another were there before them.
 std::size_t flows_in_first_turn(unsigned queues) {
-  const auto tun = running_device(queues);
+  const auto tun = running_tun("fltest0", "10.7.0.1", {.queues = queues});
   if (!tun) return 0;
   Flow bulk(0);
   for (int i = 0; i < 200; ++i) bulk.send();
@@ -196,7 +180,7 @@ std::vector<std::byte> answer_to(ConstBytes packet) {
 
 TEST(TunDeviceQueues, AnswersMoveNoFlowToAnotherQueue) {
   in_network_namespace([] {
-    const auto tun = running_device(kTunQueues);
+    const auto tun = running_tun("fltest0", "10.7.0.1");
     ASSERT_TRUE(tun);
     std::vector<Flow> flows;
     for (std::uint8_t number = 0; number < 20; ++number) flows.emplace_back(number);
