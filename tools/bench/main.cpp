@@ -121,7 +121,7 @@ int run_tunnel(const TunnelWords& words, TunnelBenchOptions& options) {
 struct RelayWords {
   std::string candidates = "fireline,coturn,forwarding";
   std::vector<std::string> underlays{"plain"};
-  std::vector<std::string> measures{"singles", "trains", "latency", "fairness", "setup"};
+  std::vector<std::string> measures{"singles", "trains", "cores", "latency", "fairness", "setup"};
 };
 
 void add_relay(CLI::App& relay, RelayWords& words, RelayBenchOptions& options) {
@@ -140,7 +140,7 @@ void add_relay(CLI::App& relay, RelayWords& words, RelayBenchOptions& options) {
       ->check(CLI::IsMember({"plain", "software-gso"}));
   relay.add_option("--measure", words.measures, "what to measure")
       ->delimiter(',')
-      ->check(CLI::IsMember({"singles", "trains", "latency", "fairness", "setup"}));
+      ->check(CLI::IsMember({"singles", "trains", "cores", "latency", "fairness", "setup"}));
   add_rounds(relay, options.rounds, 100);
   add_json(relay, options.json_path);
   relay.add_flag("--check", options.check, "judge the acceptance thresholds; exit code 2 when one is missed");
@@ -181,6 +181,7 @@ int run_relay(const RelayWords& words, RelayBenchOptions& options) {
   options.underlays = underlays_of(words.underlays);
   options.singles = contains(words.measures, "singles");
   options.trains = contains(words.measures, "trains");
+  options.cores = contains(words.measures, "cores");
   options.latency = contains(words.measures, "latency");
   options.fairness = contains(words.measures, "fairness");
   options.setup = contains(words.measures, "setup");

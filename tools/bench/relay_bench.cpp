@@ -13,11 +13,13 @@ void report_round(const std::string& where, const RelaySeries& series) {
   const auto last = [&](RelayMeasure measure) {
     return series.values(measure).empty() ? std::string("-") : fmt::format("{:.2f}", series.values(measure).back());
   };
-  progress(fmt::format("{} {}: singles {} us, trains {} / {} kpps {} us, round trip {} us, Jain {} / {}, {} set-ups/s",
-                       where, series.candidate().name, last(RelayMeasure::single_cpu),
-                       last(RelayMeasure::train_rate_up), last(RelayMeasure::train_rate_down),
-                       last(RelayMeasure::train_cpu), last(RelayMeasure::latency_p50), last(RelayMeasure::fairness_up),
-                       last(RelayMeasure::fairness_down), last(RelayMeasure::setups)));
+  progress(
+      fmt::format("{} {}: singles {} us, trains {} / {} kpps {} us, a sender a core {} / {} kpps, round trip {} us, "
+                  "Jain {} / {}, {} set-ups/s",
+                  where, series.candidate().name, last(RelayMeasure::single_cpu), last(RelayMeasure::train_rate_up),
+                  last(RelayMeasure::train_rate_down), last(RelayMeasure::train_cpu), last(RelayMeasure::cores_rate_up),
+                  last(RelayMeasure::cores_rate_down), last(RelayMeasure::latency_p50), last(RelayMeasure::fairness_up),
+                  last(RelayMeasure::fairness_down), last(RelayMeasure::setups)));
 }
 
 RelayBlock measure_block(const RelayBenchOptions& options, Underlay underlay, std::size_t payload,

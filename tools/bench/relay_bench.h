@@ -20,6 +20,7 @@ struct RelayBenchOptions {
   int rounds = 9;  // that count
   bool singles = true;
   bool trains = true;
+  bool cores = true;
   bool latency = true;
   bool fairness = true;
   bool setup = true;

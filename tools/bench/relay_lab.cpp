@@ -3,18 +3,35 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <sstream>
+#include <thread>
 
 #include "tools/bench/process.h"
 
 namespace fireline::bench {
 namespace {
 
+constexpr unsigned kCoresMax = 8;  // of the lab's
+
 void in(const std::string& network_namespace, const std::string& words) {
   Command command{{}, network_namespace, {}, {}};
   std::istringstream stream(words);
   for (std::string word; stream >> word;) command.words.push_back(word);
   run(command);
+}
+
+// A queue for each core, and what a core sends goes through its own: like a network card.
+void spread(const std::string& network_namespace) {
+  const unsigned cores = std::clamp(std::thread::hardware_concurrency(), 1u, kCoresMax);
+  in(network_namespace, fmt::format("ethtool -L under rx {0} tx {0}", cores));
+  for (unsigned core = 0; core < cores; ++core) {
+    run({{"ip", "netns", "exec", network_namespace, "sh", "-c",
+          fmt::format("echo {:x} > /sys/class/net/under/queues/tx-{}/xps_cpus", 1u << core, core)},
+         {},
+         {},
+         {}});
+  }
 }
 
 }  // namespace
@@ -49,6 +66,8 @@ RelayLab::RelayLab(Underlay underlay)
   in(far(), "ip link set lo up");
   in(far(), "ip link set under up");
   in(far(), "ip route add default via 198.18.3.1");
+  spread(near());
+  spread(relay());
   send_singles(false);
 }
 
@@ -63,6 +82,10 @@ void RelayLab::send_singles(bool on) const {
   in(relay(), "ethtool -K under " + merges);
   in(relay(), "ethtool -K far " + merges);
   in(far(), "ethtool -K under " + features);
+}
+
+void RelayLab::merge_arrivals() const {
+  in(near(), "ethtool -K under gro on");
 }
 
 }  // namespace fireline::bench

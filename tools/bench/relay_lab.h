@@ -32,6 +32,9 @@ class RelayLab {
   // it; false: as the underlay has it, which is how a lab begins. Throws BenchError.
   void send_singles(bool on) const;
 
+  // The generator's end merges single datagrams that come (GRO), until send_singles(). Throws BenchError.
+  void merge_arrivals() const;
+
   [[nodiscard]] const std::string& near() const noexcept { return pair_.a(); }
   [[nodiscard]] const std::string& relay() const noexcept { return pair_.b(); }
   [[nodiscard]] const std::string& far() const noexcept { return far_.name; }

@@ -1,10 +1,13 @@
 // Load through a relay, or through the kernel in its place, in one direction: one sender thread and one counting
-// receiver thread, each pinned to a core of its own where there are two. Datagrams are numbered per flow; goodput is
-// what came, not what was sent. Everything leaves by UDP GSO; whether a train crosses the veth pair whole or as single
+// receiver thread, each pinned to a core of its own where there are two; or several lanes, each with both threads on
+// one core, where the sender sleeps between sends. Datagrams are numbered per flow; goodput is what came, not what was
+// sent. Everything leaves by UDP GSO; whether a train crosses the veth pair whole or as single
 // datagrams is the lab's setting, so that the sender is fast enough for both.
 //
 //   payload:  0  sequence number in its flow (8)    8  flow (4)    12  run (4)    then zeros
 #pragma once
+#include <sched.h>
+
 #include <algorithm>
 #include <chrono>
 #include <cstddef>
@@ -31,6 +34,25 @@ struct RelayLoad {
   std::chrono::milliseconds time{1000};
 };
 
+// The calling thread stays on a core while this lives.
+class OnCore {
+ public:
+  explicit OnCore(std::size_t core);  // modulo those that there are
+  ~OnCore();
+  OnCore(const OnCore&) = delete;
+  OnCore& operator=(const OnCore&) = delete;
+
+ private:
+  cpu_set_t before_{};
+};
+
+// The kernel sends what a connected socket sends through one of the device's queues, that of the core of its first
+// send: of several lanes, number n is opened on core n.
+struct Lane {
+  std::span<const Flow> flows;  // at least one; all of one peer
+  int peer_socket = -1;
+};
+
 struct RelayResult {
   std::uint64_t sent = 0;
   std::uint64_t received = 0;  // without duplicates
@@ -48,8 +70,8 @@ struct RelayResult {
   }  // per second
 };
 
-// All flows share the rate equally, call by call. Throws BenchError.
-[[nodiscard]] RelayResult run_relay_load(std::span<const Flow> flows, int peer_socket, const RelayLoad& load);
+// All lanes share the rate equally, and so do the flows of a lane, call by call. Throws BenchError.
+[[nodiscard]] RelayResult run_relay_load(std::span<const Lane> lanes, const RelayLoad& load);
 
 // Round trips client to peer and back, one at a time, in microseconds; the peer echoes. Lost ones are left out.
 [[nodiscard]] std::vector<double> relay_round_trips(const Flow& flow, int peer_socket, std::size_t payload_bytes,

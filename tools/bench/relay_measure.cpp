@@ -5,6 +5,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <thread>
 
 #include "tools/bench/cpu_meter.h"
 #include "tools/bench/loss_free_rate.h"
@@ -26,6 +27,9 @@ constexpr std::size_t kFairAllocations = 100;
 // Short, and the relay squeezed, so that the generator can make twice what a relay carries.
 constexpr std::size_t kFairPayload = 64;
 constexpr std::size_t kSetups = 3000;
+// With a sender on each core: of each, enough to be spread over a relay's threads.
+constexpr std::size_t kCoresFlows = 4;
+constexpr std::size_t kCoresMost = 8;
 constexpr double kMicro = 1e6;
 constexpr double kKilo = 1e3;
 
@@ -43,8 +47,7 @@ class Path {
       clients_ = std::make_unique<TurnClients>(lab.near(), server, peer, allocations);
     }
   }
-  [[nodiscard]] std::span<const Flow> flows() const { return forwarding_ ? plain_ : clients_->flows(); }
-  [[nodiscard]] int peer_socket() const noexcept { return peer_.get(); }
+  [[nodiscard]] Lane lane() const { return {forwarding_ ? plain_ : clients_->flows(), peer_.get()}; }
   [[nodiscard]] double setup_seconds() const noexcept { return clients_ ? clients_->seconds() : 0; }
 
  private:
@@ -72,12 +75,34 @@ class Singles {
   const RelayLab& lab_;
 };
 
+// The generator's end merges single datagrams that arrive, as a network card's driver does, while this lives: for a
+// candidate through which trains cannot cross whole.
+class Merging {
+ public:
+  Merging(const RelayLab& lab, bool needed) : lab_(lab), needed_(needed) {
+    if (needed) lab.merge_arrivals();
+  }
+  ~Merging() {
+    try {
+      if (needed_) lab_.send_singles(false);
+    } catch (const std::exception&) {
+      // Interrupted: the lab goes away.
+    }
+  }
+  Merging(const Merging&) = delete;
+  Merging& operator=(const Merging&) = delete;
+
+ private:
+  const RelayLab& lab_;
+  bool needed_;
+};
+
 class Round {
  public:
   Round(const RelayBenchOptions& options, const RelayLab& lab, std::size_t payload, std::size_t allocations,
         RelaySeries& series)
       : options_(options), lab_(lab), payload_(payload), series_(series), running_(series.candidate(), lab) {
-    path_.emplace(series.candidate(), lab, running_.server(), allocations);
+    open_paths(1, allocations);
   }
 
   void measure() {
@@ -85,14 +110,29 @@ class Round {
     if (options_.latency) attempt("round trips", [&] { latency(); });
     if (options_.singles) attempt("singles", [&] { singles(); });
     if (options_.trains) attempt("trains", [&] { trains(); });
+    if (options_.cores) attempt("cores", [&] { cores(); });
     series_.add(RelayMeasure::reorders, static_cast<double>(reordered_));
     series_.add(RelayMeasure::duplicates, static_cast<double>(duplicates_));
-    path_.reset();
     if (options_.fairness && relay) attempt("fairness", [&] { fairness(); });
     if (options_.setup && relay) attempt("set-up", [&] { setup(); });
   }
 
  private:
+  void open_paths(std::size_t count, std::size_t allocations) {
+    paths_.clear();
+    for (std::size_t i = 0; i < count; ++i) {
+      std::optional<OnCore> here;
+      if (count > 1) here.emplace(i);
+      paths_.push_back(std::make_unique<Path>(series_.candidate(), lab_, running_.server(), allocations));
+    }
+  }
+
+  [[nodiscard]] std::vector<Lane> lanes() const {
+    std::vector<Lane> lanes;
+    for (const auto& path : paths_) lanes.push_back(path->lane());
+    return lanes;
+  }
+
   struct Spent {
     double packets = 0;
     double relay = 0;    // CPU seconds of the relay's process
@@ -113,8 +153,7 @@ class Round {
 
   RelayResult load(Direction direction, std::size_t burst, double rate, milliseconds time, Spent* spent = nullptr) {
     const CpuTimes before = cpu_times(running_.processes());
-    const RelayResult result =
-        run_relay_load(path_->flows(), path_->peer_socket(), {direction, payload_, burst, rate, time});
+    const RelayResult result = run_relay_load(lanes(), {direction, payload_, burst, rate, time});
     const CpuTimes after = cpu_times(running_.processes());
     reordered_ += result.reordered;
     duplicates_ += result.duplicates;
@@ -130,13 +169,13 @@ class Round {
   void add_spent(const Spent& spent, RelayMeasure relay, RelayMeasure machine) {
     if (spent.packets == 0) throw BenchError("nothing arrived");
     // XDP runs in whoever delivers the frame; its process idles, which says nothing.
-    const bool in_process = series_.candidate().kind != RelayCandidate::Kind::fireline_xdp;
-    if (in_process && !running_.processes().empty()) series_.add(relay, spent.relay / spent.packets * kMicro);
+    if (!is_xdp() && !running_.processes().empty()) series_.add(relay, spent.relay / spent.packets * kMicro);
     series_.add(machine, spent.machine / spent.packets * kMicro);
   }
 
   void latency() {
-    const std::vector<double> times = relay_round_trips(path_->flows()[0], path_->peer_socket(), payload_, kRoundTrips);
+    const std::vector<double> times =
+        relay_round_trips(lanes()[0].flows[0], lanes()[0].peer_socket, payload_, kRoundTrips);
     if (times.size() < kRoundTrips * 99 / 100) {
       throw BenchError(fmt::format("{} of {} came back", times.size(), kRoundTrips));
     }
@@ -161,26 +200,42 @@ class Round {
                 load(Direction::to_client, kFloodBurst, 0, kFloodTime).carried() / kKilo);
   }
 
+  [[nodiscard]] bool is_xdp() const { return series_.candidate().kind == RelayCandidate::Kind::fireline_xdp; }
+
   void trains() {
+    const Merging mode(lab_, is_xdp());
     Spent spent;
-    for (const Direction direction : {Direction::to_peer, Direction::to_client}) {
-      const double flood = load(direction, kRelayTrain, 0, kFloodTime).carried();
-      const double rate = search_loss_free_rate(flood / 2, [&](double per_second) {
-        const RelayResult probe = load(direction, kRelayTrain, per_second, kProbeTime);
-        // A rate that the sender did not reach is not shown to be carried.
-        return probe.offered() < kOfferedLeast * per_second ? 1.0 : probe.loss();
-      });
-      series_.add(direction == Direction::to_peer ? RelayMeasure::train_rate_up : RelayMeasure::train_rate_down,
-                  rate / kKilo);
-      if (rate > 0) (void)load(direction, kRelayTrain, std::min(rate, kTrainCpuRate), kFloodTime, &spent);
-    }
+    series_.add(RelayMeasure::train_rate_up, train_rate(Direction::to_peer, spent));
+    series_.add(RelayMeasure::train_rate_down, train_rate(Direction::to_client, spent));
     add_spent(spent, RelayMeasure::train_cpu, RelayMeasure::train_busy);
+  }
+
+  void cores() {
+    const Merging mode(lab_, is_xdp());
+    Spent spent;
+    open_paths(std::clamp<std::size_t>(std::thread::hardware_concurrency(), 2, kCoresMost), kCoresFlows);
+    series_.add(RelayMeasure::cores_rate_up, train_rate(Direction::to_peer, spent));
+    series_.add(RelayMeasure::cores_rate_down, train_rate(Direction::to_client, spent));
+    if (spent.packets == 0) throw BenchError("nothing arrived");
+    series_.add(RelayMeasure::cores_busy, spent.machine / spent.packets * kMicro);
+  }
+
+  // Loss-free, in thousands per second. Adds to `spent` what a load at that rate takes, at kTrainCpuRate at most.
+  double train_rate(Direction direction, Spent& spent) {
+    const double flood = load(direction, kRelayTrain, 0, kFloodTime).carried();
+    const double rate = search_loss_free_rate(flood / 2, [&](double per_second) {
+      const RelayResult probe = load(direction, kRelayTrain, per_second, kProbeTime);
+      // A rate that the sender did not reach is not shown to be carried.
+      return probe.offered() < kOfferedLeast * per_second ? 1.0 : probe.loss();
+    });
+    if (rate > 0) (void)load(direction, kRelayTrain, std::min(rate, kTrainCpuRate), kFloodTime, &spent);
+    return rate / kKilo;
   }
 
   // Equal shares of twice what all of them got through when nobody paced.
   void fairness() {
     const Singles mode(lab_);
-    path_.emplace(series_.candidate(), lab_, running_.server(), kFairAllocations);
+    open_paths(1, kFairAllocations);
     payload_ = std::min(payload_, kFairPayload);
     const Squeeze squeeze(running_.processes());
     double least_factor = 0;
@@ -196,16 +251,14 @@ class Round {
     }
     series_.add(RelayMeasure::overload_carried, least_carried / kKilo);
     series_.add(RelayMeasure::overload_factor, least_factor);
-    path_.reset();
   }
 
   void setup() {
     const CpuTimes before = cpu_times(running_.processes());
-    path_.emplace(series_.candidate(), lab_, running_.server(), kSetups);
+    open_paths(1, kSetups);
     const CpuTimes after = cpu_times(running_.processes());
     series_.add(RelayMeasure::setup_cpu, (after.processes - before.processes) / kSetups * kMicro);
-    series_.add(RelayMeasure::setups, static_cast<double>(kSetups) / path_->setup_seconds());
-    path_.reset();
+    series_.add(RelayMeasure::setups, static_cast<double>(kSetups) / paths_[0]->setup_seconds());
   }
 
   const RelayBenchOptions& options_;
@@ -213,7 +266,7 @@ class Round {
   std::size_t payload_;
   RelaySeries& series_;
   RunningRelay running_;
-  std::optional<Path> path_;
+  std::vector<std::unique_ptr<Path>> paths_;
   std::uint64_t reordered_ = 0;
   std::uint64_t duplicates_ = 0;
 };

@@ -19,6 +19,9 @@ constexpr std::array<RelayMeasureText, kRelayMeasures> kTexts{{
     {"train_rate_down_kpps", "trains loss-free down kpps", 0, true, true},
     {"train_cpu_us", "  relay us", 3, true, false},
     {"train_busy_us", "  whole machine us", 3, false, false},
+    {"cores_rate_up_kpps", "a sender a core up kpps", 0, true, true},
+    {"cores_rate_down_kpps", "a sender a core down kpps", 0, true, true},
+    {"cores_busy_us", "  whole machine us", 3, true, false},
     {"latency_p50_us", "round trip p50 us", 0, false, false},
     {"latency_p99_us", "round trip p99 us", 0, false, false},
     {"fairness_up", "Jain, twice the load, up", 3, false, false},
@@ -186,9 +189,10 @@ std::vector<Judgement> judge(const RelayBlock& block, const RelaySeries& series)
               judge_fairness(series, RelayMeasure::fairness_up),
               judge_fairness(series, RelayMeasure::fairness_down)};
     case Kind::fireline_xdp:
-      // The loss-free rate: where coturn loses most of a flood, the lab's sockets are what limits XDP.
-      return {judge_ratio(block, series, RelayMeasure::train_rate_up, 5, true),
-              judge_ratio(block, series, RelayMeasure::train_rate_down, 5, true)};
+      // The loss-free rate: where coturn loses most of a flood, the lab's sockets are what limits XDP. From every core:
+      // who sends segments the train, runs the hop and delivers, so that one sender is the limit before XDP is.
+      return {judge_ratio(block, series, RelayMeasure::cores_rate_up, 5, true),
+              judge_ratio(block, series, RelayMeasure::cores_rate_down, 5, true)};
     default:
       return {};
   }

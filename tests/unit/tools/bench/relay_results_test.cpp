@@ -88,6 +88,22 @@ TEST(RelayResults, JudgesAgainstCoturn) {
   }
 }
 
+TEST(RelayResults, XdpIsJudgedByASenderOnEachCore) {
+  for (const auto& [rate, verdict] : {std::pair{500.0, Verdict::pass}, {499.0, Verdict::fail}}) {
+    RelayBlock block = block_of(rate, 100, 1000, RelayMeasure::cores_rate_up);
+    RelaySeries xdp({Kind::fireline_xdp, "fireline-xdp", ""});
+    for (const double value : block.series[0].values(RelayMeasure::cores_rate_up)) {
+      xdp.add(RelayMeasure::cores_rate_up, value);
+      xdp.add(RelayMeasure::train_rate_up, 1);
+    }
+    block.series[0] = std::move(xdp);
+    const auto judgements = judge(block, block.series[0]);
+    EXPECT_EQ(judgement_of(judgements, "cores_rate_up").verdict, verdict);
+    EXPECT_EQ(judgement_of(judgements, "cores_rate_down").verdict, Verdict::not_judged);
+    EXPECT_EQ(judgements.size(), 2u);
+  }
+}
+
 TEST(RelayResults, JudgesARateWhereTheLabCarriesTwiceTheThreshold) {
   // The candidate is faster than half of the lab: how much more than the threshold it makes may be the lab's figure.
   const RelayBlock fast = block_of(700, 100, 800, RelayMeasure::train_rate_up);
