@@ -61,24 +61,26 @@ Judgement judge_ratio(const RelayBlock& block, const RelaySeries& series, RelayM
     judgement.figure = "not measured for both";
     return judgement;
   }
-  // What is claimed of a rate is the threshold: the lab has to carry twice that. Above it the ratio may be the lab's.
+  const bool reached = at_least ? *ratio >= bound : *ratio <= bound;
+  // A lab that is too slow makes a ratio of rates smaller, never larger, unless it is coturn that it slows down.
   const auto excess = refuse_ratio(block, measure, series);
-  const auto why = text_of(measure).is_rate
-                       ? refuse_claim(block, measure, bound * *block.find(Kind::coturn)->median(measure))
-                       : excess;
+  const auto why =
+      text_of(measure).is_rate
+          ? refuse_claim(block, measure, (reached ? 1 : bound) * *block.find(Kind::coturn)->median(measure))
+          : excess;
   if (why) {
     judgement.figure = *why;
     return judgement;
   }
   const std::size_t rounds = series.values(measure).size();
-  const bool more = excess && *ratio > bound;
+  const bool more = excess && reached;
   judgement.figure = fmt::format("{}{:.2f} x ({:.2f} of {:.2f}), {} rounds", more ? "over " : "", more ? bound : *ratio,
                                  *series.median(measure), *block.find(Kind::coturn)->median(measure), rounds);
   if (rounds < kJudgedRounds) {
     judgement.figure += fmt::format(": {} are needed", kJudgedRounds);
     return judgement;
   }
-  judgement.verdict = (at_least ? *ratio >= bound : *ratio <= bound) ? Verdict::pass : Verdict::fail;
+  judgement.verdict = reached ? Verdict::pass : Verdict::fail;
   return judgement;
 }
 

@@ -103,8 +103,9 @@ inline constexpr std::size_t kJudgedRounds = 9;
 // number over that at the smallest, one judgement for each measure, underlay and payload that has two numbers.
 [[nodiscard]] std::vector<Judgement> judge_flatness(std::span<const RelayBlock> blocks);
 
-// One judgement per threshold; of a rate, forwarding has to be kForwardingMargin times the threshold. Only thresholds
-// that hold for this kind of candidate; none for coturn and forwarding.
+// One judgement per threshold; of a rate, forwarding has to be kForwardingMargin times coturn's, and where the
+// threshold is missed, kForwardingMargin times that. Only thresholds that hold for this kind of candidate; none for
+// coturn and forwarding.
 [[nodiscard]] std::vector<Judgement> judge(const RelayBlock& block, const RelaySeries& series);
 
 }  // namespace fireline::bench

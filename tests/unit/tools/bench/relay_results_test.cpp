@@ -104,15 +104,22 @@ TEST(RelayResults, XdpIsJudgedByASenderOnEachCore) {
   }
 }
 
-TEST(RelayResults, JudgesARateWhereTheLabCarriesTwiceTheThreshold) {
+TEST(RelayResults, AThresholdIsMissedOnlyWhereTheLabCarriesTwiceThat) {
   // The candidate is faster than half of the lab: how much more than the threshold it makes may be the lab's figure.
   const RelayBlock fast = block_of(700, 100, 800, RelayMeasure::train_rate_up);
   EXPECT_FALSE(ratio_to_coturn(fast, RelayMeasure::train_rate_up, fast.series[0]).has_value());
   const auto judgements = judge(fast, fast.series[0]);
   EXPECT_EQ(judgement_of(judgements, "train_rate_up").verdict, Verdict::pass);
   EXPECT_EQ(judgement_of(judgements, "train_rate_up").figure, "over 4.00 x (700.00 of 100.00), 9 rounds");
-  const RelayBlock scarce = block_of(700, 100, 799, RelayMeasure::train_rate_up);
-  EXPECT_EQ(judgement_of(judge(scarce, scarce.series[0]), "train_rate_up").verdict, Verdict::not_judged);
+  for (const auto& [fireline, forwarding, verdict] : {std::tuple{400.0, 799.0, Verdict::pass},
+                                                      {399.0, 799.0, Verdict::not_judged},
+                                                      {399.0, 800.0, Verdict::fail},
+                                                      {400.0, 200.0, Verdict::pass},
+                                                      {400.0, 199.0, Verdict::not_judged}}) {
+    const RelayBlock block = block_of(fireline, 100, forwarding, RelayMeasure::train_rate_up);
+    EXPECT_EQ(judgement_of(judge(block, block.series[0]), "train_rate_up").verdict, verdict)
+        << fireline << " of a lab that carries " << forwarding;
+  }
 }
 
 TEST(RelayResults, CostIsFlatWhenTheMostAllocationsCostLittleMore) {
