@@ -1,6 +1,6 @@
 // `fireline-bench node`: what the connections of a gateway cost it. Idle ones: CPU time and memory of the node's own
 // calls, on a virtual clock. Busy ones: CPU time of a packet when many connections take turns, against one connection
-// alone. In one process without sockets (node_world.h): the kernel's share is not in it. One thread.
+// alone: with its system calls (node_wire.h; needs root), and without. One process, one thread.
 #pragma once
 #include <cstddef>
 #include <string>

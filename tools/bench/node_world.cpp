@@ -7,8 +7,8 @@
 #include "core/crypto/x25519.h"
 #include "core/stun/channel_data.h"
 #include "io/huge_memory.h"
-#include "tools/bench/inner_packet.h"
 #include "tools/bench/node_addresses.h"
+#include "tools/bench/node_party.h"
 #include "tools/bench/process.h"
 #include "tools/bench/thread_cost.h"
 
@@ -27,23 +27,6 @@ constexpr std::size_t kLargeLimitBytes = 64 * packet::kLargeBufferBytes;
 constexpr std::size_t kSmallLimitBytes = 8192 * packet::kSmallBufferBytes;
 
 }  // namespace
-
-struct NodeWorld::Party {
-  std::string id;
-  bool is_gateway = false;
-  std::size_t index = 0;  // of a client
-  crypto::Key private_key;
-  crypto::PublicKey public_key;
-  IpAddress v4;
-  IpAddress v6;
-  std::uint32_t tunnel = 0;
-  std::unique_ptr<node::Node> node;
-  std::unique_ptr<packet::Work> work;
-  packet::Output output;
-  std::vector<node::NodeEvent> events;
-  std::optional<Instant> next;         // timeout
-  Instant scheduled = Instant::max();  // the earliest entry among those that are due
-};
 
 NodeWorld::NodeWorld(std::size_t clients)
     : clock_nanoseconds_(clock_cost()),
@@ -130,75 +113,12 @@ NodeWorld::Census NodeWorld::census() const {
   return census;
 }
 
-NodeWorld::Upload NodeWorld::make_upload(std::span<const std::size_t> clients, std::size_t count, std::size_t bytes) {
-  now_ += 1us;
-  Upload upload;
-  for (const std::size_t client : clients) {
-    Party& party = *clients_[client];
-    packet::TunBatch batch;
-    add_packets(batch, party.tunnel, gateway_->tunnel, count, bytes);
-    run_turn(party, batch);
-    for (packet::UdpSendBatch* sent : {&party.output.udp4, &party.output.udp6}) {
-      for (const packet::UdpTrain& train : sent->trains) {
-        upload.bytes.insert(upload.bytes.end(), train.bytes.begin(), train.bytes.end());
-        upload.trains.push_back({.bytes = train.bytes,
-                                 .segment_bytes = train.segment_bytes,
-                                 .ecn = train.ecn,
-                                 .source = {train.destination.address.is_v4() ? party.v4 : party.v6, kNodePort},
-                                 .local = {.address = train.destination.address, .interface = 0}});
-      }
-      sent->clear();
-    }
-    party.next = party.node->poll_timeout();
-    schedule(party);
-  }
-  return upload;
-}
-
-std::size_t NodeWorld::send_up(const Upload& upload) {
-  now_ += 1us;
-  packet::UdpBatch arriving;
-  const std::byte* next = upload.bytes.data();
-  for (const packet::ReceivedDatagrams& train : upload.trains) {
-    const std::size_t bytes = train.bytes.size();
-    const Bytes copy = room_behind(arriving.datagrams, arriving.buffers, bytes);
-    std::copy_n(next, bytes, copy.begin());
-    next += bytes;
-    arriving.datagrams.push_back(train);
-    arriving.datagrams.back().bytes = copy;
-  }
-  const std::uint64_t before = opened();
-  call(*gateway_, [&] { run_turn(*gateway_, arriving); });
-  return static_cast<std::size_t>(opened() - before);
-}
-
-std::size_t NodeWorld::send_down(std::span<const std::size_t> clients, std::size_t count, std::size_t bytes) {
-  now_ += 1us;
-  packet::TunBatch batch;
-  for (const std::size_t client : clients) {
-    add_packets(batch, gateway_->tunnel, clients_[client]->tunnel, count, bytes);
-  }
-  const auto sealed = [&] { return gateway_->node->device().counters().get(wireguard::DeviceCounter::sealed); };
-  const std::uint64_t before = sealed();
-  meter(*gateway_, [&] {
-    run_turn(*gateway_, batch);
-    gateway_->next = gateway_->node->poll_timeout();
-  });
-  gateway_->output.udp4.clear();
-  gateway_->output.udp6.clear();
-  return static_cast<std::size_t>(sealed() - before);
-}
-
 void NodeWorld::send_control(const Endpoint& to, std::span<const std::byte> message) {
   post({relay_address(to.address.family()), kRelayPort}, to, message);
 }
 
 Now NodeWorld::now() const noexcept {
   return {now_, kWallStart + now_.time_since_epoch()};
-}
-
-std::uint64_t NodeWorld::opened() const {
-  return gateway_->node->device().counters().get(wireguard::DeviceCounter::opened);
 }
 
 std::unique_ptr<NodeWorld::Party> NodeWorld::make_party(node::NodeRole role, std::string id, std::size_t index) {
@@ -312,35 +232,6 @@ void NodeWorld::run_timers(Party& party) {
   call(party, [&] { party.node->handle_timeout(now(), party.output); });
 }
 
-template <class Call>
-void NodeWorld::call(Party& party, Call&& input) {
-  meter(party, [&] {
-    input();
-    while (party.node->step_handshake(now(), party.output)) {
-    }
-    while (auto event = party.node->poll_event()) party.events.push_back(std::move(*event));
-    party.next = party.node->poll_timeout();
-  });
-  collect(party);
-}
-
-template <class Call>
-void NodeWorld::meter(const Party& party, Call&& input) {
-  if (!metered_ || !party.is_gateway) return input();
-  ++calls_;
-  const double start = thread_nanoseconds();
-  input();
-  cpu_nanoseconds_ += thread_nanoseconds() - start - clock_nanoseconds_;
-}
-
-template <class Batch>
-void NodeWorld::run_turn(Party& party, Batch& batch) {
-  packet::Work& work = *party.work;
-  party.node->plan(now(), batch, work);
-  work.kind == packet::Work::Kind::seal ? aead_->seal(work.jobs) : aead_->open(work.jobs);
-  party.node->commit(now(), work, party.output);
-}
-
 void NodeWorld::collect(Party& party) {
   pass_on(party, party.output.udp4);
   pass_on(party, party.output.udp6);
@@ -383,25 +274,6 @@ void NodeWorld::schedule(Party& party) {
   if (!party.next || *party.next >= party.scheduled) return;
   party.scheduled = *party.next;
   due_.push({*party.next, party.index});
-}
-
-template <class Items>
-Bytes NodeWorld::room_behind(const Items& items, std::vector<packet::Buffer>& buffers, std::size_t bytes) {
-  if (!items.empty()) {
-    const Bytes last = items.back().bytes, buffer = buffers.back().bytes();
-    const auto used = static_cast<std::size_t>(last.data() + last.size() - buffer.data());
-    if (buffer.size() - used >= bytes) return buffer.subspan(used, bytes);
-  }
-  return buffers.emplace_back(large_.acquire()).bytes().first(bytes);
-}
-
-void NodeWorld::add_packets(packet::TunBatch& batch, std::uint32_t source, std::uint32_t destination, std::size_t count,
-                            std::size_t bytes) {
-  for (std::size_t i = 0; i < count; ++i) {
-    const Bytes packet = room_behind(batch.packets, batch.buffers, bytes);
-    write_inner_packet(packet, source, destination);
-    batch.packets.push_back({.bytes = packet, .offload = {}});
-  }
 }
 
 }  // namespace fireline::bench

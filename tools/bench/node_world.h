@@ -1,6 +1,7 @@
-// A gateway node, many client nodes and a relay in one process on a virtual clock: no socket, no thread, no NAT. Every
-// datagram and every word of the portal takes kWireDelay. All hosts have both address families and public addresses, so
-// that each connection has a direct path per family and its relayed ones, which are checked like it.
+// A gateway node, many client nodes and a relay in one process on a virtual clock: no thread, no NAT, and no socket but
+// those of a NodeWire, which the gateway's data may take (tools/bench/node_wire.h). Every datagram and every word of
+// the portal takes kWireDelay. All hosts have both address families and public addresses, so that each connection has a
+// direct path per family and its relayed ones, which are checked like it.
 //
 //   clients 10.x.y.z, 2001:db8:1::N ────┐
 //                                       ├── relay 203.0.113.1, 2001:db8::1
@@ -27,6 +28,8 @@
 #include "relay/protocol/server.h"
 
 namespace fireline::bench {
+
+class NodeWire;
 
 class NodeWorld final : public relay::Host {
  public:
@@ -60,12 +63,15 @@ class NodeWorld final : public relay::Host {
     std::vector<packet::ReceivedDatagrams>
         trains;  // of their bytes the length counts; `bytes` holds them in this order
   };
-  // `count` inner packets of `bytes` from each of the clients, a train of each. One that is named again sends again.
+  // `count` inner packets of `bytes` from each of the clients, a train of each, of a flow of its own. One that is named
+  // again sends again.
   [[nodiscard]] Upload make_upload(std::span<const std::size_t> clients, std::size_t count, std::size_t bytes);
-  // One batch of the gateway's. Metered: its turn alone, cipher included. Returns how many packets reached its TUN.
-  std::size_t send_up(const Upload& upload);
+  // One batch of the gateway's. Metered: its turn, cipher included; with a wire the system calls as well. Returns how
+  // many packets reached its TUN.
+  std::size_t send_up(const Upload& upload, NodeWire* wire = nullptr);
   // As many from the gateway's TUN; returns how many were sealed. They reach nobody.
-  std::size_t send_down(std::span<const std::size_t> clients, std::size_t count, std::size_t bytes);
+  std::size_t send_down(std::span<const std::size_t> clients, std::size_t count, std::size_t bytes,
+                        NodeWire* wire = nullptr);
 
  private:
   struct Party;
@@ -93,7 +99,6 @@ class NodeWorld final : public relay::Host {
   void withdraw(const relay::ChannelBinding&) override {}
 
   [[nodiscard]] Now now() const noexcept;
-  [[nodiscard]] std::uint64_t opened() const;
   [[nodiscard]] std::unique_ptr<Party> make_party(node::NodeRole role, std::string id, std::size_t index);
   void connect(std::size_t index);
 
@@ -114,11 +119,12 @@ class NodeWorld final : public relay::Host {
   void pass_on(const Party& party, packet::UdpSendBatch& batch);
   void post(const Endpoint& source, const Endpoint& destination, ConstBytes bytes);
   void schedule(Party& party);
-  // Room behind the last item in the last buffer, or in another one.
-  template <class Items>
-  [[nodiscard]] Bytes room_behind(const Items& items, std::vector<packet::Buffer>& buffers, std::size_t bytes);
-  void add_packets(packet::TunBatch& batch, std::uint32_t source, std::uint32_t destination, std::size_t count,
-                   std::size_t bytes);
+  struct InnerFlow {
+    std::uint32_t source = 0;
+    std::uint32_t destination = 0;
+    std::uint16_t from = 0;  // port
+  };
+  void add_packets(packet::TunBatch& batch, const InnerFlow& flow, std::size_t count, std::size_t bytes);
 
   bool metered_ = false;
   double cpu_nanoseconds_ = 0;

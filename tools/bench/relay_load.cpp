@@ -29,9 +29,9 @@ using Clock = std::chrono::steady_clock;
 
 constexpr std::size_t kReceiveBytes = 65536;
 constexpr std::size_t kMaxUdpBytes = 65507;
-constexpr std::chrono::milliseconds kSilence{150};  // after the sender's end: nothing is on its way any more
-// A receiver that waits for its sockets is woken by who delivers: in a virtual machine that is a third of what a train
-// costs the sender's core. This one looks.
+constexpr int kSilenceMilliseconds = 150;  // after the sender's end: nothing is on its way any more
+// A receiver that shares the sender's core looks: waiting for its sockets it would be woken for each train, and take
+// the core away from the sender.
 constexpr std::chrono::microseconds kLook{200};
 constexpr int kReadsPerSocket = 16;  // before the next ready socket has its turn
 // A sender that shares its core sleeps when its next send is further away than a wake-up takes.
@@ -172,8 +172,12 @@ class Sender {
 
 class Receiver {
  public:
-  Receiver(const Lane& lane, const RelayLoad& load, std::uint32_t run, unsigned core)
-      : poller_(epoll_create1(EPOLL_CLOEXEC)), run_(run), core_(core), meters_(lane.flows.size()) {
+  Receiver(const Lane& lane, const RelayLoad& load, std::uint32_t run, const Cores& cores)
+      : poller_(epoll_create1(EPOLL_CLOEXEC)),
+        run_(run),
+        core_(cores.receiver),
+        looks_(cores.shared()),
+        meters_(lane.flows.size()) {
     if (load.direction == Direction::to_peer) {
       watch(lane.peer_socket);
     } else {
@@ -207,16 +211,12 @@ class Receiver {
     const OnCore here(core_);
     (void)prctl(PR_SET_TIMERSLACK, 1UL);
     std::array<epoll_event, 64> events{};
-    auto quiet_since = Clock::now();
     for (;;) {
-      const int ready = epoll_wait(poller_.get(), events.data(), static_cast<int>(events.size()), 0);
-      const auto now = Clock::now();
-      if (ready <= 0) {
-        if (over_.load() && now - quiet_since > kSilence) return;
-        std::this_thread::sleep_for(kLook);
-        continue;
-      }
-      quiet_since = now;
+      const bool over = over_.load();
+      const int waits = looks_ && !over ? 0 : kSilenceMilliseconds;
+      const int ready = epoll_wait(poller_.get(), events.data(), static_cast<int>(events.size()), waits);
+      if (ready == 0 && over) return;
+      if (ready == 0 && looks_) std::this_thread::sleep_for(kLook);
       for (int e = 0; e < ready; ++e) {
         const int socket = events[static_cast<std::size_t>(e)].data.fd;
         for (int reads = 0; reads < kReadsPerSocket && read(socket); ++reads) {
@@ -252,6 +252,7 @@ class Receiver {
   io::FileDescriptor poller_;
   std::uint32_t run_;
   unsigned core_;
+  bool looks_;
   std::size_t header_ = 0;
   std::vector<SequenceMeter> meters_;
   std::array<std::byte, stun::kChannelHeaderBytes + kLoadHeaderBytes> buffer_{};
@@ -297,7 +298,7 @@ RelayResult run_relay_load(std::span<const Lane> lanes, const RelayLoad& load) {
   for (unsigned i = 0; i < lanes.size(); ++i) {
     const std::uint32_t run = next_run();
     const Cores cores = lanes.size() == 1 ? Cores{} : Cores{i, i};
-    receivers.push_back(std::make_unique<Receiver>(lanes[i], of_lane, run, cores.receiver));
+    receivers.push_back(std::make_unique<Receiver>(lanes[i], of_lane, run, cores));
     senders.emplace_back(lanes[i], of_lane, run, cores);
   }
   const auto start = Clock::now();
