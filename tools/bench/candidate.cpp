@@ -197,7 +197,7 @@ void RunningCandidate::start_tunnel(End& end, const End& other, int mtu) {
     if (waited > kReady) fail(end, "makes no configuration socket");
     pause_for(milliseconds(20));
   }
-  run({{"ip", "link", "set", end.interface_name, "mtu", std::to_string(mtu)}, end.network_namespace, {}, {}});
+  run_in(end.network_namespace, fmt::format("ip link set {} mtu {}", end.interface_name, mtu));
   run({{"wg", "set", end.interface_name, "private-key", "/dev/stdin", "listen-port", std::to_string(kPort), "peer",
         other.public_key, "allowed-ips", other.inner + "/32", "endpoint", fmt::format("{}:{}", other.underlay, kPort)},
        end.network_namespace,
@@ -223,8 +223,8 @@ void RunningCandidate::start_forwarder(End& end, const End& other, int mtu) {
 }
 
 void RunningCandidate::configure_address(const End& end, int mtu) {
-  run({{"ip", "address", "add", end.inner + "/24", "dev", end.interface_name}, end.network_namespace, {}, {}});
-  run({{"ip", "link", "set", end.interface_name, "mtu", std::to_string(mtu), "up"}, end.network_namespace, {}, {}});
+  run_in(end.network_namespace, fmt::format("ip address add {}/24 dev {}", end.inner, end.interface_name));
+  run_in(end.network_namespace, fmt::format("ip link set {} mtu {} up", end.interface_name, mtu));
 }
 
 void RunningCandidate::fail(const End& end, const std::string& what) const {

@@ -31,19 +31,6 @@ constexpr auto kReady = 10s;
 // For a burst of at most a few hundred packets: what takes longer is lost.
 constexpr int kBurstMilliseconds = 5000;
 
-std::unique_ptr<io::UdpSocket> open_socket(const std::string& network_namespace, std::optional<IpAddress> address,
-                                           std::uint16_t port) {
-  const InsideNamespace inside(network_namespace);
-  auto socket = io::UdpSocket::open({.family = Family::v4, .port = port, .address = std::move(address)});
-  if (!socket) throw BenchError(socket.error().to_string());
-  return std::move(*socket);
-}
-
-void ip(const std::string& network_namespace, std::vector<std::string> words) {
-  words.insert(words.begin(), "ip");
-  run({std::move(words), network_namespace, {}, {}});
-}
-
 }  // namespace
 
 struct CrowdWorld::Member {
@@ -68,10 +55,10 @@ CrowdWorld::CrowdWorld(const std::string& program, std::size_t peers)
   small_.adopt(nullptr);
   for (std::size_t i = 0; i < peers; ++i) add_member(i);
   start_program(program);
-  ip(lab_.a(), {"route", "add", "10.0.0.0/8", "via", kUnderlayB});
-  ip(lab_.b(), {"route", "add", "local", "10.0.0.0/8", "dev", "lo"});
-  crowd_ = open_socket(lab_.b(), std::nullopt, kCrowdPort);
-  inside_ = open_socket(lab_.a(), address4(kTunnelOfGateway), kInnerTo);
+  run_in(lab_.a(), fmt::format("ip route add 10.0.0.0/8 via {}", kUnderlayB));
+  run_in(lab_.b(), "ip route add local 10.0.0.0/8 dev lo");
+  crowd_ = open_udp_socket(lab_.b(), {.family = Family::v4, .port = kCrowdPort});
+  inside_ = open_udp_socket(lab_.a(), {.family = Family::v4, .port = kInnerTo, .address = address4(kTunnelOfGateway)});
   begun_ = io::read_clocks().boot;
   for (const auto& member : members_) connect(*member);
 }
@@ -157,8 +144,8 @@ void CrowdWorld::start_program(const std::string& program) {
                         member->address.to_string(), kCrowdPort);
   }
   run({{"wg", "setconf", interface_name_, "/dev/stdin"}, lab_.a(), {}, std::move(text)});
-  ip(lab_.a(), {"address", "add", address4(kTunnelOfGateway).to_string() + "/10", "dev", interface_name_});
-  ip(lab_.a(), {"link", "set", interface_name_, "mtu", std::to_string(kMtu), "up"});
+  run_in(lab_.a(), fmt::format("ip address add {}/10 dev {}", address4(kTunnelOfGateway).to_string(), interface_name_));
+  run_in(lab_.a(), fmt::format("ip link set {} mtu {} up", interface_name_, kMtu));
 }
 
 void CrowdWorld::connect(Member& member) {

@@ -138,7 +138,9 @@ void add_relay(CLI::App& relay, RelayWords& words, RelayBenchOptions& options) {
   relay.add_option("--underlay", words.underlays, "plain: veth; software-gso: segmented before the veth")
       ->delimiter(',')
       ->check(CLI::IsMember({"plain", "software-gso"}));
-  relay.add_option("--measure", words.measures, "what to measure")
+  relay
+      .add_option("--measure", words.measures,
+                  "what to measure; trains: from one sender, cores: from a sender on each core")
       ->delimiter(',')
       ->check(CLI::IsMember({"singles", "trains", "cores", "latency", "fairness", "setup"}));
   add_rounds(relay, options.rounds, 100);

@@ -217,7 +217,7 @@ void measure_generators(const NamespacePair& lab, int mtu, GeneratorSeries& gene
   } catch (const std::runtime_error& error) {
     throw BenchError(error.what());
   }
-  run({{"ip", "address", "add", "10.98.0.1/24", "dev", name}, lab.a(), {}, {}});
+  run_in(lab.a(), fmt::format("ip address add 10.98.0.1/24 dev {}", name));
   const UdpPath path{lab.a(), "", "10.98.0.2"};
   const auto offered = [&](std::size_t train) {
     return run_udp(path, {payload_of(mtu), train, 0, milliseconds(500)}).offered / kGiga;

@@ -12,6 +12,7 @@
 #include <filesystem>
 #include <fstream>
 #include <sstream>
+#include <utility>
 
 #include "tools/bench/process.h"
 
@@ -21,15 +22,12 @@ namespace {
 constexpr const char* kPrefix = "flbench-";
 
 void ip(const std::string& network_namespace, const std::string& words) {
-  Command command{{"ip"}, network_namespace, {}, {}};
-  std::istringstream stream(words);
-  for (std::string word; stream >> word;) command.words.push_back(word);
-  run(command);
+  run_in(network_namespace, "ip " + words);
 }
 
 void as_underlay(Underlay underlay, const std::string& network_namespace, const char* device) {
   if (underlay == Underlay::plain) return;
-  run({{"ethtool", "-K", device, "tso", "off", "tx-udp-segmentation", "off", "gro", "on"}, network_namespace, {}, {}});
+  run_in(network_namespace, fmt::format("ethtool -K {} tso off tx-udp-segmentation off gro on", device));
 }
 
 // Namespaces of benchmark processes that are gone.
@@ -125,6 +123,13 @@ InsideNamespace::InsideNamespace(const std::string& network_namespace)
 InsideNamespace::~InsideNamespace() {
   // A thread in the wrong namespace would measure something else.
   if (setns(outside_.get(), CLONE_NEWNET) != 0) std::abort();
+}
+
+std::unique_ptr<io::UdpSocket> open_udp_socket(const std::string& network_namespace, const io::UdpOptions& options) {
+  const InsideNamespace inside(network_namespace);
+  auto socket = io::UdpSocket::open(options);
+  if (!socket) throw BenchError(socket.error().to_string());
+  return std::move(*socket);
 }
 
 KernelCounters kernel_counters(const std::string& network_namespace) {

@@ -12,10 +12,12 @@
 #pragma once
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <string>
 #include <vector>
 
 #include "io/file_descriptor.h"
+#include "io/udp_socket.h"
 
 namespace fireline::bench {
 
@@ -67,6 +69,10 @@ class InsideNamespace {
  private:
   io::FileDescriptor outside_;
 };
+
+// A socket of a namespace. Throws BenchError.
+[[nodiscard]] std::unique_ptr<io::UdpSocket> open_udp_socket(const std::string& network_namespace,
+                                                             const io::UdpOptions& options);
 
 // /proc/net/netstat and /proc/net/snmp of a namespace, "TcpExt.TCPOFOQueue" to value.
 using KernelCounters = std::map<std::string, std::int64_t>;

@@ -158,8 +158,8 @@ void NodePair::start_node(std::size_t which, int mtu) {
 
 void NodePair::forbid_direct_path(bool on) const {
   const char* change = on ? "add" : "del";
-  run({{"ip", "route", change, "unreachable", std::string(kUnderlayB) + "/32"}, lab_.a(), {}, {}});
-  run({{"ip", "route", change, "unreachable", std::string(kUnderlayA) + "/32"}, lab_.b(), {}, {}});
+  run_in(lab_.a(), fmt::format("ip route {} unreachable {}/32", change, kUnderlayB));
+  run_in(lab_.b(), fmt::format("ip route {} unreachable {}/32", change, kUnderlayA));
 }
 
 }  // namespace fireline::bench

@@ -23,26 +23,12 @@ constexpr std::array kFamilies{Family::v4, Family::v6};
 constexpr const char* kUnderA6 = "fd00::1";
 constexpr const char* kUnderB6 = "fd00::2";
 
-void in(const std::string& network_namespace, const std::string& words) {
-  Command command{{}, network_namespace, {}, {}};
-  std::istringstream stream(words);
-  for (std::string word; stream >> word;) command.words.push_back(word);
-  run(command);
-}
-
 // The link-layer address of a namespace's end of the veth pair: "under@if2 UP 02:… <…>".
 std::string mac_of(const std::string& network_namespace) {
-  std::istringstream words(run({{"ip", "-br", "link", "show", "dev", "under"}, network_namespace, {}, {}}));
+  std::istringstream words(run_in(network_namespace, "ip -br link show dev under"));
   std::string name, state, mac;
   words >> name >> state >> mac;
   return mac;
-}
-
-std::unique_ptr<io::UdpSocket> open_socket(const std::string& network_namespace, const io::UdpOptions& options) {
-  const InsideNamespace inside(network_namespace);
-  auto socket = io::UdpSocket::open(options);
-  if (!socket) throw BenchError(socket.error().to_string());
-  return std::move(*socket);
 }
 
 void must_be_done(io::IoStatus status, const char* what) {
@@ -64,14 +50,14 @@ NodeWire::NodeWire()
     tun_ = std::move(*tun);
     swallowing_ = swallow_egress(if_nametoindex("under"));
   }
-  in(lab_.a(), fmt::format("ip address add {}/10 dev {}", address4(kTunnelOfGateway).to_string(), tun_->name()));
-  in(lab_.a(), fmt::format("ip link set {} up", tun_->name()));
+  run_in(lab_.a(), fmt::format("ip address add {}/10 dev {}", address4(kTunnelOfGateway).to_string(), tun_->name()));
+  run_in(lab_.a(), fmt::format("ip link set {} up", tun_->name()));
   for (const Family family : kFamilies) {
     const auto which = static_cast<std::size_t>(family);
-    gateway_[which] = open_socket(lab_.a(), {.family = family, .port = kNodePort, .path_mtu = io::PathMtu::probe});
-    clients_[which] = open_socket(lab_.b(), {.family = family, .port = kNodePort});
+    gateway_[which] = open_udp_socket(lab_.a(), {.family = family, .port = kNodePort, .path_mtu = io::PathMtu::probe});
+    clients_[which] = open_udp_socket(lab_.b(), {.family = family, .port = kNodePort});
   }
-  inside_ = open_socket(lab_.a(), {.family = Family::v4, .port = kInnerTo, .address = address4(kTunnelOfGateway)});
+  inside_ = open_udp_socket(lab_.a(), {.family = Family::v4, .port = kInnerTo, .address = address4(kTunnelOfGateway)});
 }
 
 void NodeWire::send_to_gateway(std::span<const packet::ReceivedDatagrams> trains, std::span<const std::byte> bytes,
@@ -146,22 +132,22 @@ io::UdpSocket& NodeWire::of(Sockets& sockets, Family family) {
 
 void NodeWire::route() {
   const std::string gateway4 = address4(kGateway4).to_string(), gateway6 = address6(kGateway6, 0).to_string();
-  in(lab_.a(), fmt::format("ip address add {}/32 dev lo", gateway4));
-  in(lab_.a(), fmt::format("ip route add 10.0.0.0/8 via {}", kUnderlayB));
-  in(lab_.b(), fmt::format("ip route add {}/32 via {}", gateway4, kUnderlayA));
-  in(lab_.b(), "ip route add local 10.0.0.0/8 dev lo");
-  in(lab_.b(), "sysctl -qw net.ipv6.ip_nonlocal_bind=1");
-  in(lab_.a(), fmt::format("ip address add {}/128 dev lo", gateway6));
-  in(lab_.a(), fmt::format("ip address add {}/64 dev under nodad", kUnderA6));
-  in(lab_.b(), fmt::format("ip address add {}/64 dev under nodad", kUnderB6));
-  in(lab_.a(), fmt::format("ip route add 2001:db8:1::/48 via {}", kUnderB6));
-  in(lab_.b(), fmt::format("ip route add {}/128 via {}", gateway6, kUnderA6));
-  in(lab_.b(), "ip route add local 2001:db8:1::/48 dev lo");
+  run_in(lab_.a(), fmt::format("ip address add {}/32 dev lo", gateway4));
+  run_in(lab_.a(), fmt::format("ip route add 10.0.0.0/8 via {}", kUnderlayB));
+  run_in(lab_.b(), fmt::format("ip route add {}/32 via {}", gateway4, kUnderlayA));
+  run_in(lab_.b(), "ip route add local 10.0.0.0/8 dev lo");
+  run_in(lab_.b(), "sysctl -qw net.ipv6.ip_nonlocal_bind=1");
+  run_in(lab_.a(), fmt::format("ip address add {}/128 dev lo", gateway6));
+  run_in(lab_.a(), fmt::format("ip address add {}/64 dev under nodad", kUnderA6));
+  run_in(lab_.b(), fmt::format("ip address add {}/64 dev under nodad", kUnderB6));
+  run_in(lab_.a(), fmt::format("ip route add 2001:db8:1::/48 via {}", kUnderB6));
+  run_in(lab_.b(), fmt::format("ip route add {}/128 via {}", gateway6, kUnderA6));
+  run_in(lab_.b(), "ip route add local 2001:db8:1::/48 dev lo");
   // Nobody answers: what leaves the gateway's host is swallowed, its questions too.
   const std::string mac_a = mac_of(lab_.a()), mac_b = mac_of(lab_.b());
   for (const auto& [a, b] : {std::pair{kUnderlayA, kUnderlayB}, {kUnderA6, kUnderB6}}) {
-    in(lab_.a(), fmt::format("ip neigh replace {} lladdr {} dev under nud permanent", b, mac_b));
-    in(lab_.b(), fmt::format("ip neigh replace {} lladdr {} dev under nud permanent", a, mac_a));
+    run_in(lab_.a(), fmt::format("ip neigh replace {} lladdr {} dev under nud permanent", b, mac_b));
+    run_in(lab_.b(), fmt::format("ip neigh replace {} lladdr {} dev under nud permanent", a, mac_a));
   }
 }
 

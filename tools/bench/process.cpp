@@ -15,6 +15,7 @@
 #include <atomic>
 #include <cerrno>
 #include <cstring>
+#include <sstream>
 #include <thread>
 
 namespace fireline::bench {
@@ -170,6 +171,13 @@ std::string run(const Command& command, milliseconds at_most) {
                                  last_lines(child.error_output() + child.output())));
   }
   return child.output();
+}
+
+std::string run_in(const std::string& network_namespace, const std::string& line) {
+  Command command{{}, network_namespace, {}, {}};
+  std::istringstream stream(line);
+  for (std::string word; stream >> word;) command.words.push_back(word);
+  return run(command);
 }
 
 }  // namespace fireline::bench

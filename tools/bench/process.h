@@ -67,5 +67,7 @@ class Child {
 
 // Runs to the end and gives the standard output; throws BenchError on another exit code than 0 or after `at_most`.
 std::string run(const Command& command, std::chrono::milliseconds at_most = std::chrono::seconds(10));
+// The same for words that stand in one line, split at spaces; without a name in the caller's namespace.
+std::string run_in(const std::string& network_namespace, const std::string& line);
 
 }  // namespace fireline::bench

@@ -76,12 +76,12 @@ Result<std::vector<RelayCandidate>, std::string> parse_relay_candidates(std::str
 XdpFarEnd::XdpFarEnd(const std::string& folder, const std::string& network_namespace)
     : program_(folder + "/fireline-xdp-pass"), network_namespace_(network_namespace) {
   run({{program_, "attach", "under"}, network_namespace_, {}, {}});
-  run({{"ethtool", "-K", "under", "tx", "off"}, network_namespace_, {}, {}});
+  run_in(network_namespace_, "ethtool -K under tx off");
 }
 
 XdpFarEnd::~XdpFarEnd() {
   try {
-    run({{"ethtool", "-K", "under", "tx", "on"}, network_namespace_, {}, {}});
+    run_in(network_namespace_, "ethtool -K under tx on");
     run({{program_, "detach", "under"}, network_namespace_, {}, {}});
   } catch (const std::exception&) {
     // Interrupted: the namespace goes away.

@@ -10,6 +10,7 @@
 //
 // Names come from the process id; the next run removes what a killed one left. Needs root. One thread.
 #pragma once
+#include <cstdint>
 #include <string>
 
 #include "tools/bench/namespace_pair.h"
@@ -23,17 +24,19 @@ inline constexpr unsigned kClientAddresses = 250;
 inline constexpr const char* kPeerAddress = "198.18.2.1";
 inline constexpr const char* kFarAddress = "198.18.3.2";
 
+// How the generator's trains cross.
+enum class Trains : std::uint8_t {
+  as_underlay,  // as the underlay has it, which is how a lab begins
+  as_singles,   // segmented before the veth pair and not merged behind it
+  merged,  // as_underlay, and the generator's end merges single datagrams that come, as a network card's driver does
+};
+
 class RelayLab {
  public:
   // Throws BenchError.
   explicit RelayLab(Underlay underlay);
 
-  // How the generator's trains cross: true: as single datagrams, segmented before the veth pair and not merged behind
-  // it; false: as the underlay has it, which is how a lab begins. Throws BenchError.
-  void send_singles(bool on) const;
-
-  // The generator's end merges single datagrams that come (GRO), until send_singles(). Throws BenchError.
-  void merge_arrivals() const;
+  void let_cross(Trains how) const;  // throws BenchError
 
   [[nodiscard]] const std::string& near() const noexcept { return pair_.a(); }
   [[nodiscard]] const std::string& relay() const noexcept { return pair_.b(); }

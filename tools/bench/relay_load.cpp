@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 #include <netinet/udp.h>
 #include <poll.h>
-#include <pthread.h>
 #include <sys/epoll.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -19,6 +18,7 @@
 #include "core/stun/channel_data.h"
 #include "io/control_message.h"
 #include "io/socket_address.h"
+#include "tools/bench/core_affinity.h"
 #include "tools/bench/process.h"
 #include "tools/bench/sequence_meter.h"
 
@@ -276,18 +276,6 @@ void echo(int socket, const std::atomic<bool>& over) {
 }
 
 }  // namespace
-
-OnCore::OnCore(std::size_t core) {
-  (void)pthread_getaffinity_np(pthread_self(), sizeof before_, &before_);
-  cpu_set_t one;
-  CPU_ZERO(&one);
-  CPU_SET(core % std::max(1u, std::thread::hardware_concurrency()), &one);
-  (void)pthread_setaffinity_np(pthread_self(), sizeof one, &one);
-}
-
-OnCore::~OnCore() {
-  (void)pthread_setaffinity_np(pthread_self(), sizeof before_, &before_);
-}
 
 RelayResult run_relay_load(std::span<const Lane> lanes, const RelayLoad& load) {
   check_interrupt();

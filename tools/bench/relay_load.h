@@ -6,8 +6,6 @@
 //
 //   payload:  0  sequence number in its flow (8)    8  flow (4)    12  run (4)    then zeros
 #pragma once
-#include <sched.h>
-
 #include <algorithm>
 #include <chrono>
 #include <cstddef>
@@ -32,18 +30,6 @@ struct RelayLoad {
   std::size_t burst = 1;            // datagrams of one send; fewer when they would be too long for one
   double datagrams_per_second = 0;  // over all flows; 0: as fast as it goes
   std::chrono::milliseconds time{1000};
-};
-
-// The calling thread stays on a core while this lives.
-class OnCore {
- public:
-  explicit OnCore(std::size_t core);  // modulo those that there are
-  ~OnCore();
-  OnCore(const OnCore&) = delete;
-  OnCore& operator=(const OnCore&) = delete;
-
- private:
-  cpu_set_t before_{};
 };
 
 // The kernel sends what a connected socket sends through one of the device's queues, that of the core of its first

@@ -7,6 +7,7 @@
 #include <optional>
 #include <thread>
 
+#include "tools/bench/core_affinity.h"
 #include "tools/bench/cpu_meter.h"
 #include "tools/bench/loss_free_rate.h"
 #include "tools/bench/relay_bench.h"
@@ -57,44 +58,22 @@ class Path {
   std::vector<Flow> plain_;
 };
 
-// The lab sends singles while this lives.
-class Singles {
+// The lab's trains cross in another way while this lives.
+class Crossing {
  public:
-  explicit Singles(const RelayLab& lab) : lab_(lab) { lab_.send_singles(true); }
-  ~Singles() {
+  Crossing(const RelayLab& lab, Trains how) : lab_(lab) { lab_.let_cross(how); }
+  ~Crossing() {
     try {
-      lab_.send_singles(false);
+      lab_.let_cross(Trains::as_underlay);
     } catch (const std::exception&) {
       // Interrupted: the lab goes away.
     }
   }
-  Singles(const Singles&) = delete;
-  Singles& operator=(const Singles&) = delete;
+  Crossing(const Crossing&) = delete;
+  Crossing& operator=(const Crossing&) = delete;
 
  private:
   const RelayLab& lab_;
-};
-
-// The generator's end merges single datagrams that arrive, as a network card's driver does, while this lives: for a
-// candidate through which trains cannot cross whole.
-class Merging {
- public:
-  Merging(const RelayLab& lab, bool needed) : lab_(lab), needed_(needed) {
-    if (needed) lab.merge_arrivals();
-  }
-  ~Merging() {
-    try {
-      if (needed_) lab_.send_singles(false);
-    } catch (const std::exception&) {
-      // Interrupted: the lab goes away.
-    }
-  }
-  Merging(const Merging&) = delete;
-  Merging& operator=(const Merging&) = delete;
-
- private:
-  const RelayLab& lab_;
-  bool needed_;
 };
 
 class Round {
@@ -184,7 +163,7 @@ class Round {
   }
 
   void singles() {
-    const Singles mode(lab_);
+    const Crossing singly(lab_, Trains::as_singles);
     Spent spent;
     for (const Direction direction : {Direction::to_peer, Direction::to_client}) {
       const RelayResult result = load(direction, kSingleBurst, kFixedRate, kFixedTime, &spent);
@@ -201,9 +180,11 @@ class Round {
   }
 
   [[nodiscard]] bool is_xdp() const { return series_.candidate().kind == RelayCandidate::Kind::fireline_xdp; }
+  // Trains cannot cross XDP whole.
+  [[nodiscard]] Trains trains_cross() const { return is_xdp() ? Trains::merged : Trains::as_underlay; }
 
   void trains() {
-    const Merging mode(lab_, is_xdp());
+    const Crossing crossing(lab_, trains_cross());
     Spent spent;
     series_.add(RelayMeasure::train_rate_up, train_rate(Direction::to_peer, spent));
     series_.add(RelayMeasure::train_rate_down, train_rate(Direction::to_client, spent));
@@ -211,7 +192,7 @@ class Round {
   }
 
   void cores() {
-    const Merging mode(lab_, is_xdp());
+    const Crossing crossing(lab_, trains_cross());
     Spent spent;
     open_paths(std::clamp<std::size_t>(std::thread::hardware_concurrency(), 2, kCoresMost), kCoresFlows);
     series_.add(RelayMeasure::cores_rate_up, train_rate(Direction::to_peer, spent));
@@ -234,7 +215,7 @@ class Round {
 
   // Equal shares of twice what all of them got through when nobody paced.
   void fairness() {
-    const Singles mode(lab_);
+    const Crossing singly(lab_, Trains::as_singles);
     open_paths(1, kFairAllocations);
     payload_ = std::min(payload_, kFairPayload);
     const Squeeze squeeze(running_.processes());

@@ -8,22 +8,10 @@
 #include <stop_token>
 #include <string>
 
+#include "tools/bench/core_affinity.h"
+
 namespace fireline::bench {
 namespace {
-
-cpu_set_t last_usable_core() {
-  cpu_set_t usable;
-  CPU_ZERO(&usable);
-  (void)sched_getaffinity(0, sizeof usable, &usable);
-  unsigned last = 0;
-  for (unsigned core = 0; core < CPU_SETSIZE; ++core) {
-    if (CPU_ISSET(core, &usable)) last = core;
-  }
-  cpu_set_t one;
-  CPU_ZERO(&one);
-  CPU_SET(last, &one);
-  return one;
-}
 
 std::vector<pid_t> threads_of(pid_t process) {
   std::vector<pid_t> threads;
@@ -39,7 +27,7 @@ std::vector<pid_t> threads_of(pid_t process) {
 }  // namespace
 
 Squeeze::Squeeze(std::span<const pid_t> processes) {
-  const cpu_set_t core = last_usable_core();
+  const cpu_set_t core = only(usable_cores().back());
   for (const pid_t process : processes) {
     for (const pid_t thread : threads_of(process)) {
       cpu_set_t before;

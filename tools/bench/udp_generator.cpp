@@ -4,8 +4,6 @@
 #include <fmt/format.h>
 #include <netinet/in.h>
 #include <netinet/udp.h>
-#include <pthread.h>
-#include <sched.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -20,6 +18,7 @@
 
 #include "core/base/wire.h"
 #include "io/file_descriptor.h"
+#include "tools/bench/core_affinity.h"
 #include "tools/bench/packet_sender.h"
 #include "tools/bench/process.h"
 #include "tools/bench/quic_window.h"
@@ -57,21 +56,6 @@ io::FileDescriptor udp_socket(const std::string& network_namespace) {
   return descriptor;
 }
 
-void pin(unsigned core) {
-  cpu_set_t usable;
-  CPU_ZERO(&usable);
-  if (sched_getaffinity(0, sizeof usable, &usable) != 0) return;
-  std::vector<unsigned> cores;
-  for (unsigned i = 0; i < CPU_SETSIZE; ++i) {
-    if (CPU_ISSET(i, &usable)) cores.push_back(i);
-  }
-  if (cores.empty()) return;
-  cpu_set_t one;
-  CPU_ZERO(&one);
-  CPU_SET(cores[core % cores.size()], &one);
-  (void)pthread_setaffinity_np(pthread_self(), sizeof one, &one);
-}
-
 class Receiver {
  public:
   Receiver(const std::string& network_namespace, bool acknowledges)
@@ -95,7 +79,7 @@ class Receiver {
 
  private:
   void receive() {
-    pin(1);
+    const OnCore here(1);
     std::vector<std::byte> buffers(kReceiveBatch * kReceiveBytes);
     std::array<mmsghdr, kReceiveBatch> messages{};
     std::array<iovec, kReceiveBatch> pieces{};
@@ -176,7 +160,7 @@ class Sender {
 
   // Runs in a thread of its own for load.time.
   void send() {
-    pin(0);
+    const OnCore here(0);
     const auto start = Clock::now();
     load_.quic ? send_by_window(start + load_.time) : send_by_clock(start);
     seconds_ = std::chrono::duration<double>(Clock::now() - start).count();

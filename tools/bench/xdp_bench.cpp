@@ -10,6 +10,7 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 
+#include "tools/bench/core_affinity.h"
 #include "tools/bench/report_parts.h"
 #include "tools/bench/statistics.h"
 #include "tools/bench/xdp_live.h"
@@ -228,9 +229,7 @@ class XdpBench {
 
 // Counters are per CPU and live frames must not change it; the namespace goes with the process.
 Result<void, std::string> settle() {
-  cpu_set_t one;
-  CPU_ZERO(&one);
-  CPU_SET(static_cast<unsigned>(::sched_getcpu()), &one);
+  const cpu_set_t one = only(static_cast<unsigned>(::sched_getcpu()));
   if (::sched_setaffinity(0, sizeof(one), &one) != 0) return err(std::string("cannot stay on one CPU"));
   if (::unshare(CLONE_NEWNET) != 0) {
     return err(std::string("cannot make a network namespace: ") + std::strerror(errno) + ": run it as root");
