@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <cstdio>
+#include <utility>
 
 #include "tools/bench/rounds.h"
 
@@ -22,19 +23,27 @@ void report_round(const std::string& where, const RelaySeries& series) {
                   last(RelayMeasure::fairness_down), last(RelayMeasure::setups)));
 }
 
-RelayBlock measure_block(const RelayBenchOptions& options, Underlay underlay, std::size_t payload,
-                         std::size_t allocations) {
-  RelayBlock block{underlay, payload, allocations, {}};
-  for (const RelayCandidate& candidate : options.candidates) block.series.emplace_back(candidate);
+// A block for each number of allocations. They alternate round by round, as candidates do within a block: the ratio of
+// two numbers is judged too.
+std::vector<RelayBlock> measure_blocks(const RelayBenchOptions& options, Underlay underlay, std::size_t payload) {
+  std::vector<RelayBlock> blocks;
+  for (const std::size_t allocations : options.allocations) {
+    RelayBlock& block = blocks.emplace_back(RelayBlock{underlay, payload, allocations, {}});
+    for (const RelayCandidate& candidate : options.candidates) block.series.emplace_back(candidate);
+  }
   const RelayLab lab(underlay);
   for (int round = 0; round <= options.rounds; ++round) {
-    const std::string where = fmt::format("{} B, {} allocation(s), {}, round {}/{}{}", payload, allocations,
-                                          name_of(underlay), round, options.rounds, round == 0 ? " (dropped)" : "");
-    measure_round(
-        block.series, round, [&](RelaySeries& series) { measure_relay(options, lab, payload, allocations, series); },
-        [&](const RelaySeries& series) { report_round(where, series); });
+    for (std::size_t i = 0; i < blocks.size(); ++i) {
+      RelayBlock& block = blocks[(i + static_cast<std::size_t>(round)) % blocks.size()];
+      const std::string where = fmt::format("{} B, {} allocation(s), {}, round {}/{}{}", payload, block.allocations,
+                                            name_of(underlay), round, options.rounds, round == 0 ? " (dropped)" : "");
+      measure_round(
+          block.series, round,
+          [&](RelaySeries& series) { measure_relay(options, lab, payload, block.allocations, series); },
+          [&](const RelaySeries& series) { report_round(where, series); });
+    }
   }
-  return block;
+  return blocks;
 }
 
 bool print_acceptance(const std::vector<RelayBlock>& blocks) {
@@ -68,10 +77,10 @@ int run_relay_bench(const RelayBenchOptions& options) {
   try {
     for (const Underlay underlay : options.underlays) {
       for (const std::size_t payload : options.payloads) {
-        for (const std::size_t allocations : options.allocations) {
-          blocks.push_back(measure_block(options, underlay, payload, allocations));
-          fmt::print("{}", table(blocks.back()));
+        for (RelayBlock& block : measure_blocks(options, underlay, payload)) {
+          fmt::print("{}", table(block));
           std::fflush(stdout);
+          blocks.push_back(std::move(block));
         }
       }
     }
