@@ -117,12 +117,11 @@ void prefetch_sessions(const DeviceState& state, const packet::UdpBatch& batch) 
   };
   for_each([&](std::uint32_t index, std::uint64_t) { state.peers.prefetch_index(index); });
   for_each([&](std::uint32_t index, std::uint64_t) {
-    if (const Peer* peer = state.peers.find_by_index(index)) peer->prefetch();
+    if (const Peer* peer = state.peers.find_by_index(index)) peer->prefetch_receiving(state.profile.roaming);
   });
   for_each([&](std::uint32_t index, std::uint64_t counter) {
     const Peer* peer = state.peers.find_by_index(index);
     if (peer == nullptr) return;
-    state.deadlines.prefetch(*peer);
     if (const Session* session = peer->sessions.find(index)) session->prefetch_receiving(counter);
   });
 }

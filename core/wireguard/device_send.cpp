@@ -98,12 +98,11 @@ void prefetch_peers(DeviceState& state, const packet::TunBatch& batch) {
     state.allowed_ips.prefetch(destination);
   }
   for (const ConstBytes destination : destinations) {
-    if (const auto* peer = static_cast<const Peer*>(state.allowed_ips.find(destination))) peer->prefetch();
+    if (const auto* peer = static_cast<const Peer*>(state.allowed_ips.find(destination))) peer->prefetch_sending();
   }
   for (const ConstBytes destination : destinations) {
     const auto* peer = static_cast<const Peer*>(state.allowed_ips.find(destination));
     if (peer == nullptr) continue;
-    state.deadlines.prefetch(*peer);
     if (const Session* session = peer->sessions.current()) session->prefetch_sending();
   }
 }

@@ -1,10 +1,11 @@
 // Packets that wait for a session or a path, each in a buffer of its own with room for both headers, padding and tag,
 // so that it is sealed where it lies and leaves either way. At most `limit` of one peer; the memory is the pools' and
-// bounded there as well. Source: WireGuard paper section 6.4. Allocates when a peer queues for the first time. Threads:
-// one owner.
+// bounded there as well. Source: WireGuard paper section 6.4. Allocates with the first packet, frees with the last one:
+// nearly all queues are empty, and a look at such a one is a look at a pointer. Threads: one owner.
 #pragma once
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <utility>
 #include <vector>
 
@@ -26,36 +27,42 @@ struct QueuedPacket {
 
 class PacketQueue {
  public:
-  explicit PacketQueue(std::size_t limit) noexcept : limit_(limit) {}
+  explicit PacketQueue(std::size_t limit) noexcept : limit_(static_cast<std::uint32_t>(limit)) {}
 
-  [[nodiscard]] bool empty() const noexcept { return count_ == 0; }
-  [[nodiscard]] bool full() const noexcept { return count_ == limit_; }
-  [[nodiscard]] std::size_t size() const noexcept { return count_; }
+  [[nodiscard]] bool empty() const noexcept { return ring_ == nullptr; }
+  [[nodiscard]] bool full() const noexcept { return size() == limit_; }
+  [[nodiscard]] std::size_t size() const noexcept { return ring_ == nullptr ? 0 : ring_->count; }
 
   // Not when full().
   void push(QueuedPacket packet) {
-    if (ring_.empty()) ring_.resize(limit_);
-    ring_[(first_ + count_) % limit_] = std::move(packet);
-    ++count_;
+    if (ring_ == nullptr) ring_ = std::make_unique<Ring>(limit_);
+    ring_->packets[(ring_->first + ring_->count) % limit_] = std::move(packet);
+    ++ring_->count;
   }
   // The oldest; not when empty().
   [[nodiscard]] QueuedPacket pop() noexcept {
+    --ring_->count;
 #ifdef FIRELINE_PLANTED_FLUSH_REVERSED
     // A fault on purpose: the simulator shows that it finds it.
-    return std::move(ring_[(first_ + --count_) % limit_]);
+    QueuedPacket packet = std::move(ring_->packets[(ring_->first + ring_->count) % limit_]);
 #else
-    QueuedPacket packet = std::move(ring_[first_]);
-    first_ = (first_ + 1) % limit_;
-    --count_;
-    return packet;
+    QueuedPacket packet = std::move(ring_->packets[ring_->first]);
+    ring_->first = (ring_->first + 1) % limit_;
 #endif
+    if (ring_->count == 0) ring_.reset();
+    return packet;
   }
 
  private:
-  std::size_t limit_;
-  std::vector<QueuedPacket> ring_;
-  std::size_t first_ = 0;
-  std::size_t count_ = 0;
+  struct Ring {
+    explicit Ring(std::size_t limit) : packets(limit) {}
+    std::vector<QueuedPacket> packets;
+    std::size_t first = 0;
+    std::size_t count = 0;
+  };
+
+  std::unique_ptr<Ring> ring_;  // null: empty
+  std::uint32_t limit_;
 };
 
 }  // namespace fireline::wireguard

@@ -19,12 +19,13 @@ bool SessionSet::confirm(Session& session) noexcept {
   if (rule_ == SessionRule::three) {
     if (&session != next_) return false;
     drop(previous_);
-    previous_ = std::exchange(current_, std::exchange(next_, nullptr));
+    previous_ = current_;
+    make_current(std::exchange(next_, nullptr));
     return true;
   }
   if (current_ != nullptr && session.sequence < current_->sequence) return false;
   if (&session == next_) next_ = nullptr;
-  current_ = &session;
+  make_current(&session);
   return true;
 }
 
@@ -50,6 +51,11 @@ bool SessionSet::empty() const noexcept {
   return std::ranges::none_of(sessions_, [](const SessionRef& session) { return static_cast<bool>(session); });
 }
 
+void SessionSet::make_current(Session* session) noexcept {
+  current_ = session;
+  current_index_ = session->local_index;
+}
+
 void SessionSet::add_to_three(SessionRef session) noexcept {
   Session* added = session.get();
   if (added->initiator) {
@@ -58,7 +64,7 @@ void SessionSet::add_to_three(SessionRef session) noexcept {
     if (demoted != current_) drop(current_);
     drop(previous_);
     previous_ = demoted;
-    current_ = added;
+    make_current(added);
   } else {
     drop(next_);
     drop(previous_);
@@ -72,7 +78,11 @@ void SessionSet::add_to_slots(SessionRef session) noexcept {
   Session* added = session.get();
   const std::size_t slot = added->local_index % kSlots;
   drop_slot(slot);
-  (added->initiator ? current_ : next_) = added;
+  if (added->initiator) {
+    make_current(added);
+  } else {
+    next_ = added;
+  }
   store(slot, std::move(session));
 }
 

@@ -30,6 +30,7 @@ class SessionSet {
   // Answered and not confirmed yet.
   [[nodiscard]] Session* next() const noexcept { return next_; }
   [[nodiscard]] Session* find(std::uint32_t local_index) const noexcept {
+    if (current_index_ == local_index && current_ != nullptr) return current_;
     for (std::size_t i = 0; i < kSlots; ++i) {
       if (indices_[i] == local_index && sessions_[i]) return sessions_[i].get();
     }
@@ -48,19 +49,21 @@ class SessionSet {
   [[nodiscard]] bool empty() const noexcept;
 
  private:
+  void make_current(Session* session) noexcept;
   void add_to_three(SessionRef session) noexcept;
   void add_to_slots(SessionRef session) noexcept;
   void store(std::size_t slot, SessionRef session) noexcept;
   void drop(const Session* session) noexcept;
   void drop_slot(std::size_t slot) noexcept;
 
-  Session* current_ = nullptr;
+  Session* current_ = nullptr;  // nearly every packet's: found without a look at the others
+  std::uint32_t current_index_ = 0;
+  SessionRule rule_;
   std::array<std::uint32_t, kSlots> indices_{};  // beside the sessions: a look-up reads two cache lines at most
   std::array<SessionRef, kSlots> sessions_;
   Session* next_ = nullptr;
   Session* previous_ = nullptr;
   std::uint64_t added_ = 0;
-  SessionRule rule_;
 };
 
 }  // namespace fireline::wireguard

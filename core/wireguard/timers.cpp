@@ -18,7 +18,7 @@ Duration Jitter::next() noexcept {
 }
 
 Timers::Timers(const Profile& profile) noexcept
-    : attempt_time_(profile.rekey_attempt_time), rekey_by_age_(profile.rekey_by_age) {
+    : rekey_by_age_(profile.rekey_by_age), attempt_time_(profile.rekey_attempt_time) {
   deadlines_.fill(Instant::max());
 }
 
@@ -92,13 +92,14 @@ void Timers::keepalive_again(Instant now) noexcept {
 }
 
 void Timers::set_persistent_keepalive(Instant now, std::uint16_t seconds, bool start) noexcept {
-  persistent_interval_ = std::chrono::seconds(seconds);
+  persistent_seconds_ = seconds;
   if (seconds == 0) return clear(Timer::persistent_keepalive);
-  if (start) bring_forward(Timer::persistent_keepalive, now + persistent_interval_);
+  if (start) bring_forward(Timer::persistent_keepalive, now + std::chrono::seconds(seconds));
 }
 
 void Timers::persistent_keepalive_again(Instant now) noexcept {
-  if (persistent_interval_.count() != 0) set(Timer::persistent_keepalive, now + persistent_interval_);
+  if (persistent_seconds_ == 0) return;
+  set(Timer::persistent_keepalive, now + std::chrono::seconds(persistent_seconds_));
 }
 
 void Timers::session_expired(Instant now, Jitter& jitter) noexcept {

@@ -124,18 +124,19 @@ class Timers {
   void bring_forward(Timer timer, Instant deadline) noexcept;
   [[nodiscard]] Instant at(Timer timer) const noexcept { return deadlines_[static_cast<std::size_t>(timer)]; }
 
+  // What every packet touches, one cache line.
   std::array<Instant, static_cast<std::size_t>(Timer::count_)> deadlines_;
-  Duration attempt_time_;
+  std::uint16_t persistent_seconds_ = 0;  // 0: off
+  bool another_keepalive_ = false;        // data came while send_keepalive was set
   bool rekey_by_age_;
-  Instant give_up_at_ = Instant::max();
-  Instant unanswered_since_{};
-  Duration persistent_interval_{0};
-  bool another_keepalive_ = false;  // data came while send_keepalive was set
-  // The last session, for rekey.
-  Instant derived_{};
-  bool initiator_ = false;
+  bool initiator_ = false;  // of the last session, and what moved on it: for rekey
   bool data_sent_ = false;
   bool data_received_ = false;
+
+  Instant derived_{};  // the last session's keys
+  Duration attempt_time_;
+  Instant give_up_at_ = Instant::max();
+  Instant unanswered_since_{};
 };
 
 }  // namespace fireline::wireguard
