@@ -1,6 +1,6 @@
-// Precompiled for libraries that format no text (fireline_library in cmake/fireline.cmake): what many of their sources include,
-// which is the standard library alone. Each source still includes what it uses; the preset debug compiles without this
-// header.
+// Precompiled for libraries that format no text (fireline_library in cmake/fireline.cmake): what many of their sources
+// include, which is the standard library alone. Each source still includes what it uses; the preset debug compiles
+// without this header.
 #pragma once
 #include <algorithm>
 #include <array>

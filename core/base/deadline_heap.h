@@ -1,7 +1,7 @@
 // The next wake-up of many owners: a 4-ary heap by time in which each owner knows its place, so that setting, moving
-// and removing one costs O(log n) and looking costs nothing. T has a member `std::uint32_t heap_position`, kNotInHeap at
-// first, and must be removed before it goes. With a member `Instant heap_deadline` as well, Instant::max() at first, the
-// heap's memory is not looked at for an owner's deadline. Threads: one owner.
+// and removing one costs O(log n) and looking costs nothing. T has a member `std::uint32_t heap_position`, kNotInHeap
+// at first, and must be removed before it goes. With a member `Instant heap_deadline` as well, Instant::max() at first,
+// the heap's memory is not looked at for an owner's deadline. Threads: one owner.
 #pragma once
 #include <cstddef>
 #include <cstdint>

@@ -1,7 +1,9 @@
 // Asks for memory that is needed soon, so that many cache misses are waited for together and not one after the other.
-// Nothing is read: a wrong address costs time alone. Threads: any.
+// Nothing is read: a wrong address costs time alone. Threads: any; of a PrefetchHint one owner.
 #pragma once
+#include <bit>
 #include <cstddef>
+#include <cstdint>
 
 #include "core/base/counters.h"  // kCacheLineBytes
 
@@ -19,5 +21,28 @@ inline void prefetch(const void* begin, const void* end) noexcept {
     prefetch_line(line);
   }
 }
+
+// Where an object lay that another one led to last time, in four bytes: both can be asked for together. A guess: it may
+// be gone, and it is found only inside the same 256 GB of address space, so that nothing but a prefetch may use it.
+class PrefetchHint {
+ public:
+  void note(const void* target) noexcept {
+    const auto line = static_cast<std::uint32_t>(address_of(target) / kCacheLineBytes);
+    if (line_ != line) line_ = line;  // a write for nothing would take the line from other cores
+  }
+  // Null before the first note(). `known` is the object that leads there.
+  template <class T>
+  [[nodiscard]] const T* guess(const void* known) const noexcept {
+    if (line_ == 0) return nullptr;
+    constexpr std::uintptr_t kWindow = std::uintptr_t{kCacheLineBytes} << 32;
+    return std::bit_cast<const T*>(address_of(known) / kWindow * kWindow + std::uintptr_t{line_} * kCacheLineBytes);
+  }
+
+ private:
+  [[nodiscard]] static std::uintptr_t address_of(const void* object) noexcept {
+    return std::bit_cast<std::uintptr_t>(object);
+  }
+  std::uint32_t line_ = 0;
+};
 
 }  // namespace fireline

@@ -24,7 +24,7 @@ bool AllowedIps::insert(const Prefix& prefix, AllowedIpsOwner& owner) {
     free_.pop_back();
   }
   entries_[entry].prefix = prefix;
-  lengths.insert({.bits = bits_of(prefix), .owner = &owner, .entry = entry}, prefix.length());
+  lengths.insert({.bits = bits_of(prefix), .owner = &owner, .entry = entry, .session = {}}, prefix.length());
   link(entry, owner);
   return true;
 }

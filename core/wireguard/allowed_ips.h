@@ -19,6 +19,8 @@
 
 namespace fireline::wireguard {
 
+struct Session;
+
 // A peer is one; the list of its prefixes is kept here.
 struct AllowedIpsOwner {
   static constexpr std::uint32_t kNone = UINT32_MAX;
@@ -38,7 +40,16 @@ class AllowedIps {
 
   // The owner of the longest prefix that contains the address, or null. 4 or 16 bytes in network order.
   [[nodiscard]] AllowedIpsOwner* find(ConstBytes address) const noexcept {
-    return lengths_of(address).find(bits_of(address));
+    const Slot* slot = lengths_of(address).find(bits_of(address));
+    return slot == nullptr ? nullptr : slot->owner;
+  }
+  // The session of that owner which was noted last, for a prefetch; or null.
+  [[nodiscard]] const Session* guess_session(ConstBytes address) const noexcept {
+    const Slot* slot = lengths_of(address).find(bits_of(address));
+    return slot == nullptr ? nullptr : slot->session.guess<Session>(slot->owner);
+  }
+  void note_session(ConstBytes address, const Session* session) noexcept {
+    if (Slot* slot = lengths_of(address).find(bits_of(address)); slot != nullptr) slot->session.note(session);
   }
 
   // For find() soon.
@@ -59,10 +70,11 @@ class AllowedIps {
     std::uint64_t low = 0;
     friend bool operator==(const Bits&, const Bits&) noexcept = default;
   };
-  struct Slot {
+  struct alignas(32) Slot {  // half a cache line: none is in two
     Bits bits;
     AllowedIpsOwner* owner = nullptr;  // null: free
     std::uint32_t entry = 0;
+    PrefetchHint session;
   };
   // All prefixes of one length: open addressing with linear probing, at most half full.
   class Table {
@@ -94,13 +106,14 @@ class AllowedIps {
   // One family's tables by prefix length.
   class Lengths {
    public:
-    [[nodiscard]] AllowedIpsOwner* find(Bits bits) const noexcept {
+    [[nodiscard]] const Slot* find(Bits bits) const noexcept {
       for (const Used& used : used_) {
         const Slot* slot = tables_[used.table].find({bits.high & used.mask.high, bits.low & used.mask.low});
-        if (slot != nullptr) return slot->owner;
+        if (slot != nullptr) return slot;
       }
       return nullptr;
     }
+    [[nodiscard]] Slot* find(Bits bits) noexcept { return const_cast<Slot*>(std::as_const(*this).find(bits)); }
     // The longest ones alone: where many are in use, most of them are small tables.
     void prefetch(Bits bits) const noexcept {
       for (std::size_t i = 0; i < used_.size() && i < kPrefetchedLengths; ++i) {
@@ -134,6 +147,7 @@ class AllowedIps {
   }
   [[nodiscard]] static Bits bits_of(const Prefix& prefix) noexcept { return bits_of(prefix.address().bytes()); }
   [[nodiscard]] const Lengths& lengths_of(ConstBytes address) const noexcept { return address.size() == 4 ? v4_ : v6_; }
+  [[nodiscard]] Lengths& lengths_of(ConstBytes address) noexcept { return address.size() == 4 ? v4_ : v6_; }
   [[nodiscard]] Lengths& lengths_of(const Prefix& prefix) noexcept { return prefix.address().is_v4() ? v4_ : v6_; }
   void link(std::uint32_t entry, AllowedIpsOwner& owner) noexcept;
   void unlink(std::uint32_t entry, AllowedIpsOwner& owner) noexcept;

@@ -106,7 +106,8 @@ void commit_open(DeviceState& state, Now now, DeviceWork& work, packet::Output& 
 namespace {
 
 // Packets of many peers wait for all of these peers' memory at once, in three steps: what a table's slot leads to is
-// known when the slot is there. Also worth it for a single packet: what its commit needs comes while it is opened.
+// known when the slot is there, and the slot guesses the session as well. Also worth it for a single packet: what its
+// commit needs comes while it is opened.
 void prefetch_sessions(const DeviceState& state, const packet::UdpBatch& batch) noexcept {
   const auto for_each = [&](auto&& visit) {
     for (const packet::ReceivedDatagrams& received : batch.datagrams) {
@@ -116,8 +117,9 @@ void prefetch_sessions(const DeviceState& state, const packet::UdpBatch& batch) 
     }
   };
   for_each([&](std::uint32_t index, std::uint64_t) { state.peers.prefetch_index(index); });
-  for_each([&](std::uint32_t index, std::uint64_t) {
+  for_each([&](std::uint32_t index, std::uint64_t counter) {
     if (const Peer* peer = state.peers.find_by_index(index)) peer->prefetch_receiving(state.profile.roaming);
+    if (const Session* session = state.peers.guess_session(index)) session->prefetch_receiving(counter);
   });
   for_each([&](std::uint32_t index, std::uint64_t counter) {
     const Peer* peer = state.peers.find_by_index(index);
@@ -151,6 +153,7 @@ void plan_datagram(DeviceState& state, Now now, Bytes datagram, std::uint32_t in
     state.turn.index = receiver;
     if (state.turn.session == nullptr) return state.counters.add(DeviceCounter::drop_udp_unknown_session);
     work.hold(state.turn.session);
+    state.peers.note_session(receiver, state.turn.session);
   }
   if (!state.turn.session->may_receive(now.boot) || counter >= kRejectAfterMessages) {
     return state.counters.add(DeviceCounter::drop_udp_expired_session);

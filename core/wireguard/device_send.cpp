@@ -15,9 +15,9 @@ namespace {
 
 static_assert(kTransportTagBytes == crypto::kTagBytes);
 
-void prefetch_peers(DeviceState& state, const packet::TunBatch& batch);
-void classify_packet(DeviceState& state, Now now, const packet::TunPacket& packet, DeviceWork& work);
-[[nodiscard]] Peer* peer_of(DeviceState& state, ConstBytes destination) noexcept;
+void take_packets(DeviceState& state, Now now, const packet::TunBatch& batch, DeviceWork& work);
+void find_peers(DeviceState& state) noexcept;
+void chain_packets(DeviceState& state, Now now, const packet::TunBatch& batch, DeviceWork& work);
 void answer_with_error(DeviceState& state, Now now, packet::IcmpReason reason, const packet::TunPacket& packet,
                        DeviceWork& work);
 void plan_rounds(DeviceState& state, Now now, DeviceWork& work);
@@ -33,14 +33,14 @@ void plan_tun(DeviceState& state, Now now, packet::TunBatch& batch, DeviceWork& 
   work.kind = packet::Work::Kind::seal;
   work.number = ++state.works_planned;
   state.turn.expected_bytes = 0;
-  state.turn.destination_bytes = 0;
-  prefetch_peers(state, batch);
-  for (const packet::TunPacket& packet : batch.packets) classify_packet(state, now, packet, work);
+  take_packets(state, now, batch, work);
+  find_peers(state);
+  chain_packets(state, now, batch, work);
   if (!state.turn.active.empty()) {
     state.trains.begin(work, state.turn.expected_bytes);
     plan_rounds(state, now, work);
-    state.turn.planned.clear();
   }
+  state.turn.planned.clear();
   batch.clear();
 }
 
@@ -85,77 +85,82 @@ void keep_fresh_after_sending(DeviceState& state, Now now, Peer& peer, const Ses
 
 namespace {
 
-// As prefetch_sessions() of device_receive.cpp, from the destinations on; once for packets in a row to the same one.
-void prefetch_peers(DeviceState& state, const packet::TunBatch& batch) {
-  auto& destinations = state.turn.destinations;
-  destinations.clear();
-  for (const packet::TunPacket& packet : batch.packets) {
-    const auto header = packet::IpHeader::parse(packet.bytes);
-    if (!header) continue;
-    const ConstBytes destination = header->destination();
-    if (!destinations.empty() && std::ranges::equal(destinations.back(), destination)) continue;
-    destinations.push_back(destination);
-    state.allowed_ips.prefetch(destination);
-  }
-  for (const ConstBytes destination : destinations) {
-    if (const auto* peer = static_cast<const Peer*>(state.allowed_ips.find(destination))) peer->prefetch_sending();
-  }
-  for (const ConstBytes destination : destinations) {
-    const auto* peer = static_cast<const Peer*>(state.allowed_ips.find(destination));
-    if (peer == nullptr) continue;
-    if (const Session* session = peer->sessions.current()) session->prefetch_sending();
+// As prefetch_sessions() of device_receive.cpp, the packets of a turn go through three steps, each of which asks for
+// the memory of the next: the table's slot, the peer, its session, which the slot guesses as well. Packets in a row to
+// the same destination ask once.
+void take_packets(DeviceState& state, Now now, const packet::TunBatch& batch, DeviceWork& work) {
+  ConstBytes last;
+  for (std::uint32_t i = 0; i < batch.packets.size(); ++i) {
+    const packet::TunPacket& packet = batch.packets[i];
+    const auto segmenter = packet::Segmenter::make(packet);
+    if (!segmenter) {
+      state.counters.add(DeviceCounter::tun_segments);
+      const bool no_packet = segmenter.error() == packet::SegmentError::bad_packet;
+      state.counters.add(no_packet ? DeviceCounter::drop_tun_bad_packet : DeviceCounter::drop_tun_bad_segmentation);
+      continue;
+    }
+    const std::size_t count = segmenter->segment_count();
+    state.counters.add(DeviceCounter::tun_segments, count);
+    if (!state.up) {
+      state.counters.add(DeviceCounter::drop_tun_down, count);
+      continue;
+    }
+    if (segmenter->segment_length(0) > state.mtu) {
+      answer_with_error(state, now, packet::IcmpReason::too_big, packet, work);
+      state.counters.add(DeviceCounter::drop_tun_too_big, count);
+      continue;
+    }
+    const ConstBytes destination = segmenter->destination();
+    if (!std::ranges::equal(destination, last)) state.allowed_ips.prefetch(destination);
+    last = destination;
+    state.turn.planned.push_back({.segmenter = *segmenter, .packet = i});
   }
 }
 
-void classify_packet(DeviceState& state, Now now, const packet::TunPacket& packet, DeviceWork& work) {
-  const auto segmenter = packet::Segmenter::make(packet);
-  if (!segmenter) {
-    state.counters.add(DeviceCounter::tun_segments);
-    const bool no_packet = segmenter.error() == packet::SegmentError::bad_packet;
-    state.counters.add(no_packet ? DeviceCounter::drop_tun_bad_packet : DeviceCounter::drop_tun_bad_segmentation);
-    return;
+void find_peers(DeviceState& state) noexcept {
+  ConstBytes last;
+  Peer* peer = nullptr;
+  for (PlannedPacket& planned : state.turn.planned) {
+    const ConstBytes destination = planned.segmenter.destination();
+    if (!std::ranges::equal(destination, last)) {
+      peer = static_cast<Peer*>(state.allowed_ips.find(destination));
+      if (peer != nullptr) peer->prefetch_sending();
+      if (const Session* session = state.allowed_ips.guess_session(destination)) session->prefetch_sending();
+    }
+    last = destination;
+    planned.peer = peer;
   }
-  const std::size_t count = segmenter->segment_count();
-  state.counters.add(DeviceCounter::tun_segments, count);
-  if (!state.up) return state.counters.add(DeviceCounter::drop_tun_down, count);
-  if (segmenter->segment_length(0) > state.mtu) {
-    answer_with_error(state, now, packet::IcmpReason::too_big, packet, work);
-    return state.counters.add(DeviceCounter::drop_tun_too_big, count);
-  }
-
-  Peer* peer = peer_of(state, segmenter->destination());
-  if (peer == nullptr || (!peer->path && !state.queue_without_path)) {
-    // A path that is being looked for is no reason for an application to give up.
-    if (peer == nullptr || state.profile.roaming)
-      answer_with_error(state, now, packet::IcmpReason::no_route, packet, work);
-    return state.counters.add(peer == nullptr ? DeviceCounter::drop_tun_no_peer : DeviceCounter::drop_tun_no_endpoint,
-                              count);
-  }
-
-  // The chain keeps the order of arrival inside a peer.
-  const auto index = static_cast<std::uint32_t>(state.turn.planned.size());
-  state.turn.planned.push_back({.segmenter = *segmenter});
-  if (peer->first_planned == Peer::kNone) {
-    peer->first_planned = index;
-    state.turn.active.push_back(peer);
-  } else {
-    state.turn.planned[peer->last_planned].next_packet = index;
-  }
-  peer->last_planned = index;
-  const std::size_t header_bytes = peer->path ? peer->path->header_bytes() : 0;
-  state.turn.expected_bytes +=
-      count * (header_bytes + state.padded_bytes(segmenter->segment_length(0)) + kTransportOverheadBytes);
 }
 
-Peer* peer_of(DeviceState& state, ConstBytes destination) noexcept {
-  DeviceTurn& turn = state.turn;
-  if (destination.size() != turn.destination_bytes ||
-      std::memcmp(destination.data(), turn.destination.data(), destination.size()) != 0) {
-    std::ranges::copy(destination, turn.destination.begin());
-    turn.destination_bytes = destination.size();
-    turn.destination_peer = static_cast<Peer*>(state.allowed_ips.find(destination));
+// The chains keep the order of arrival inside a peer.
+void chain_packets(DeviceState& state, Now now, const packet::TunBatch& batch, DeviceWork& work) {
+  for (std::uint32_t index = 0; index < state.turn.planned.size(); ++index) {
+    const PlannedPacket& planned = state.turn.planned[index];
+    const std::size_t count = planned.segmenter.segment_count();
+    Peer* const peer = planned.peer;
+    if (peer == nullptr || (!peer->path && !state.queue_without_path)) {
+      // A path that is being looked for is no reason for an application to give up.
+      if (peer == nullptr || state.profile.roaming)
+        answer_with_error(state, now, packet::IcmpReason::no_route, batch.packets[planned.packet], work);
+      state.counters.add(peer == nullptr ? DeviceCounter::drop_tun_no_peer : DeviceCounter::drop_tun_no_endpoint,
+                         count);
+      continue;
+    }
+    if (peer->first_planned == Peer::kNone) {
+      if (const Session* session = peer->sessions.current()) {
+        session->prefetch_sending();
+        state.allowed_ips.note_session(planned.segmenter.destination(), session);
+      }
+      peer->first_planned = index;
+      state.turn.active.push_back(peer);
+    } else {
+      state.turn.planned[peer->last_planned].next_packet = index;
+    }
+    peer->last_planned = index;
+    const std::size_t header_bytes = peer->path ? peer->path->header_bytes() : 0;
+    state.turn.expected_bytes +=
+        count * (header_bytes + state.padded_bytes(planned.segmenter.segment_length(0)) + kTransportOverheadBytes);
   }
-  return turn.destination_peer;
 }
 
 void answer_with_error(DeviceState& state, Now now, packet::IcmpReason reason, const packet::TunPacket& packet,

@@ -28,7 +28,6 @@ DeviceState::DeviceState(const DeviceOptions& options, Now start, packet::Buffer
   if (profile.load_rule == LoadRule::queue_depth) sources.emplace(profile.handshakes_per_second, random_source);
   turn.planned.reserve(packet::kTunBatchPackets);
   turn.active.reserve(packet::kTunBatchPackets);
-  turn.destinations.reserve(packet::kTunBatchPackets);
 }
 
 void DeviceState::follow_endpoint(Peer& peer, const Endpoint& source, const packet::LocalAddress& local) {

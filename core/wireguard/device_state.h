@@ -32,9 +32,11 @@
 
 namespace fireline::wireguard {
 
-// A packet from the TUN that has a peer.
+// A packet from the TUN that can be sent if somebody takes it.
 struct PlannedPacket {
   packet::Segmenter segmenter;
+  std::uint32_t packet = 0;  // in its batch
+  Peer* peer = nullptr;
   std::uint32_t next_segment = 0;
   std::uint32_t next_packet = Peer::kNone;  // of the same peer
 };
@@ -43,12 +45,8 @@ struct PlannedPacket {
 // no longer than the call, because configuration may come behind it.
 struct DeviceTurn {
   std::vector<PlannedPacket> planned;
-  std::vector<Peer*> active;             // those with planned packets
-  std::vector<ConstBytes> destinations;  // of the packets; each as often as it follows another one
+  std::vector<Peer*> active;  // those with planned packets
   std::size_t expected_bytes = 0;
-  std::array<std::byte, 16> destination{};
-  std::size_t destination_bytes = 0;  // 0: nothing remembered
-  Peer* destination_peer = nullptr;
 
   std::uint32_t index = 0;
   Session* session = nullptr;  // of `index`; null: nothing remembered

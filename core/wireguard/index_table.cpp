@@ -38,7 +38,7 @@ void IndexTable::erase(std::uint32_t connection) noexcept {
 void IndexTable::place(std::uint32_t connection, Peer* peer) noexcept {
   std::size_t i = connection & mask_;
   while (slots_[i].peer != nullptr) i = (i + 1) & mask_;
-  slots_[i] = {.peer = peer, .connection = connection};
+  slots_[i] = {.peer = peer, .connection = connection, .session = {}};
 }
 
 void IndexTable::grow() {

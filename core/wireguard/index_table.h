@@ -15,6 +15,7 @@
 namespace fireline::wireguard {
 
 struct Peer;
+struct Session;
 
 inline constexpr unsigned kSessionCounterBits = 8;
 inline constexpr std::uint32_t kConnectionNumbers = std::uint32_t{1} << 24;
@@ -33,11 +34,14 @@ class IndexTable {
   void erase(std::uint32_t connection) noexcept;
 
   // The peer whose connection number is in the upper bits of the session index, or null.
-  [[nodiscard]] Peer* find(std::uint32_t index) const noexcept {
-    const std::uint32_t connection = index >> kSessionCounterBits;
-    for (std::size_t i = connection & mask_;; i = (i + 1) & mask_) {
-      if (slots_[i].peer == nullptr || slots_[i].connection == connection) return slots_[i].peer;
-    }
+  [[nodiscard]] Peer* find(std::uint32_t index) const noexcept { return slots_[position_of(index)].peer; }
+  // The session of it that was noted last, for a prefetch; or null.
+  [[nodiscard]] const Session* guess_session(std::uint32_t index) const noexcept {
+    const Slot& slot = slots_[position_of(index)];
+    return slot.peer == nullptr ? nullptr : slot.session.guess<Session>(slot.peer);
+  }
+  void note_session(std::uint32_t index, const Session* session) noexcept {
+    if (Slot& slot = slots_[position_of(index)]; slot.peer != nullptr) slot.session.note(session);
   }
   // For find() soon.
   void prefetch(std::uint32_t index) const noexcept { prefetch_line(&slots_[(index >> kSessionCounterBits) & mask_]); }
@@ -47,7 +51,15 @@ class IndexTable {
   struct Slot {
     Peer* peer = nullptr;  // null: free
     std::uint32_t connection = 0;
+    PrefetchHint session;
   };
+  // Of the connection's slot, or of a free one.
+  [[nodiscard]] std::size_t position_of(std::uint32_t index) const noexcept {
+    const std::uint32_t connection = index >> kSessionCounterBits;
+    std::size_t i = connection & mask_;
+    while (slots_[i].peer != nullptr && slots_[i].connection != connection) i = (i + 1) & mask_;
+    return i;
+  }
   void place(std::uint32_t connection, Peer* peer) noexcept;
   void grow();
 

@@ -34,11 +34,11 @@ struct alignas(kCacheLineBytes) Peer : AllowedIpsOwner {
   std::uint32_t heap_position = kNotInHeap;
   std::uint32_t first_planned = kNone;  // of this turn: chain of the packets to be planned
   std::uint32_t last_planned = kNone;
-  bool flush_wanted = false;  // in the device's list
+  bool flush_wanted = false;            // in the device's list
   bool data_watched = false;            // the next one is reported
   bool late_initiation_wanted = false;  // asked for once at 165 s of this session
   Instant heap_deadline = Instant::max();
-  std::optional<Instant> last_data;     // an IP packet sent, queued or received
+  std::optional<Instant> last_data;  // an IP packet sent, queued or received
   std::uint64_t received_bytes = 0;
   std::uint64_t sent_bytes = 0;
   Timers timers;

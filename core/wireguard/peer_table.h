@@ -25,6 +25,10 @@ class PeerTable {
   [[nodiscard]] Peer* find(const crypto::PublicKey& key) const noexcept;
   [[nodiscard]] Peer* find_by_index(std::uint32_t index) const noexcept { return indices_.find(index); }
   void prefetch_index(std::uint32_t index) const noexcept { indices_.prefetch(index); }
+  [[nodiscard]] const Session* guess_session(std::uint32_t index) const noexcept {
+    return indices_.guess_session(index);
+  }
+  void note_session(std::uint32_t index, const Session* session) noexcept { indices_.note_session(index, session); }
   [[nodiscard]] std::size_t size() const noexcept { return peers_.size(); }
   [[nodiscard]] const std::vector<Slab<Peer>::Pointer>& peers() const noexcept { return peers_; }
 

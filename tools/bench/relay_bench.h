@@ -1,6 +1,6 @@
 // `fireline-bench relay`: TURN relays side by side in a lab of namespaces. Candidates alternate round by round, and so
-// do numbers of allocations; the first round warms up and is dropped. Progress on standard error, the tables on standard
-// output. Needs root.
+// do numbers of allocations; the first round warms up and is dropped. Progress on standard error, the tables on
+// standard output. Needs root.
 #pragma once
 #include <string>
 #include <vector>

@@ -4,9 +4,11 @@
 
 #include <algorithm>
 #include <array>
+#include <memory>
 #include <string>
 #include <vector>
 
+#include "core/wireguard/session.h"
 #include "tests/unit/core/wireguard/handshake_fixture.h"
 
 namespace fireline::wireguard {
@@ -69,6 +71,24 @@ TEST(AllowedIps, APrefixBelongsToTheLastWhoGotIt) {
   EXPECT_TRUE(table.remove(prefix("10.0.0.0/24"), b));
   EXPECT_FALSE(table.remove(prefix("10.0.0.0/24"), b));
   EXPECT_EQ(find(table, "10.0.0.9"), nullptr);
+}
+
+TEST(AllowedIps, ASlotGuessesTheSessionThatWasNotedLast) {
+  struct Pair {
+    AllowedIpsOwner owner;
+    Session session{nullptr, crypto::Key(), crypto::Key(), 10};
+  };
+  const auto pair = std::make_unique<Pair>();
+  AllowedIps ips;
+  ASSERT_TRUE(ips.insert(*Prefix::parse("10.0.0.0/8"), pair->owner));
+  const IpAddress inside = *IpAddress::parse("10.1.2.3"), outside = *IpAddress::parse("11.1.2.3");
+  EXPECT_EQ(ips.guess_session(inside.bytes()), nullptr);
+  ips.note_session(inside.bytes(), &pair->session);
+  EXPECT_EQ(ips.guess_session(inside.bytes()), &pair->session);
+  ips.note_session(outside.bytes(), &pair->session);
+  EXPECT_EQ(ips.guess_session(outside.bytes()), nullptr) << "nobody's";
+  ips.remove_all(pair->owner);
+  EXPECT_EQ(ips.guess_session(inside.bytes()), nullptr);
 }
 
 TEST(AllowedIps, TheListKeepsTheOrderOfInsertion) {

@@ -2,6 +2,8 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <bit>
+#include <memory>
 #include <set>
 #include <vector>
 
@@ -54,6 +56,47 @@ TEST(IndexTable, ATakenNumberIsDrawnAgain) {
   EXPECT_EQ(table.insert(&b, random), 1u);
   table.erase(12345);
   EXPECT_EQ(table.size(), 2u);
+}
+
+TEST(IndexTable, GuessesTheSessionThatWasNotedLast) {
+  struct Pair {
+    Peer peer{crypto::PublicKey{}, kPaperProfile};
+    Session first{&peer, crypto::Key(), crypto::Key(), 10}, second{&peer, crypto::Key(), crypto::Key(), 10};
+  };
+  const auto pair = std::make_unique<Pair>();
+  SeededRandom random(2);
+  IndexTable table;
+  const std::uint32_t connection = table.insert(&pair->peer, random);
+  const std::uint32_t index = session_index(connection, 7);
+  EXPECT_EQ(table.guess_session(index), nullptr);
+  table.note_session(index, &pair->first);
+  EXPECT_EQ(table.guess_session(index), &pair->first);
+  table.note_session(session_index(connection, 8), &pair->second);
+  EXPECT_EQ(table.guess_session(index), &pair->second) << "the connection's, whatever its number";
+  const std::uint32_t another = session_index(connection ^ 1, 7);
+  table.note_session(another, &pair->first);
+  EXPECT_EQ(table.guess_session(another), nullptr) << "nobody's";
+  table.erase(connection);
+  EXPECT_EQ(table.guess_session(index), nullptr);
+}
+
+// With 10,000 peers each cache line is waited for. What prefetch_sending() and prefetch_receiving() ask for.
+TEST(Peer, WhatAPacketTouchesIsThreeCacheLinesAndThePathsOne) {
+  const Peer peer(crypto::PublicKey{}, kPaperProfile);
+  const auto line_of = [&](const void* member) {
+    return (std::bit_cast<std::uintptr_t>(member) - std::bit_cast<std::uintptr_t>(&peer)) / kCacheLineBytes;
+  };
+  const auto last_line_of = [&](const auto& member) {
+    return line_of(std::bit_cast<const std::byte*>(&member) + sizeof member - 1);
+  };
+  EXPECT_EQ(last_line_of(peer.heap_deadline), 0u);
+  EXPECT_EQ(last_line_of(peer.last_data), 0u);
+  EXPECT_EQ(last_line_of(peer.sent_bytes), 0u);
+  EXPECT_EQ(line_of(&peer.timers), 1u) << "deadlines first, what is seldom asked for in the next line";
+  EXPECT_EQ(last_line_of(peer.queue), 2u);
+  EXPECT_EQ(line_of(&peer.sessions), 2u) << "the current session and its index first";
+  EXPECT_EQ(line_of(&peer.path), last_line_of(peer.path));
+  EXPECT_EQ(last_line_of(peer.last_planned_work), line_of(&peer.path) - 1) << "of two lines, the one in front";
 }
 
 TEST(Peer, SessionIndicesCountInTheLowByteAndSkipWhatIsInUse) {
@@ -129,6 +172,20 @@ TEST_F(Sessions, OfSlotsEightOpenAndTheNinthOverwrites) {
   EXPECT_EQ(set.current(), ninth);
 }
 
+TEST_F(Sessions, TheCurrentOnesIndexIsForgottenWithIt) {
+  SessionSet set(SessionRule::slots);
+  Session* first = add(set, true, 1);
+  Session* later = add(set, false, 9);
+  EXPECT_EQ(set.find(1), nullptr) << "overwritten while it was current";
+  EXPECT_EQ(first->peer, nullptr);
+  EXPECT_EQ(set.current(), nullptr);
+  EXPECT_TRUE(set.confirm(*later));
+  EXPECT_EQ(set.find(9), later);
+  EXPECT_EQ(set.find(0), nullptr) << "of empty places";
+  set.clear();
+  EXPECT_EQ(set.find(9), nullptr);
+}
+
 TEST_F(Sessions, AgeDropsThem) {
   SessionSet set(SessionRule::slots);
   add(set, true, 1)->birth = Instant(10s);
@@ -146,17 +203,31 @@ TEST_F(Sessions, AgeDropsThem) {
 struct Sleeper {
   std::uint32_t heap_position = kNotInHeap;
 };
+struct SleeperWithDeadline {
+  std::uint32_t heap_position = kNotInHeap;
+  Instant heap_deadline = Instant::max();
+};
 
-TEST(DeadlineHeap, AgreesWithASearchThroughAll) {
+template <class T>
+class DeadlineHeapOf : public testing::Test {};
+using Sleepers = testing::Types<Sleeper, SleeperWithDeadline>;
+TYPED_TEST_SUITE(DeadlineHeapOf, Sleepers);
+
+TYPED_TEST(DeadlineHeapOf, AgreesWithASearchThroughAll) {
   SeededRandom random(5);
-  DeadlineHeap<Sleeper> heap;
-  std::vector<Sleeper> sleepers(200);
+  DeadlineHeap<TypeParam> heap;
+  std::vector<TypeParam> sleepers(200);
   std::vector<Instant> deadlines(sleepers.size(), Instant::max());
   for (int step = 0; step < 20000; ++step) {
     const std::size_t i = random.u32() % sleepers.size();
     deadlines[i] = random.u32() % 4 == 0 ? Instant::max() : Instant(Duration(random.u32() % 1000));
     heap.set(sleepers[i], deadlines[i]);
     ASSERT_EQ(heap.deadline_of(sleepers[i]), deadlines[i]);
+    if (step % 7 == 0) {
+      heap.remove(sleepers[i]);
+      deadlines[i] = Instant::max();
+      ASSERT_EQ(heap.deadline_of(sleepers[i]), Instant::max());
+    }
     const Instant earliest = *std::ranges::min_element(deadlines);
     ASSERT_EQ(heap.empty(), earliest == Instant::max());
     if (heap.empty()) continue;
