@@ -1,7 +1,6 @@
 #include "core/wireguard/device_send.h"
 
 #include <algorithm>
-#include <cstring>
 #include <iterator>
 
 #include "core/packet/ip_packet.h"
