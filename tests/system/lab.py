@@ -282,7 +282,8 @@ def remove_namespace(name):
 
 
 def process_lives(pid):
-    """A killed process whose parent has not looked yet is as good as gone."""
+    """One that ended and whose parent has not looked yet is gone: for a daemon that is init, which looks when it likes,
+    on some machines every two seconds."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except OSError:

@@ -49,7 +49,7 @@ def ways_to_end(laboratory, host, device, program):
         return int(left.pop())
 
     def gone(pid):
-        return not os.path.exists(f"/proc/{pid}") and not path.exists() and not host.has_link(device.interface)
+        return not lab.process_lives(pid) and not path.exists() and not host.has_link(device.interface)
 
     def delete_link(_):
         host.run("ip", "link", "delete", device.interface)

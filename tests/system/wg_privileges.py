@@ -80,7 +80,7 @@ def background(laboratory, ends):
     check_held(Daemon)
     ends.near.run("ip", "link", "set", interface, "up")
     os.kill(Daemon.pid, signal.SIGTERM)
-    lab.wait_until(lambda: not os.path.exists(f"/proc/{pid}"), 10, "the daemon ends")
+    lab.wait_until(lambda: not lab.process_lives(pid), 10, "the daemon ends")
     lab.check("ending: SIGTERM" in (folder / "log").read_text(), "its log is in another user's folder")
     lab.check(not (lab.SOCKETS / f"{interface}.sock").exists() and not ends.near.has_link(interface),
               "socket and interface are gone")
