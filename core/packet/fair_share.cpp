@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <utility>
 
 #include "core/base/wire.h"
 
@@ -47,8 +48,8 @@ bool FairShare::begin(Instant now) noexcept {
 }
 
 bool FairShare::end_period(Instant now) noexcept {
-  std::size_t senders = 0;
-  const std::uint32_t loudest = close_accounts(now - began_, senders);
+  const std::size_t senders = active_count_;
+  const std::uint32_t loudest = close_accounts(now - began_);
 
   if (drained_ || now >= settling_until_) settling_ = false;
   if (!loud_drained_ || loud_overflowed_) behind_at_ = now;
@@ -72,16 +73,19 @@ bool FairShare::end_period(Instant now) noexcept {
 }
 
 // What the loudest sent. `length` is more than kPeriod when the reader slept, or waited for the packet thread.
-std::uint32_t FairShare::close_accounts(Duration length, std::size_t& senders) noexcept {
+std::uint32_t FairShare::close_accounts(Duration length) noexcept {
+  for (const auto place : std::span(active_before_).first(active_before_count_)) slots_[place].last = 0;
   std::uint32_t loudest = 0;
-  for (Slot& slot : slots_) {
+  for (std::size_t i = 0; i < active_count_; ++i) {
+    Slot& slot = slots_[active_[i]];
     slot.last = static_cast<std::uint32_t>(slot.now * static_cast<std::uint64_t>(kPeriod.count()) /
                                            static_cast<std::uint64_t>(length.count()));
-    if (slot.now != 0) ++senders;
     slot.now = 0;
     slot.majority = 0;
     loudest = std::max(loudest, slot.last);
+    active_before_[i] = active_[i];
   }
+  active_before_count_ = std::exchange(active_count_, 0);
   return loudest;
 }
 
@@ -93,7 +97,8 @@ void FairShare::press(std::uint32_t loudest) noexcept {
 bool FairShare::name_loud() noexcept {
   if (!has_loud_queue_) return false;
   const std::size_t before = loud_count_;
-  for (const Slot& slot : slots_) {
+  for (const auto place : std::span(active_before_).first(active_before_count_)) {
+    const Slot& slot = slots_[place];
     if (loud_count_ == kLoudMax) break;
     if (slot.last > share_ && std::ranges::find(loud(), slot.sender) == loud().end())
       loud_[loud_count_++] = slot.sender;
@@ -126,6 +131,7 @@ bool FairShare::admit(const ReceivedDatagrams& train) noexcept {
 }
 
 void FairShare::account(Slot& slot, const Sender& sender, std::uint32_t cost) noexcept {
+  if (slot.now == 0) active_[active_count_++] = static_cast<std::uint16_t>(&slot - slots_.data());
   slot.now = add(slot.now, cost);
   if (slot.sender == sender) {
     slot.majority = add(slot.majority, cost);

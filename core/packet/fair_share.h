@@ -76,15 +76,21 @@ class FairShare {
   };
 
   [[nodiscard]] bool end_period(Instant now) noexcept;
-  [[nodiscard]] std::uint32_t close_accounts(Duration length, std::size_t& senders) noexcept;
+  [[nodiscard]] std::uint32_t close_accounts(Duration length) noexcept;
   void press(std::uint32_t loudest) noexcept;
   [[nodiscard]] bool name_loud() noexcept;
   void forget_loud() noexcept;
-  static void account(Slot& slot, const Sender& sender, std::uint32_t cost) noexcept;
+  void account(Slot& slot, const Sender& sender, std::uint32_t cost) noexcept;
   [[nodiscard]] Slot& slot_of(const Sender& sender) noexcept;
 
   std::uint64_t seed_;
   std::array<Slot, kSlots> slots_{};
+  // Places of the slots with a cost in this period and in the one before: a reader that woke for one packet does not
+  // pass by all of them first.
+  std::array<std::uint16_t, kSlots> active_{};
+  std::array<std::uint16_t, kSlots> active_before_{};
+  std::size_t active_count_ = 0;
+  std::size_t active_before_count_ = 0;
   std::uint32_t share_ = kUnlimited;  // cost per period
   Instant began_{};
   bool drained_ = true;

@@ -287,6 +287,45 @@ TEST(FairShare, WhoDoesNotFitIntoTheListIsDroppedHere) {
   EXPECT_GT(dropped, 0u);
 }
 
+// A period is compared with the one just before it, not with the last one in which there was anything.
+TEST(FairShare, WhoWasSilentForAPeriodBeginsAnew) {
+  FairShare share(3);
+  std::vector<std::byte> bytes(1284);
+  bytes[0] = kTransportDataType;
+  Instant now{1h};
+  const auto send = [&](std::size_t number, int count) {
+    int dropped = 0;
+    for (int i = 0; i < count; ++i) dropped += share.admit(single(bytes, number)) ? 0 : 1;
+    return dropped;
+  };
+  const auto next_period = [&] { static_cast<void>(share.begin(now += FairShare::kPeriod)); };
+  for (int period = 0; period < 100; ++period, next_period()) static_cast<void>(send(0, 100) + send(1, 100));
+  ASSERT_TRUE(share.pressed());
+  ASSERT_GT(send(0, 10), 0) << "loud in the period before";
+  next_period();
+  static_cast<void>(send(1, 100));
+  next_period();
+  EXPECT_GT(send(1, 10), 0);
+  EXPECT_EQ(send(0, 10), 0);
+}
+
+TEST(FairShare, MoreSendersThanSlots) {
+  FairShare share(3);
+  std::vector<std::byte> bytes(1284);
+  bytes[0] = kTransportDataType;
+  Instant now{1h};
+  std::size_t sent = 0;
+  std::size_t dropped = 0;
+  for (int period = 0; period < 10; ++period, now += FairShare::kPeriod) {
+    static_cast<void>(share.begin(now));
+    for (std::size_t number = 0; number < 2 * FairShare::kSlots; ++number, ++sent) {
+      dropped += share.admit(single(bytes, number)) ? 0u : 1u;
+    }
+  }
+  EXPECT_TRUE(share.pressed());
+  EXPECT_LT(dropped, sent / 100) << "only where more than eight share a slot";
+}
+
 // Under the pressure of one loud peer behind a relay.
 struct Kind {
   const char* rule;
