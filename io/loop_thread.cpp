@@ -8,8 +8,8 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <cstdlib>
 #include <system_error>
+#include <utility>
 
 namespace fireline::io {
 namespace {
@@ -21,20 +21,6 @@ Duration read_clock(clockid_t clock) noexcept {
 }
 
 }  // namespace
-
-void PollSet::add(int fd, short events, bool* ready) noexcept {
-  if (count_ == kDescriptorsMax) std::abort();
-  fds_[count_] = {fd, events, 0};
-  ready_[count_] = ready;
-  ++count_;
-}
-
-void PollSet::wait(int milliseconds) noexcept {
-  if (::poll(fds_.data(), count_, milliseconds) <= 0) return;  // EINTR: the loop looks at everything again
-  for (std::size_t i = 0; i < count_; ++i) {
-    if (fds_[i].revents != 0 && ready_[i] != nullptr) *ready_[i] = true;
-  }
-}
 
 Now read_clocks() noexcept {
   return {Instant(read_clock(CLOCK_BOOTTIME)), UnixTime(read_clock(CLOCK_REALTIME))};
@@ -79,6 +65,7 @@ void LoopThread::run() {
     if (!stopping_.load(std::memory_order_acquire) && !turn_all()) sleep();
     waker_.awake();
   }
+  set_.forget();  // what leaves may be closed, and its number be another's at the next start
   for (Station* station : stations_) station->leave();
 }
 
@@ -86,30 +73,33 @@ bool LoopThread::turn_all() {
   turns_.add();
   const Now now = read_clocks();
   turned_at_ = now.boot;
+  if (std::exchange(slept_, false)) looked_at_ = turned_at_;  // to wake up is to have looked
   bool worked = false;
   for (Station* station : stations_) worked |= station->turn(now);
   return worked;
 }
 
-// Timers need no look: a turn reads the clock.
-void LoopThread::look() {
+// A look watches what a sleep does, though a turn reads the clock and serves the waker's callers anyway: two sets that
+// differ would have the kernel told of each change.
+void LoopThread::arm_set() {
   set_.clear();
+  set_.add(waker_.fd(), POLLIN, nullptr);
   for (Station* station : stations_) station->arm(set_);
+  if (set_.deadline()) set_.add(timer_.get(), POLLIN, nullptr);
+}
+
+void LoopThread::look() {
+  arm_set();
   set_.look();
   looked_at_ = turned_at_;
 }
 
 void LoopThread::sleep() {
   sleeps_.add();
-  looked_at_ = turned_at_;
-  set_.clear();
-  set_.add(waker_.fd(), POLLIN, nullptr);
-  for (Station* station : stations_) station->arm(set_);
-  if (set_.deadline()) {
-    set_timer(set_.deadline());
-    set_.add(timer_.get(), POLLIN, nullptr);
-  }
+  arm_set();
+  if (set_.deadline()) set_timer(set_.deadline());
   set_.sleep();
+  slept_ = true;
 }
 
 void LoopThread::set_timer(const std::optional<Instant>& deadline) noexcept {

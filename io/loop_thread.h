@@ -1,4 +1,4 @@
-// One thread that runs stations until told to stop. It sleeps only in its one poll call. While some station always has
+// One thread that runs stations until told to stop. It sleeps only in its poll set. While some station always has
 // work it does not sleep; what the others wait for is looked at once in kLookInterval.
 //
 // Lifetime: stations and wakers must outlive the running thread. Threads: start() and stop() from the control thread.
@@ -43,6 +43,7 @@ class LoopThread {
  private:
   void run();
   [[nodiscard]] bool turn_all();
+  void arm_set();
   void look();
   void sleep();
   void set_timer(const std::optional<Instant>& deadline) noexcept;
@@ -53,6 +54,7 @@ class LoopThread {
   std::optional<Instant> armed_;
   Instant turned_at_{};
   Instant looked_at_{};
+  bool slept_ = false;
   std::vector<Station*> stations_;
   std::atomic<bool> stopping_{false};
   std::thread thread_;

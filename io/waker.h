@@ -20,7 +20,7 @@ class Waker {
     if (sleeping_.exchange(false, std::memory_order_acq_rel)) signal();
   }
 
-  // Consumer: look at every queue again after this call, and sleep in poll on fd() only if all were empty.
+  // Consumer: look at every queue again after this call, and sleep on fd() only if all were empty.
   void announce_sleep() noexcept { sleeping_.exchange(true, std::memory_order_acq_rel); }
   // Consumer: back from sleep, or sleep called off.
   void awake() noexcept;

@@ -1,0 +1,90 @@
+#include "io/poll_set.h"
+
+#include <sys/epoll.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdlib>
+#include <span>
+#include <system_error>
+
+namespace fireline::io {
+namespace {
+
+// poll(2) and epoll_ctl(2) name what is used here by the same bits.
+static_assert(POLLIN == EPOLLIN && POLLOUT == EPOLLOUT && POLLERR == EPOLLERR && POLLHUP == EPOLLHUP);
+constexpr std::uint32_t kAlwaysReported = EPOLLERR | EPOLLHUP;
+
+bool control(int epoll, int operation, int fd, std::uint32_t events) noexcept {
+  epoll_event event{.events = events, .data = {.fd = fd}};
+  return ::epoll_ctl(epoll, operation, fd, &event) == 0;
+}
+
+}  // namespace
+
+PollSet::PollSet() : epoll_(::epoll_create1(EPOLL_CLOEXEC)) {
+  if (!epoll_) throw std::system_error(errno, std::generic_category(), "cannot create an epoll descriptor");
+}
+
+void PollSet::add(int fd, short events, bool* ready) noexcept {
+  if (count_ == kDescriptorsMax) std::abort();
+  interests_[count_++] = {fd, events, ready};
+}
+
+void PollSet::wait(int milliseconds) noexcept {
+  tell_kernel();
+  std::array<epoll_event, kDescriptorsMax> events;  // not cleared: the kernel says how many it wrote
+  const int found = ::epoll_wait(epoll_.get(), events.data(), static_cast<int>(events.size()), milliseconds);
+  // EINTR: the loop looks at everything again.
+  for (const epoll_event& event : std::span(events).first(static_cast<std::size_t>(std::max(found, 0)))) {
+    const int fd = event.data.fd;
+    const std::uint32_t reported = event.events;
+    for (const Interest& interest : std::span(interests_).first(count_)) {
+      const auto wanted = static_cast<std::uint32_t>(interest.events) | kAlwaysReported;
+      if (interest.fd == fd && (reported & wanted) != 0 && interest.ready != nullptr) *interest.ready = true;
+    }
+  }
+}
+
+void PollSet::tell_kernel() noexcept {
+  std::array<Watch, kDescriptorsMax> wanted;
+  std::size_t wanted_count = 0;
+  for (const Interest& interest : std::span(interests_).first(count_)) {
+    const auto known = std::span(wanted).first(wanted_count);
+    const auto same = std::find_if(known.begin(), known.end(), [&](const Watch& one) { return one.fd == interest.fd; });
+    if (same != known.end()) {
+      same->events |= static_cast<std::uint32_t>(interest.events);
+    } else {
+      wanted[wanted_count++] = {interest.fd, static_cast<std::uint32_t>(interest.events)};
+    }
+  }
+  const auto before = std::span(watches_).first(watch_count_);
+  const auto now = std::span(wanted).first(wanted_count);
+  if (std::equal(before.begin(), before.end(), now.begin(), now.end(), [](const Watch& one, const Watch& other) {
+        return one.fd == other.fd && one.events == other.events;
+      })) {
+    return;
+  }
+  for (const Watch& one : before) {
+    const bool stays = std::any_of(now.begin(), now.end(), [&](const Watch& other) { return other.fd == one.fd; });
+    if (!stays) (void)control(epoll_.get(), EPOLL_CTL_DEL, one.fd, 0);
+  }
+  for (const Watch& one : now) {
+    const auto old = std::find_if(before.begin(), before.end(), [&](const Watch& other) { return other.fd == one.fd; });
+    if (old == before.end()) {
+      (void)control(epoll_.get(), EPOLL_CTL_ADD, one.fd, one.events);
+    } else if (old->events != one.events) {
+      (void)control(epoll_.get(), EPOLL_CTL_MOD, one.fd, one.events);
+    }
+  }
+  watches_ = wanted;
+  watch_count_ = wanted_count;
+}
+
+void PollSet::forget() noexcept {
+  for (const Watch& one : std::span(watches_).first(watch_count_))
+    (void)control(epoll_.get(), EPOLL_CTL_DEL, one.fd, 0);
+  watch_count_ = 0;
+}
+
+}  // namespace fireline::io

@@ -1,0 +1,114 @@
+// What the kernel watches follows what was added for the last sleep.
+#include "io/poll_set.h"
+
+#include <gtest/gtest.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <array>
+#include <cstdint>
+
+namespace fireline::io {
+namespace {
+
+FileDescriptor make_event() {
+  return FileDescriptor(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC));
+}
+
+void signal(const FileDescriptor& event) {
+  const std::uint64_t one = 1;
+  ASSERT_EQ(::write(event.get(), &one, sizeof one), static_cast<ssize_t>(sizeof one));
+}
+
+// Whether it was ready in a set of its own interest and nothing else.
+bool looks_ready(PollSet& set, int fd, short events = POLLIN) {
+  bool ready = false;
+  set.clear();
+  set.add(fd, events, &ready);
+  set.look();
+  return ready;
+}
+
+TEST(PollSet, WhatIsReadyIsReportedAgainUntilItIsServed) {
+  PollSet set;
+  const auto event = make_event();
+  EXPECT_FALSE(looks_ready(set, event.get()));
+  signal(event);
+  EXPECT_TRUE(looks_ready(set, event.get()));
+  EXPECT_TRUE(looks_ready(set, event.get()));
+  std::uint64_t count = 0;
+  ASSERT_EQ(::read(event.get(), &count, sizeof count), static_cast<ssize_t>(sizeof count));
+  EXPECT_FALSE(looks_ready(set, event.get()));
+}
+
+TEST(PollSet, WhatIsLeftOutDoesNotEndASleep) {
+  PollSet set;
+  const auto left_out = make_event();
+  const auto wanted = make_event();
+  EXPECT_FALSE(looks_ready(set, left_out.get()));
+  signal(left_out);
+  EXPECT_FALSE(looks_ready(set, wanted.get()));
+  signal(wanted);
+  EXPECT_TRUE(looks_ready(set, wanted.get()));
+  EXPECT_TRUE(looks_ready(set, left_out.get())) << "added again";
+}
+
+TEST(PollSet, EachInterestInADescriptorHearsOfItsOwnEvents) {
+  std::array<int, 2> ends{};
+  ASSERT_EQ(::socketpair(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends.data()), 0);
+  const FileDescriptor near(ends[0]);
+  FileDescriptor far(ends[1]);
+  PollSet set;
+  const auto look = [&](bool& readable, bool& writable) {
+    readable = writable = false;
+    set.clear();
+    set.add(near.get(), POLLIN, &readable);
+    set.add(near.get(), POLLOUT, &writable);
+    set.look();
+  };
+  bool readable = false;
+  bool writable = false;
+  look(readable, writable);
+  EXPECT_FALSE(readable);
+  EXPECT_TRUE(writable);
+  ASSERT_EQ(::send(far.get(), "x", 1, 0), 1);
+  look(readable, writable);
+  EXPECT_TRUE(readable);
+  EXPECT_TRUE(looks_ready(set, near.get(), POLLIN)) << "the writer went, the reader stays";
+  char byte = 0;
+  ASSERT_EQ(::recv(near.get(), &byte, 1, 0), 1);
+  EXPECT_FALSE(looks_ready(set, near.get(), POLLIN)) << "writable is nothing to the reader";
+}
+
+TEST(PollSet, ANumberThatIsAnothersAfterForgetIsWatchedAnew) {
+  PollSet set;
+  auto first = make_event();
+  const int number = first.get();
+  EXPECT_FALSE(looks_ready(set, number));
+  set.forget();
+  first.reset();
+  const auto other = make_event();
+  ASSERT_EQ(other.get(), number) << "the lowest that is free";
+  EXPECT_FALSE(looks_ready(set, number));
+  signal(other);
+  EXPECT_TRUE(looks_ready(set, number));
+}
+
+// Its file lives on in a duplicate, whose readiness nobody could serve.
+TEST(PollSet, ForgetEndsTheWatchOfAFileThatOutlivesItsNumber) {
+  PollSet set;
+  auto first = make_event();
+  const int number = first.get();
+  const FileDescriptor duplicate(::dup(number));
+  EXPECT_FALSE(looks_ready(set, number));
+  set.forget();
+  first.reset();
+  const auto other = make_event();
+  ASSERT_EQ(other.get(), number);
+  signal(duplicate);
+  EXPECT_FALSE(looks_ready(set, number));
+}
+
+}  // namespace
+}  // namespace fireline::io
