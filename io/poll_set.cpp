@@ -51,7 +51,7 @@ void PollSet::tell_kernel() noexcept {
   std::size_t wanted_count = 0;
   for (const Interest& interest : std::span(interests_).first(count_)) {
     const auto known = std::span(wanted).first(wanted_count);
-    const auto same = std::find_if(known.begin(), known.end(), [&](const Watch& one) { return one.fd == interest.fd; });
+    const auto same = std::ranges::find(known, interest.fd, &Watch::fd);
     if (same != known.end()) {
       same->events |= static_cast<std::uint32_t>(interest.events);
     } else {
@@ -60,17 +60,13 @@ void PollSet::tell_kernel() noexcept {
   }
   const auto before = std::span(watches_).first(watch_count_);
   const auto now = std::span(wanted).first(wanted_count);
-  if (std::equal(before.begin(), before.end(), now.begin(), now.end(), [](const Watch& one, const Watch& other) {
-        return one.fd == other.fd && one.events == other.events;
-      })) {
-    return;
-  }
+  if (std::ranges::equal(before, now)) return;
   for (const Watch& one : before) {
-    const bool stays = std::any_of(now.begin(), now.end(), [&](const Watch& other) { return other.fd == one.fd; });
+    const bool stays = std::ranges::find(now, one.fd, &Watch::fd) != now.end();
     if (!stays) (void)control(epoll_.get(), EPOLL_CTL_DEL, one.fd, 0);
   }
   for (const Watch& one : now) {
-    const auto old = std::find_if(before.begin(), before.end(), [&](const Watch& other) { return other.fd == one.fd; });
+    const auto old = std::ranges::find(before, one.fd, &Watch::fd);
     if (old == before.end()) {
       (void)control(epoll_.get(), EPOLL_CTL_ADD, one.fd, one.events);
     } else if (old->events != one.events) {

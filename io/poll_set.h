@@ -50,6 +50,7 @@ class PollSet {
   struct Watch {
     int fd = -1;
     std::uint32_t events = 0;
+    bool operator==(const Watch&) const = default;
   };
 
   void wait(int milliseconds) noexcept;

@@ -3,19 +3,16 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/epoll.h>
-#include <sys/eventfd.h>
 
 #include <vector>
+
+#include "tests/unit/io/eventfd.h"
 
 namespace fireline::io {
 namespace {
 
 using namespace std::chrono_literals;
 using ::testing::ElementsAre;
-
-FileDescriptor make_eventfd(unsigned value) {
-  return FileDescriptor(eventfd(value, EFD_NONBLOCK | EFD_CLOEXEC));
-}
 
 TEST(EventLoop, DeliversReadiness) {
   auto loop = EventLoop::make().value();

@@ -2,19 +2,16 @@
 #include "io/poll_set.h"
 
 #include <gtest/gtest.h>
-#include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include <array>
 #include <cstdint>
 
+#include "tests/unit/io/eventfd.h"
+
 namespace fireline::io {
 namespace {
-
-FileDescriptor make_event() {
-  return FileDescriptor(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC));
-}
 
 void signal(const FileDescriptor& event) {
   const std::uint64_t one = 1;
@@ -32,7 +29,7 @@ bool looks_ready(PollSet& set, int fd, short events = POLLIN) {
 
 TEST(PollSet, WhatIsReadyIsReportedAgainUntilItIsServed) {
   PollSet set;
-  const auto event = make_event();
+  const auto event = make_eventfd(0);
   EXPECT_FALSE(looks_ready(set, event.get()));
   signal(event);
   EXPECT_TRUE(looks_ready(set, event.get()));
@@ -44,8 +41,8 @@ TEST(PollSet, WhatIsReadyIsReportedAgainUntilItIsServed) {
 
 TEST(PollSet, WhatIsLeftOutDoesNotEndASleep) {
   PollSet set;
-  const auto left_out = make_event();
-  const auto wanted = make_event();
+  const auto left_out = make_eventfd(0);
+  const auto wanted = make_eventfd(0);
   EXPECT_FALSE(looks_ready(set, left_out.get()));
   signal(left_out);
   EXPECT_FALSE(looks_ready(set, wanted.get()));
@@ -83,12 +80,12 @@ TEST(PollSet, EachInterestInADescriptorHearsOfItsOwnEvents) {
 
 TEST(PollSet, ANumberThatIsAnothersAfterForgetIsWatchedAnew) {
   PollSet set;
-  auto first = make_event();
+  auto first = make_eventfd(0);
   const int number = first.get();
   EXPECT_FALSE(looks_ready(set, number));
   set.forget();
   first.reset();
-  const auto other = make_event();
+  const auto other = make_eventfd(0);
   ASSERT_EQ(other.get(), number) << "the lowest that is free";
   EXPECT_FALSE(looks_ready(set, number));
   signal(other);
@@ -98,13 +95,13 @@ TEST(PollSet, ANumberThatIsAnothersAfterForgetIsWatchedAnew) {
 // Its file lives on in a duplicate, whose readiness nobody could serve.
 TEST(PollSet, ForgetEndsTheWatchOfAFileThatOutlivesItsNumber) {
   PollSet set;
-  auto first = make_event();
+  auto first = make_eventfd(0);
   const int number = first.get();
   const FileDescriptor duplicate(::dup(number));
   EXPECT_FALSE(looks_ready(set, number));
   set.forget();
   first.reset();
-  const auto other = make_event();
+  const auto other = make_eventfd(0);
   ASSERT_EQ(other.get(), number);
   signal(duplicate);
   EXPECT_FALSE(looks_ready(set, number));
