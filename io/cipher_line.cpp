@@ -20,8 +20,8 @@ std::size_t cost_of(std::span<const crypto::AeadJob> jobs) noexcept {
 }  // namespace
 
 CipherLine::CipherLine(packet::Engine& engine, crypto::Aead& aead, std::vector<CipherHelper*> helpers,
-                       std::size_t task_cost)
-    : aead_(&aead), helpers_(std::move(helpers)), task_cost_(task_cost) {
+                       CipherThreshold threshold)
+    : aead_(&aead), helpers_(std::move(helpers)), threshold_(threshold) {
   const std::size_t places = helpers_.empty() ? 1 : kWorksInFlight;
   for (std::size_t i = 0; i < places; ++i) {
     places_.push_back(std::make_unique<Place>());
@@ -34,8 +34,7 @@ void CipherLine::start() noexcept {
   packet::Work& work = *started.work;
   started.task_count = 0;
   const std::size_t cost = helpers_.empty() ? 0 : cost_of(work.jobs);
-  // Less than two tasks would be done before a helper is awake.
-  if (cost < 2 * task_cost_) return run_jobs(*aead_, work.kind, work.jobs);
+  if (!worth_helping(cost)) return run_jobs(*aead_, work.kind, work.jobs);
   started.task_count = cut(started, cost);
   counters_.add(CipherCounter::tasks, started.task_count);
   for (std::size_t i = 0; i < started.task_count; ++i) {
@@ -69,9 +68,17 @@ bool CipherLine::help() noexcept {
   return false;
 }
 
+bool CipherLine::worth_helping(std::size_t cost) noexcept {
+  // Less than two tasks would be done before a helper is awake.
+  if (cost < 2 * threshold_.task_cost) return false;
+  if (busy_works_ == threshold_.busy_works) return true;
+  ++busy_works_;
+  return false;
+}
+
 // Shares of equal cost; `left` counts all of them before the first is on offer.
 std::size_t CipherLine::cut(Place& place, std::size_t cost) noexcept {
-  const std::size_t share = std::max(task_cost_, (cost + kTasksPerWork - 1) / kTasksPerWork);
+  const std::size_t share = std::max(threshold_.task_cost, (cost + kTasksPerWork - 1) / kTasksPerWork);
   packet::Work& work = *place.work;
   std::array<std::span<crypto::AeadJob>, kTasksPerWork> shares;
   std::size_t count = 0;

@@ -7,6 +7,9 @@
 // Lifetime: engine (whose works it holds), aead and helpers outlive it, and the helpers' threads must be joined before
 // it goes. Threads: the packet thread's; counters from any.
 // Limits: kWorksInFlight works, kTasksPerWork tasks each.
+//
+// Help is asked for by a packet thread that does not find time to rest: one that sleeps between works is not what limits
+// the throughput, and waking a helper for it costs more than it gives (docs/performance.md).
 #pragma once
 #include <array>
 #include <atomic>
@@ -42,15 +45,20 @@ enum class CipherCounter : std::uint8_t {
   return "";
 }
 
-// A task's least cost in bytes, the same for each job added: about 10 µs, a few times what waking a thread costs.
-inline constexpr std::size_t kCipherTaskCost = 32 * 1024;
+// What is worth a helper.
+struct CipherThreshold {
+  // A task's least cost in bytes, the same for each job added: about 10 µs, a few times what waking a thread costs.
+  std::size_t task_cost = 32 * 1024;
+  // Works large enough that the packet thread runs alone behind each rest, before it counts as busy.
+  unsigned busy_works = 2;
+};
 
 class CipherLine {
  public:
   static constexpr std::size_t kTasksPerWork = 32;
 
   CipherLine(packet::Engine& engine, crypto::Aead& aead, std::vector<CipherHelper*> helpers,
-             std::size_t task_cost = kCipherTaskCost);
+             CipherThreshold threshold = {});
 
   [[nodiscard]] bool has_room() const noexcept { return count_ < places_.size(); }
   // An empty work; the same until start().
@@ -65,6 +73,8 @@ class CipherLine {
 
   // Runs one task of the oldest work that has one on offer; false when there is none.
   bool help() noexcept;
+  // The packet thread has nothing to do.
+  void rest() noexcept { busy_works_ = 0; }
 
   [[nodiscard]] const Counters<CipherCounter>& counters() const noexcept { return counters_; }
 
@@ -79,11 +89,13 @@ class CipherLine {
   [[nodiscard]] Place& place(std::size_t behind_first) noexcept {
     return *places_[(first_ + behind_first) % places_.size()];
   }
+  [[nodiscard]] bool worth_helping(std::size_t cost) noexcept;
   [[nodiscard]] std::size_t cut(Place& place, std::size_t cost) noexcept;
 
   crypto::Aead* aead_;
   std::vector<CipherHelper*> helpers_;
-  std::size_t task_cost_;
+  CipherThreshold threshold_;
+  unsigned busy_works_ = 0;  // large enough for helpers, since the last rest; no further than the threshold
   std::vector<std::unique_ptr<Place>> places_;
   std::size_t first_ = 0;
   std::size_t count_ = 0;

@@ -130,7 +130,7 @@ struct DataPlane::Parts {
             .udp6_out = UdpOutbox(udp6.writer, udp6.out, options.mode != ThreadMode::split),
             .pools = std::move(engine_pools),
             .helpers = helper_list(),
-            .cipher_task_cost = options.cipher_task_cost,
+            .cipher_threshold = options.cipher_threshold,
         }) {
     // In a fused loop the order matters: what was read is worked on and written in the same turn.
     home(udp4_thread).add(udp4.reader);

@@ -27,7 +27,7 @@ namespace fireline::io {
 struct DataPlaneOptions {
   ThreadMode mode = ThreadMode::direct;
   std::vector<std::unique_ptr<crypto::Aead>> helpers = {};  // one thread each
-  std::size_t cipher_task_cost = kCipherTaskCost;           // tests make it small
+  CipherThreshold cipher_threshold = {};                    // tests make it small
 };
 
 // A queue between two threads, as status shows it.

@@ -12,7 +12,7 @@ constexpr std::size_t kReserveTrains = 256;
 
 PacketLoop::PacketLoop(Wiring wiring)
     : wiring_(std::move(wiring)),
-      line_(*wiring_.engine, *wiring_.aead, wiring_.helpers, wiring_.cipher_task_cost),
+      line_(*wiring_.engine, *wiring_.aead, wiring_.helpers, wiring_.cipher_threshold),
       commands_(kCommandsMax) {}
 
 void PacketLoop::enter() {
@@ -39,7 +39,9 @@ bool PacketLoop::turn(Now now) {
   }
   if (has_room()) worked |= serve_batches(now);
   // With something to read or to send, the helpers' tasks stay theirs.
-  return worked || line_.help();
+  if (worked || line_.help()) return true;
+  line_.rest();
+  return false;
 }
 
 void PacketLoop::arm(PollSet& set) {

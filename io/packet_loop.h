@@ -54,7 +54,7 @@ class PacketLoop final : public Station {
     UdpOutbox udp6_out;
     std::vector<BufferPool*> pools;  // those that the engine takes from
     std::vector<CipherHelper*> helpers;
-    std::size_t cipher_task_cost = kCipherTaskCost;
+    CipherThreshold cipher_threshold = {};
   };
   using Command = std::move_only_function<void(packet::Engine&, Now, packet::Output&)>;
 

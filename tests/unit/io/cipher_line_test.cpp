@@ -24,11 +24,11 @@ using Memory = std::array<std::byte, kJobsMax * kBytes>;  // of a work
 
 class CipherLineTest : public testing::Test {
  protected:
-  explicit CipherLineTest(std::size_t helpers = 3) {
+  explicit CipherLineTest(std::size_t helpers = 3, unsigned busy_works = 0) {
     for (std::size_t i = 0; i < helpers; ++i) {
       helpers_.push_back(std::make_unique<CipherHelper>(std::make_unique<FlipCipher>(), helpers_waker_, waker_));
     }
-    line_ = std::make_unique<CipherLine>(engine_, own_, list(), kTaskCost);
+    line_ = std::make_unique<CipherLine>(engine_, own_, list(), CipherThreshold{kTaskCost, busy_works});
   }
 
   // Plans a work whose bytes are all its number's.
@@ -201,6 +201,39 @@ TEST_F(NoHelpers, EveryWorkIsDoneAtOnceAndLeavesBeforeTheNext) {
     EXPECT_FALSE(line_->has_room());
     EXPECT_FALSE(line_->help());
     EXPECT_TRUE(commit());
+  }
+}
+
+class BusyFirst : public CipherLineTest {
+ protected:
+  BusyFirst() : CipherLineTest(1, 2) {}
+
+  [[nodiscard]] bool is_offered() {
+    const auto before = line_->counters().get(CipherCounter::tasks);
+    plan(kJobsMax);
+    while (line_->help()) {
+    }
+    EXPECT_TRUE(commit());
+    return line_->counters().get(CipherCounter::tasks) > before;
+  }
+};
+
+TEST_F(BusyFirst, HelpIsAskedForWhenThereIsNoRestBetweenWorks) {
+  for (int rests = 0; rests < 3; ++rests) {
+    EXPECT_FALSE(is_offered());
+    plan(kNoTaskJobs);  // too little to say that there is much to do
+    EXPECT_TRUE(commit());
+    EXPECT_FALSE(is_offered());
+    EXPECT_TRUE(is_offered());
+    EXPECT_TRUE(is_offered());
+    line_->rest();
+  }
+}
+
+TEST_F(BusyFirst, WhoRestsBehindEachWorkIsNotHelped) {
+  for (int works = 0; works < 10; ++works) {
+    EXPECT_FALSE(is_offered());
+    line_->rest();
   }
 }
 

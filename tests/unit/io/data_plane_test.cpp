@@ -42,7 +42,7 @@ class DataPlaneModes : public testing::TestWithParam<std::tuple<ThreadMode, UdpI
                    {},
                    {.mode = std::get<0>(GetParam()),
                     .helpers = FlipCipher::several(std::get<2>(GetParam())),
-                    .cipher_task_cost = 1000}};
+                    .cipher_threshold = {.task_cost = 1000, .busy_works = 0}}};
 };
 
 TEST_P(DataPlaneModes, PacketsPassWholeOnceAndInOrderBothWays) {
@@ -254,7 +254,7 @@ TEST(DataPlaneHelpers, WhileOneStandsStillCommandsAreServedAndAfterwardsEverythi
   SocketTun tun;
   PassOn engine{peer.endpoint()};
   FlipCipher aead;
-  DataPlaneOptions options{.mode = ThreadMode::fused, .helpers = {}, .cipher_task_cost = 1000};
+  DataPlaneOptions options{.mode = ThreadMode::fused, .helpers = {}, .cipher_threshold = {.task_cost = 1000, .busy_works = 0}};
   options.helpers.push_back(std::make_unique<StallingCipher>(gate));
   DataPlane plane(engine, aead, tun, {}, std::move(options));
   auto socket = open_port(UdpIo::syscall, {.family = Family::v4, .address = IpAddress::parse("127.0.0.1")});
