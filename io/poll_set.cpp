@@ -32,7 +32,10 @@ void PollSet::add(int fd, short events, bool* ready) noexcept {
 }
 
 void PollSet::wait(int milliseconds) noexcept {
-  tell_kernel();
+  tell_kernel() ? wait_by_epoll(milliseconds) : wait_by_poll(milliseconds);
+}
+
+void PollSet::wait_by_epoll(int milliseconds) noexcept {
   std::array<epoll_event, kDescriptorsMax> events;  // not cleared: the kernel says how many it wrote
   const int found = ::epoll_wait(epoll_.get(), events.data(), static_cast<int>(events.size()), milliseconds);
   // EINTR: the loop looks at everything again.
@@ -46,7 +49,16 @@ void PollSet::wait(int milliseconds) noexcept {
   }
 }
 
-void PollSet::tell_kernel() noexcept {
+void PollSet::wait_by_poll(int milliseconds) noexcept {
+  std::array<pollfd, kDescriptorsMax> waiting{};
+  for (std::size_t i = 0; i < count_; ++i) waiting[i] = {interests_[i].fd, interests_[i].events, 0};
+  if (::poll(waiting.data(), count_, milliseconds) <= 0) return;
+  for (std::size_t i = 0; i < count_; ++i) {
+    if (waiting[i].revents != 0 && interests_[i].ready != nullptr) *interests_[i].ready = true;
+  }
+}
+
+bool PollSet::tell_kernel() noexcept {
   std::array<Watch, kDescriptorsMax> wanted;
   std::size_t wanted_count = 0;
   for (const Interest& interest : std::span(interests_).first(count_)) {
@@ -60,21 +72,24 @@ void PollSet::tell_kernel() noexcept {
   }
   const auto before = std::span(watches_).first(watch_count_);
   const auto now = std::span(wanted).first(wanted_count);
-  if (std::ranges::equal(before, now)) return;
+  if (std::ranges::equal(before, now)) return true;
   for (const Watch& one : before) {
     const bool stays = std::ranges::find(now, one.fd, &Watch::fd) != now.end();
     if (!stays) (void)control(epoll_.get(), EPOLL_CTL_DEL, one.fd, 0);
   }
+  std::size_t watched = 0;
   for (const Watch& one : now) {
     const auto old = std::ranges::find(before, one.fd, &Watch::fd);
-    if (old == before.end()) {
-      (void)control(epoll_.get(), EPOLL_CTL_ADD, one.fd, one.events);
-    } else if (old->events != one.events) {
-      (void)control(epoll_.get(), EPOLL_CTL_MOD, one.fd, one.events);
+    const bool known = old != before.end();
+    if ((known && *old == one) || control(epoll_.get(), known ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, one.fd, one.events)) {
+      wanted[watched++] = one;
+    } else if (known) {
+      (void)control(epoll_.get(), EPOLL_CTL_DEL, one.fd, 0);  // added again for the next sleep
     }
   }
   watches_ = wanted;
-  watch_count_ = wanted_count;
+  watch_count_ = watched;
+  return watched == wanted_count;
 }
 
 void PollSet::forget() noexcept {

@@ -1,5 +1,6 @@
 // What wakes a sleeping loop: descriptors and the earliest deadline. Rebuilt before each sleep; the kernel (epoll)
-// hears only of what changed since the last one, so that a sleep costs what became ready and not what might have.
+// hears only of what changed since the last one, so that a sleep costs what became ready and not what might have. A
+// descriptor that epoll refuses (no kernel memory, fs.epoll.max_user_watches reached) makes that sleep one of poll(2).
 //
 // Lifetime: a descriptor stays open until forget(), or until it was left out of one sleep. Threads: the sleeping one's.
 #pragma once
@@ -54,7 +55,10 @@ class PollSet {
   };
 
   void wait(int milliseconds) noexcept;
-  void tell_kernel() noexcept;
+  // False when the kernel watches less than was added.
+  [[nodiscard]] bool tell_kernel() noexcept;
+  void wait_by_epoll(int milliseconds) noexcept;
+  void wait_by_poll(int milliseconds) noexcept;
 
   FileDescriptor epoll_;
   std::array<Interest, kDescriptorsMax> interests_{};

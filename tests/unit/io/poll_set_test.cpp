@@ -2,6 +2,7 @@
 #include "io/poll_set.h"
 
 #include <gtest/gtest.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -105,6 +106,39 @@ TEST(PollSet, ForgetEndsTheWatchOfAFileThatOutlivesItsNumber) {
   ASSERT_EQ(other.get(), number);
   signal(duplicate);
   EXPECT_FALSE(looks_ready(set, number));
+}
+
+// A regular file, which epoll takes never and poll(2) always: what a descriptor looks like for which epoll has no memory.
+class RefusedByEpoll : public testing::Test {
+ protected:
+  bool look(bool with_refused) {
+    bool ready = false;
+    wanted_ready_ = false;
+    set_.clear();
+    if (with_refused) set_.add(refused_.get(), POLLIN, &ready);
+    set_.add(wanted_.get(), POLLIN, &wanted_ready_);
+    set_.look();
+    return ready;
+  }
+
+  const FileDescriptor refused_{::memfd_create("refused", MFD_CLOEXEC)};
+  const FileDescriptor wanted_ = make_eventfd(0);
+  PollSet set_;
+  bool wanted_ready_ = false;
+};
+
+TEST_F(RefusedByEpoll, EndsTheSleepNevertheless) {
+  EXPECT_TRUE(look(true));
+  EXPECT_FALSE(wanted_ready_);
+  EXPECT_TRUE(look(true)) << "is not taken for watched";
+}
+
+TEST_F(RefusedByEpoll, HidesNothingBesideIt) {
+  signal(wanted_);
+  EXPECT_TRUE(look(true));
+  EXPECT_TRUE(wanted_ready_);
+  EXPECT_FALSE(look(false)) << "epoll again";
+  EXPECT_TRUE(wanted_ready_);
 }
 
 }  // namespace
