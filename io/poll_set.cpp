@@ -37,8 +37,10 @@ void PollSet::wait(int milliseconds) noexcept {
 
 void PollSet::wait_by_epoll(int milliseconds) noexcept {
   std::array<epoll_event, kDescriptorsMax> events;  // not cleared: the kernel says how many it wrote
-  const int found = ::epoll_wait(epoll_.get(), events.data(), static_cast<int>(events.size()), milliseconds);
-  // EINTR: the loop looks at everything again.
+  const auto length = static_cast<int>(events.size());
+  int found = ::epoll_wait(epoll_.get(), events.data(), length, milliseconds);
+  // What interrupted the sleep may have made something ready: io_uring completes requests on the way out of it.
+  if (found < 0 && errno == EINTR) found = ::epoll_wait(epoll_.get(), events.data(), length, 0);
   for (const epoll_event& event : std::span(events).first(static_cast<std::size_t>(std::max(found, 0)))) {
     const int fd = event.data.fd;
     const std::uint32_t reported = event.events;

@@ -2,12 +2,15 @@
 #include "io/poll_set.h"
 
 #include <gtest/gtest.h>
+#include <signal.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <unistd.h>
 
 #include <array>
 #include <cstdint>
+#include <thread>
 
 #include "tests/unit/io/eventfd.h"
 
@@ -106,6 +109,37 @@ TEST(PollSet, ForgetEndsTheWatchOfAFileThatOutlivesItsNumber) {
   ASSERT_EQ(other.get(), number);
   signal(duplicate);
   EXPECT_FALSE(looks_ready(set, number));
+}
+
+// As io_uring does, which completes requests on the way out of an interrupted sleep. In a thread of its own: one that had a
+// ring is interrupted at that ring's end too (io/uring.h).
+TEST(PollSet, WhatTheInterruptionOfASleepMakesReadyIsReported) {
+  static int interrupted = -1;
+  const auto event = make_eventfd(0);
+  interrupted = event.get();
+  struct sigaction act {};
+  act.sa_handler = [](int) {
+    const std::uint64_t one = 1;
+    (void)!::write(interrupted, &one, sizeof one);
+  };
+  struct sigaction before {};
+  ASSERT_EQ(::sigaction(SIGALRM, &act, &before), 0);
+  sigset_t alarm;
+  ::sigemptyset(&alarm);
+  ::sigaddset(&alarm, SIGALRM);
+  ASSERT_EQ(::pthread_sigmask(SIG_BLOCK, &alarm, nullptr), 0);
+  bool ready = false;
+  std::thread([&] {
+    PollSet set;
+    set.add(event.get(), POLLIN, &ready);
+    const itimerval soon{.it_interval = {}, .it_value = {.tv_sec = 0, .tv_usec = 20'000}};
+    ::pthread_sigmask(SIG_UNBLOCK, &alarm, nullptr);
+    ::setitimer(ITIMER_REAL, &soon, nullptr);
+    set.sleep();
+  }).join();
+  EXPECT_TRUE(ready);
+  ::pthread_sigmask(SIG_UNBLOCK, &alarm, nullptr);
+  ASSERT_EQ(::sigaction(SIGALRM, &before, nullptr), 0);
 }
 
 // A regular file, which epoll takes never and poll(2) always: what a descriptor looks like for which epoll has no memory.
