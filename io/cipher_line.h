@@ -8,8 +8,8 @@
 // it goes. Threads: the packet thread's; counters from any.
 // Limits: kWorksInFlight works, kTasksPerWork tasks each.
 //
-// Help is asked for by a packet thread that does not find time to rest: one that sleeps between works is not what limits
-// the throughput, and waking a helper for it costs more than it gives (docs/performance.md).
+// Help is asked for by a packet thread that does not find time to rest: one that sleeps between works is not what
+// limits the throughput, and waking a helper for it costs more than it gives (docs/performance.md).
 #pragma once
 #include <array>
 #include <atomic>
@@ -48,7 +48,7 @@ enum class CipherCounter : std::uint8_t {
 // What is worth a helper.
 struct CipherThreshold {
   // A task's least cost in bytes, the same for each job added: about 10 µs, a few times what waking a thread costs.
-  std::size_t task_cost = 32 * 1024;
+  std::size_t task_cost = std::size_t{32} << 10;
   // Works large enough that the packet thread runs alone behind each rest, before it counts as busy.
   unsigned busy_works = 2;
 };

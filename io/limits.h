@@ -38,6 +38,6 @@ inline constexpr std::size_t kTrainPoolBytes = kTrainBuffers * packet::kLargeBuf
 // Packets that wait for a handshake, of all peers together, and single packets on their way out.
 inline constexpr std::size_t kPacketPoolBytes = 4096 * packet::kSmallBufferBytes;
 
-static_assert(kTunReadPoolBytes + 2 * kUdpReadPoolBytes + kTrainPoolBytes + kPacketPoolBytes <= 24 * 1024 * 1024);
+static_assert(kTunReadPoolBytes + 2 * kUdpReadPoolBytes + kTrainPoolBytes + kPacketPoolBytes <= std::size_t{24} << 20);
 
 }  // namespace fireline::io

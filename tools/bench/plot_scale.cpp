@@ -50,7 +50,8 @@ PlotScale PlotScale::logarithmic(double least, double most) {
   const double low = round_down(least);
   const double high = std::max(round_up(most), round_up(low * 2));
   std::vector<double> ticks;
-  for (double tick = low; tick <= high * kRounding; tick = round_up(tick * 1.5)) ticks.push_back(tick);
+  ticks.push_back(low);
+  while (round_up(ticks.back() * 1.5) <= high * kRounding) ticks.push_back(round_up(ticks.back() * 1.5));
   // The ends stay, and every second of the rest, until they fit.
   while (ticks.size() > kLogTicks) {
     std::vector<double> fewer;

@@ -62,7 +62,7 @@ bool accepts(simdjson::dom::array statements, std::string_view interface) {
 
 }  // namespace
 
-std::vector<std::string> forward_obstacles(std::string ruleset_json, std::string_view interface,
+std::vector<std::string> forward_obstacles(const std::string& ruleset_json, std::string_view interface,
                                            std::string_view own_table) {
   simdjson::dom::parser parser;
   simdjson::dom::array objects;

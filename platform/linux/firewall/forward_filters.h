@@ -12,7 +12,7 @@
 namespace fireline::platform {
 
 // One sentence for each such chain, with the command that helps. Empty for text that is not such JSON.
-[[nodiscard]] std::vector<std::string> forward_obstacles(std::string ruleset_json, std::string_view interface,
+[[nodiscard]] std::vector<std::string> forward_obstacles(const std::string& ruleset_json, std::string_view interface,
                                                          std::string_view own_table);
 
 }  // namespace fireline::platform

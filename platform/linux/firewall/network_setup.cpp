@@ -197,7 +197,7 @@ Result<NetworkSetupReport, HostError> set_up_network(const NetworkSetup& setup) 
   if (!present) report.done.push_back("made the nftables table inet " + setup.table);
   if (auto error = set_settings(setup, report)) return err(*std::move(error));
   if (auto rules = firewall->run_json("list ruleset")) {
-    report.warnings = forward_obstacles(std::move(*rules), setup.interface, setup.table);
+    report.warnings = forward_obstacles(*rules, setup.interface, setup.table);
   }
   std::ranges::move(advertisement_warnings(setup), std::back_inserter(report.warnings));
   return report;

@@ -254,7 +254,8 @@ TEST(DataPlaneHelpers, WhileOneStandsStillCommandsAreServedAndAfterwardsEverythi
   SocketTun tun;
   PassOn engine{peer.endpoint()};
   FlipCipher aead;
-  DataPlaneOptions options{.mode = ThreadMode::fused, .helpers = {}, .cipher_threshold = {.task_cost = 1000, .busy_works = 0}};
+  DataPlaneOptions options{
+      .mode = ThreadMode::fused, .helpers = {}, .cipher_threshold = {.task_cost = 1000, .busy_works = 0}};
   options.helpers.push_back(std::make_unique<StallingCipher>(gate));
   DataPlane plane(engine, aead, tun, {}, std::move(options));
   auto socket = open_port(UdpIo::syscall, {.family = Family::v4, .address = IpAddress::parse("127.0.0.1")});

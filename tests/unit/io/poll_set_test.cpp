@@ -111,18 +111,18 @@ TEST(PollSet, ForgetEndsTheWatchOfAFileThatOutlivesItsNumber) {
   EXPECT_FALSE(looks_ready(set, number));
 }
 
-// As io_uring does, which completes requests on the way out of an interrupted sleep. In a thread of its own: one that had a
-// ring is interrupted at that ring's end too (io/uring.h).
+// As io_uring does, which completes requests on the way out of an interrupted sleep. In a thread of its own: one that
+// had a ring is interrupted at that ring's end too (io/uring.h).
 TEST(PollSet, WhatTheInterruptionOfASleepMakesReadyIsReported) {
   static int interrupted = -1;
   const auto event = make_eventfd(0);
   interrupted = event.get();
-  struct sigaction act {};
+  struct sigaction act{};
   act.sa_handler = [](int) {
     const std::uint64_t one = 1;
     (void)!::write(interrupted, &one, sizeof one);
   };
-  struct sigaction before {};
+  struct sigaction before{};
   ASSERT_EQ(::sigaction(SIGALRM, &act, &before), 0);
   sigset_t alarm;
   ::sigemptyset(&alarm);
@@ -142,7 +142,8 @@ TEST(PollSet, WhatTheInterruptionOfASleepMakesReadyIsReported) {
   ASSERT_EQ(::sigaction(SIGALRM, &before, nullptr), 0);
 }
 
-// A regular file, which epoll takes never and poll(2) always: what a descriptor looks like for which epoll has no memory.
+// A regular file, which epoll takes never and poll(2) always: what a descriptor looks like for which epoll has no
+// memory.
 class RefusedByEpoll : public testing::Test {
  protected:
   bool look(bool with_refused) {
