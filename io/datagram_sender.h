@@ -5,9 +5,9 @@
 //   EINTR                       the same again, a bounded number of times
 //   EAGAIN                      would_block; POLLOUT tells when to go on
 //   ENOBUFS, ENOMEM             once more at once, then would_block with SendCursor::kernel_busy: no event tells
-//   EINVAL, EADDRNOTAVAIL,      with a sticky source: again without it, it may have vanished (the interface is down,
-//   the ENODEV, E*UNREACH           address removed) EIO, EINVAL on a GSO send   the rest of the train singly, at once;
-//   the path is remembered when a datagram of the
+//   EINVAL, EADDRNOTAVAIL,      with a sticky source: again without it, which may have vanished (the interface is
+//   ENODEV, E*UNREACH           down, the address removed)
+//   EIO, EINVAL on a GSO send   the rest of the train singly, at once; the path is remembered when a datagram of the
 //                               same train then passes, so that an impossible destination blames no path
 //   EMSGSIZE                    path MTU, never GSO: the rest of the train singly, those too large dropped
 //   unreachable, denied, …      the rest of the train is dropped and counted
