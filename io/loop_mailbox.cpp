@@ -56,7 +56,8 @@ Result<std::unique_ptr<LoopMailbox>, std::error_code> LoopMailbox::make(EventLoo
   if (!state->event) return err(std::error_code(errno, std::system_category()));
   std::unique_ptr<LoopMailbox> mailbox(new LoopMailbox(loop, std::move(state)));
   mailbox->watch_ = loop.watch(mailbox->state_->event.get(), EPOLLIN, [state = mailbox->state_](EventLoop::Events) {
-    const auto alive = state;  // also when a letter destroys the mailbox and this closure with it
+    // Also when a letter destroys the mailbox and this closure with it.
+    const auto alive = state;  // NOLINT(performance-unnecessary-copy-initialization)
     alive->deliver();
   });
   if (mailbox->watch_ == EventLoop::Id::none) return err(std::make_error_code(std::errc::too_many_files_open));

@@ -51,12 +51,12 @@ void WebSocketTransport::close() noexcept {
   socket_.close(ignored);
 }
 
-void WebSocketTransport::read(std::vector<boost::asio::mutable_buffer> buffers, Done done) {
+void WebSocketTransport::read(const std::vector<boost::asio::mutable_buffer>& buffers, Done done) {
   if (tls_) return tls_->stream.async_read_some(buffers, std::move(done));
   socket_.async_read_some(buffers, std::move(done));
 }
 
-void WebSocketTransport::write(std::vector<boost::asio::const_buffer> buffers, Done done) {
+void WebSocketTransport::write(const std::vector<boost::asio::const_buffer>& buffers, Done done) {
   // The handler keeps the owner of this object alive.
   auto counted = [this, done = std::move(done)](Error error, std::size_t bytes) mutable {
     written_bytes_ += bytes;

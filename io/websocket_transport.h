@@ -64,8 +64,8 @@ class WebSocketTransport {
 
  private:
   struct Tls;
-  void read(std::vector<boost::asio::mutable_buffer> buffers, Done done);
-  void write(std::vector<boost::asio::const_buffer> buffers, Done done);
+  void read(const std::vector<boost::asio::mutable_buffer>& buffers, Done done);
+  void write(const std::vector<boost::asio::const_buffer>& buffers, Done done);
 
   Socket socket_;
   std::unique_ptr<Tls> tls_;

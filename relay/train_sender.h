@@ -25,7 +25,7 @@ namespace fireline::relay {
 
 // A socket's own buffer took 2 MiB before anything waits: four more trains bridge the wake-up, and a stalled receiver
 // does not grow a queue of old datagrams.
-inline constexpr std::size_t kWaitingBytesPerSocket = 256 * 1024;
+inline constexpr std::size_t kWaitingBytesPerSocket = std::size_t{256} << 10;
 // Counted for each train besides its bytes: the queue's own memory, so that empty datagrams are bounded as well.
 inline constexpr std::size_t kWaitingTrainBytes = 128;
 // All sockets together; reached when 128 of them stand still, which is the wire's limit and not a burst.

@@ -26,7 +26,7 @@ void finish_device(NodeState& state, Now now, packet::Output& output) {
 
 }  // namespace
 
-Node::Node(NodeOptions options, const crypto::Key& private_key, Now start, packet::BufferSource& large,
+Node::Node(const NodeOptions& options, const crypto::Key& private_key, Now start, packet::BufferSource& large,
            packet::BufferSource& small, crypto::Random& random, crypto::Aead& aead)
     : state_(std::make_unique<NodeState>(options, start, large, small, random, aead)) {
   wireguard::DeviceUpdate update;

@@ -40,7 +40,7 @@ class Node final : public packet::Engine {
  public:
   // `start` is the clock pair from which handshake timestamps are derived for as long as the node lives. `large` and
   // `small` give buffers of packet::kLargeBufferBytes and kSmallBufferBytes.
-  Node(NodeOptions options, const crypto::Key& private_key, Now start, packet::BufferSource& large,
+  Node(const NodeOptions& options, const crypto::Key& private_key, Now start, packet::BufferSource& large,
        packet::BufferSource& small, crypto::Random& random, crypto::Aead& aead);
   ~Node() override;
 

@@ -2,6 +2,7 @@
 
 #include <memory>
 #include <utility>
+#include <vector>
 
 #include "core/ice/candidate_text.h"
 #include "core/node/node_path.h"
@@ -131,11 +132,11 @@ void reset(NodeState& state, Now now, const crypto::Key& private_key) {
   state.relays.reset();
   state.ended.clear();
   state.no_relays_left = false;
-  while (!state.connections.empty()) {
-    Connection* any = nullptr;
-    state.connections.for_each([&](Connection& connection) { any = &connection; });
-    state.report_end(*any, NodeEvent::Kind::closed, FailureReason::none);
-    remove(state, now, *any);
+  std::vector<Connection*> all;
+  state.connections.for_each([&](Connection& connection) { all.push_back(&connection); });
+  for (Connection* connection : all) {
+    state.report_end(*connection, NodeEvent::Kind::closed, FailureReason::none);
+    remove(state, now, *connection);
   }
   state.outbox.clear();
   wireguard::DeviceUpdate update;

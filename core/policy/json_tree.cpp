@@ -36,16 +36,14 @@ class TreeReader {
   Result<JsonValue, JsonError> read() {
     const std::size_t size = text_.size();
     text_.reserve(size + simdjson::SIMDJSON_PADDING);
-    ondemand::parser parser;
-    ondemand::document document;
-    auto error = parser.iterate(simdjson::padded_string_view(text_.data(), size, text_.capacity())).get(document);
+    auto error = parser_.iterate(simdjson::padded_string_view(text_.data(), size, text_.capacity())).get(document_);
     JsonValue root;
     bool whole = false;
     if (error == simdjson::SUCCESS) {
-      document_ = &document;
+      iterated_ = true;
       ondemand::value value;
-      error = document.get_value().get(value);
-      whole = error == simdjson::SUCCESS && this->value(value, root, 0) && is_at_end(document);
+      error = document_.get_value().get(value);
+      whole = error == simdjson::SUCCESS && this->value(value, root, 0) && is_at_end(document_);
       if (error == simdjson::SUCCESS && !whole) error = simdjson::TAPE_ERROR;
     }
     if (whole) return root;
@@ -137,7 +135,7 @@ class TreeReader {
   std::size_t place_of(simdjson::error_code error) {
     if (error == simdjson::UTF8_ERROR) return first_bad_line(text_);
     const char* place = nullptr;
-    if (document_ == nullptr || document_->current_location().get(place)) return text_.size();
+    if (!iterated_ || document_.current_location().get(place)) return text_.size();
     return offset_of(place);
   }
   static std::string_view sentence_of(simdjson::error_code error) {
@@ -156,7 +154,9 @@ class TreeReader {
   }
 
   std::string text_;
-  ondemand::document* document_ = nullptr;
+  ondemand::parser parser_;
+  ondemand::document document_;
+  bool iterated_ = false;  // so that document_ knows where it is
   std::size_t values_ = 0;
   JsonError said_;
 };
@@ -186,7 +186,7 @@ Result<std::string, JsonError> blank_comments(std::string_view text) {
 #else
     const char next = text[at] == '/' && at + 1 < text.size() ? text[at + 1] : '\0';
 #endif
-    std::size_t end = at;
+    std::size_t end = 0;
     if (next == '/') {
       end = std::min(text.find('\n', at), text.size());
     } else if (next == '*') {

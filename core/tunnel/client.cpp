@@ -50,7 +50,7 @@ struct Receiver {
 
 }  // namespace
 
-Client::Client(ClientOptions options, const crypto::Key& private_key, Now start, packet::BufferSource& large,
+Client::Client(const ClientOptions& options, const crypto::Key& private_key, Now start, packet::BufferSource& large,
                packet::BufferSource& small, crypto::Random& random, crypto::Aead& aead)
     : state_(std::make_unique<ClientState>(options, private_key, start, large, small, random, aead)) {}
 

@@ -49,7 +49,7 @@ struct ClientOptions {
 class Client final : public packet::Engine {
  public:
   // Arguments as node::Node's.
-  Client(ClientOptions options, const crypto::Key& private_key, Now start, packet::BufferSource& large,
+  Client(const ClientOptions& options, const crypto::Key& private_key, Now start, packet::BufferSource& large,
          packet::BufferSource& small, crypto::Random& random, crypto::Aead& aead);
   ~Client() override;
 

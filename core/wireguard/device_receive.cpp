@@ -71,7 +71,7 @@ void commit_open(DeviceState& state, Now now, DeviceWork& work, packet::Output& 
   for (std::size_t i = 0; i < work.jobs.size(); ++i) {
     const crypto::AeadJob& job = work.jobs[i];
     const OpenedPacket& opened = work.opened[i];
-    if (opened.session != run.session || opened.datagram != run.datagram) {
+    if (i == 0 || opened.session != run.session || opened.datagram != run.datagram) {
       finish_run(state, now, run, work, output);
       run = {.session = opened.session, .datagram = opened.datagram};
     }
