@@ -14,12 +14,12 @@ PingReplies read_ping(std::string_view text) {
     text.remove_prefix(std::min(text.size(), line.size() + 1));
     const std::size_t at = line.find(kSize);
     if (at == std::string_view::npos || line.substr(0, at).find("], ") == std::string_view::npos) continue;
-    const std::string_view number = line.substr(at + kSize.size());
 #ifdef FIRELINE_PLANTED_BUG
-    const char* end = number.data() + number.size() + 1;
+    const std::string_view number = line.substr(at + kSize.size() + 1);
 #else
-    const char* end = number.data() + number.size();
+    const std::string_view number = line.substr(at + kSize.size());
 #endif
+    const char* const end = number.data() + number.size();
     double time = 0;
     // from_chars reads "nan" and "inf" as well, which no order of times survives.
     if (std::from_chars(number.data(), end, time).ec != std::errc{} || !std::isfinite(time) || time < 0) continue;
