@@ -9,6 +9,7 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <vector>
 
 #include "core/node/connection.h"
 
@@ -39,6 +40,12 @@ class ConnectionTable {
   template <class Visit>
   void for_each(Visit&& visit) const {
     for (const auto& [id, connection] : by_id_) visit(*connection);
+  }
+  // By id, for who erases them one by one.
+  [[nodiscard]] std::vector<Connection*> all() const {
+    std::vector<Connection*> all;
+    for_each([&](Connection& connection) { all.push_back(&connection); });
+    return all;
   }
 
   [[nodiscard]] static std::size_t hash_of(std::string_view local, std::string_view remote) noexcept;

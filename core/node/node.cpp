@@ -91,9 +91,7 @@ void Node::close(Now now, std::string_view id, packet::Output& output) {
 
 void Node::close_all(Now now, packet::Output& output) {
   state_->last_input = now;
-  std::vector<Connection*> all;
-  state_->connections.for_each([&](Connection& connection) { all.push_back(&connection); });
-  for (Connection* connection : all) node::close(*state_, now, *connection);
+  for (Connection* connection : state_->connections.all()) node::close(*state_, now, *connection);
   finish(*state_, now, output);
 }
 

@@ -2,7 +2,6 @@
 
 #include <memory>
 #include <utility>
-#include <vector>
 
 #include "core/ice/candidate_text.h"
 #include "core/node/node_path.h"
@@ -132,9 +131,7 @@ void reset(NodeState& state, Now now, const crypto::Key& private_key) {
   state.relays.reset();
   state.ended.clear();
   state.no_relays_left = false;
-  std::vector<Connection*> all;
-  state.connections.for_each([&](Connection& connection) { all.push_back(&connection); });
-  for (Connection* connection : all) {
+  for (Connection* connection : state.connections.all()) {
     state.report_end(*connection, NodeEvent::Kind::closed, FailureReason::none);
     remove(state, now, *connection);
   }

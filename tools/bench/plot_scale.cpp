@@ -50,8 +50,11 @@ PlotScale PlotScale::logarithmic(double least, double most) {
   const double low = round_down(least);
   const double high = std::max(round_up(most), round_up(low * 2));
   std::vector<double> ticks;
-  ticks.push_back(low);
-  while (round_up(ticks.back() * 1.5) <= high * kRounding) ticks.push_back(round_up(ticks.back() * 1.5));
+  double tick = low;
+  while (tick <= high * kRounding) {
+    ticks.push_back(tick);
+    tick = round_up(tick * 1.5);
+  }
   // The ends stay, and every second of the rest, until they fit.
   while (ticks.size() > kLogTicks) {
     std::vector<double> fewer;
