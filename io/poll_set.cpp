@@ -75,19 +75,14 @@ bool PollSet::tell_kernel() noexcept {
   const auto before = std::span(watches_).first(watch_count_);
   const auto now = std::span(wanted).first(wanted_count);
   if (std::ranges::equal(before, now)) return true;
+  // Who waits for something else now is watched anew, which is rare: a writer whose device is full.
   for (const Watch& one : before) {
-    const bool stays = std::ranges::find(now, one.fd, &Watch::fd) != now.end();
-    if (!stays) (void)control(epoll_.get(), EPOLL_CTL_DEL, one.fd, 0);
+    if (std::ranges::find(now, one) == now.end()) (void)control(epoll_.get(), EPOLL_CTL_DEL, one.fd, 0);
   }
   std::size_t watched = 0;
   for (const Watch& one : now) {
-    const auto old = std::ranges::find(before, one.fd, &Watch::fd);
-    const bool known = old != before.end();
-    if ((known && *old == one) || control(epoll_.get(), known ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, one.fd, one.events)) {
-      wanted[watched++] = one;
-    } else if (known) {
-      (void)control(epoll_.get(), EPOLL_CTL_DEL, one.fd, 0);  // added again for the next sleep
-    }
+    const bool stays = std::ranges::find(before, one) != before.end();
+    if (stays || control(epoll_.get(), EPOLL_CTL_ADD, one.fd, one.events)) wanted[watched++] = one;
   }
   watches_ = wanted;
   watch_count_ = watched;
