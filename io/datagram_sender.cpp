@@ -9,6 +9,7 @@
 #include "io/control_message.h"
 #include "io/io_error.h"
 #include "io/socket_address.h"
+#include "io/udp_bind.h"
 
 namespace fireline::io {
 namespace {
@@ -221,6 +222,7 @@ DatagramSender::Reaction DatagramSender::react(int code, TrainState& state, Send
         state.segments_max = 1;
         return Reaction::again;
       }
+      if (allow_fragments(fd_)) return Reaction::again;
       counters_.add(UdpSendCounter::drop_too_big);
       log_drop(*state.train, code);
       cursor.offset_bytes += length;

@@ -85,6 +85,9 @@ std::optional<IoError> configure(int fd, const UdpOptions& options, const std::s
   }
   if (options.path_mtu == PathMtu::probe) {
     if (auto error = v4 ? apply(fd, kProbeV4, context) : apply(fd, kProbeV6, context)) return error;
+  } else if (v4 && get_option(fd, IPPROTO_IP, IP_MTU_DISCOVER) == IP_PMTUDISC_WANT) {
+    // A host without path MTU discovery (ip_no_pmtu_disc) keeps its own way.
+    set_option(fd, IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_DO);
   }
   return std::nullopt;
 }
@@ -176,6 +179,11 @@ Result<BoundUdp, IoError> bind_udp(const UdpOptions& options) {
 std::optional<IoError> set_socket_mark(int fd, std::uint32_t mark) {
   if (::setsockopt(fd, SOL_SOCKET, SO_MARK, &mark, sizeof mark) == 0) return std::nullopt;
   return last_error("set the firewall mark on", "a UDP socket");
+}
+
+bool allow_fragments(int fd) noexcept {
+  return get_option(fd, IPPROTO_IP, IP_MTU_DISCOVER) == IP_PMTUDISC_DO &&
+         set_option(fd, IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_WANT) == 0;
 }
 
 std::size_t receive_buffer_bytes(int fd) noexcept {

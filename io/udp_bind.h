@@ -22,7 +22,7 @@ inline constexpr std::size_t kUdpSendBufferBytes = std::size_t{2} << 20;
 inline constexpr std::size_t kUdpBufferBytesMin = std::size_t{64} << 10;
 
 enum class PathMtu : std::uint8_t {
-  kernel_default,  // the kernel fragments what exceeds a path's known MTU, as WireGuard expects
+  kernel_default,  // the kernel fragments what exceeds a path's known MTU, as WireGuard expects (allow_fragments())
   probe,           // DF always set, never fragmented (IP_PMTUDISC_PROBE, IPV6_DONTFRAG): who measures the path itself
 };
 
@@ -60,6 +60,12 @@ struct BoundUdp {
 
 // SO_MARK; 0 for none.
 [[nodiscard]] std::optional<IoError> set_socket_mark(int fd, std::uint32_t mark);
+
+// An IPv4 socket of PathMtu::kernel_default begins without the kernel's fragments (IP_PMTUDISC_DO), because where it
+// may fragment it looks up an identification for each destination, also for datagrams that it sends with DF anyway: 8 %
+// of what a datagram costs among 10,000 destinations. What exceeds a path's MTU then fails with EMSGSIZE; whoever sends
+// calls this and sends it again. True: the kernel fragments from here on, and did not before.
+[[nodiscard]] bool allow_fragments(int fd) noexcept;
 
 // What the kernel granted, its doubling taken out; 0 when it does not tell.
 [[nodiscard]] std::size_t receive_buffer_bytes(int fd) noexcept;

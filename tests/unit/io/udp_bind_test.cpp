@@ -6,7 +6,10 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <fstream>
+#include <vector>
 
 #include "tests/unit/io/network_namespace.h"
 #include "tests/unit/io/udp_backend.h"
@@ -39,6 +42,64 @@ TEST_P(UdpBindOn, PrefersALastingSourceAddressWhereItIsAsked) {
       constexpr int kPublic = 2;  // RFC 5014
       EXPECT_EQ((preferences & kPublic) != 0, asked);
     }
+  });
+}
+
+int path_mtu_option(int fd) {
+  int value = -1;
+  socklen_t length = sizeof value;
+  EXPECT_EQ(::getsockopt(fd, IPPROTO_IP, IP_MTU_DISCOVER, &value, &length), 0);
+  return value;
+}
+
+TEST_P(UdpBindOn, TheKernelFragmentsFromTheFirstDatagramThatIsTooLarge) {
+  in_network_namespace([io = GetParam()] {
+    const FileDescriptor control(::socket(AF_INET, SOCK_DGRAM, 0));
+    ifreq request = interface_request("lo");
+    request.ifr_mtu = 600;
+    ASSERT_EQ(::ioctl(control.get(), SIOCSIFMTU, &request), 0);
+    HeapBuffers pool;
+    const auto sender = open_port(io, {.family = Family::v4});
+    const auto receiver = open_port(io, {.family = Family::v4});
+    ASSERT_TRUE(sender && receiver);
+
+    // A train whose first ones fit, then what does not, then what fits: in order, each once, none lost.
+    auto fitting = numbered(3 * 500), large = numbered(2 * 1000 + 50), last = numbered(20);
+    packet::UdpSendBatch out;
+    const Endpoint to = loopback(Family::v4, receiver->port());
+    out.trains.push_back(train_of(fitting, 500, to));
+    SendCursor cursor;
+    ASSERT_EQ(sender->send(out, cursor, kNow), IoStatus::done);
+    EXPECT_EQ(path_mtu_option(sender->send_fd()), IP_PMTUDISC_DO) << "nothing was too large yet";
+    out.trains.push_back(train_of(large, 1000, to));
+    out.trains.push_back(train_of(last, 20, to));
+    ASSERT_EQ(sender->send(out, cursor, kNow), IoStatus::done);
+    EXPECT_EQ(path_mtu_option(sender->send_fd()), IP_PMTUDISC_WANT);
+    EXPECT_EQ(sender->send_counters().get(UdpSendCounter::drop_too_big), 0U);
+    EXPECT_EQ(sender->send_counters().get(UdpSendCounter::datagrams), 7U);
+
+    std::vector<std::size_t> lengths;
+    while (lengths.size() < 7) {
+      packet::UdpBatch in;
+      ASSERT_EQ(receive_next(*receiver, in, pool), IoStatus::would_block);
+      for (const packet::ReceivedDatagrams& train : in.datagrams) {
+        for (std::size_t at = 0; at < train.bytes.size(); at += train.segment_bytes) {
+          lengths.push_back(std::min<std::size_t>(train.segment_bytes, train.bytes.size() - at));
+        }
+      }
+    }
+    EXPECT_EQ(lengths, (std::vector<std::size_t>{500, 500, 500, 1000, 1000, 50, 20}));
+  });
+}
+
+TEST_P(UdpBindOn, AHostWithoutPathMtuDiscoveryKeepsItsOwnWay) {
+  in_network_namespace([io = GetParam()] {
+    // Of the namespace of the thread that opens it.
+    std::ofstream("/proc/sys/net/ipv4/ip_no_pmtu_disc") << "1" << std::flush;
+    const auto socket = open_port(io, {.family = Family::v4});
+    ASSERT_TRUE(socket);
+    EXPECT_EQ(path_mtu_option(socket->send_fd()), IP_PMTUDISC_DONT);
+    EXPECT_FALSE(allow_fragments(socket->send_fd())) << "they always were";
   });
 }
 
