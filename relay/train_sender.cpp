@@ -9,6 +9,7 @@
 #include "io/control_message.h"
 #include "io/io_error.h"
 #include "io/socket_address.h"
+#include "io/udp_bind.h"
 
 namespace fireline::relay {
 namespace {
@@ -193,6 +194,7 @@ TrainSender::Reaction TrainSender::react(int code, Attempt& attempt, std::size_t
         attempt.segments_max = 1;
         return Reaction::again;
       }
+      if (io::allow_fragments(attempt.socket.fd())) return Reaction::again;
       why = RelayCounter::drop_too_big;
       return Reaction::drop_one;
     case EIO:

@@ -5,7 +5,7 @@
 //   EAGAIN                 the rest waits in the socket's queue, in owned copies; flush() when it is writable
 //   ENOBUFS, ENOMEM        once more at once, then it waits as well; no event tells, so flush() a little later
 //   EIO, EINVAL with GSO   the rest of the train singly, at once; the path is remembered (io/gso_policy.h)
-//   EMSGSIZE               with GSO: the rest singly; a single one is dropped
+//   EMSGSIZE               with GSO: the rest singly; a single one in fragments where the socket may (io/udp_bind.h)
 //   others                 the rest of the train is dropped and counted
 //
 // What may wait is bounded per socket and in all; beyond that the newest is dropped (drop_queue_full).

@@ -1,10 +1,15 @@
 #include <gtest/gtest.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
 
+#include <array>
 #include <memory>
 
+#include "io/udp_bind.h"
 #include "relay/gather_train.h"
 #include "relay/relay_socket.h"
 #include "relay/train_sender.h"
+#include "tests/unit/io/network_namespace.h"
 #include "tests/unit/relay/scripted_socket.h"
 
 namespace fireline::relay {
@@ -242,6 +247,36 @@ TEST_F(TrainTest, WithoutGsoEveryDatagramGoesAlone) {
   for (int i = 0; i < 3; ++i) ASSERT_TRUE(train_.append(route(), bytes_of(payload)));
   EXPECT_EQ(single.send(socket_, train_.view(), now_), TrainSender::State::idle);
   EXPECT_EQ(kernel_.attempts, "1:ok 1:ok 1:ok");
+}
+
+TEST(TrainOnARealSocket, WhatIsTooLargeForThePathLeavesInFragments) {
+  io::in_network_namespace([] {
+    const io::FileDescriptor control(::socket(AF_INET, SOCK_DGRAM, 0));
+    ifreq request = io::interface_request("lo");
+    request.ifr_mtu = 600;
+    ASSERT_EQ(::ioctl(control.get(), SIOCSIFMTU, &request), 0);
+    const auto from = RelaySocket::open({.family = Family::v4});
+    const auto receiver = io::bind_udp({.family = Family::v4, .gro = false});
+    ASSERT_TRUE(from.has_value() && receiver.has_value());
+    Route route{.socket = from->get(), .to = *Endpoint::parse("127.0.0.1:1"), .channel = 0};
+    route.to.port = receiver->port;
+
+    Counters<RelayCounter> counters;
+    TrainSender sender(counters, io::kernel_udp_syscalls(), true);
+    const std::string payload(1000, 'x');
+    // A train, and one that fits behind it.
+    const std::vector<std::vector<std::size_t>> trains = {{1000, 1000, 50}, {20}};
+    for (const auto& lengths : trains) {
+      GatherTrain train;
+      for (const std::size_t length : lengths) ASSERT_TRUE(train.append(route, bytes_of(payload).first(length)));
+      EXPECT_EQ(sender.send(**from, train.view(), Instant{std::chrono::seconds(1)}), TrainSender::State::idle);
+    }
+    EXPECT_EQ(counters.get(RelayCounter::drop_too_big), 0U);
+    for (const ssize_t length : {1000, 1000, 50, 20}) {
+      std::array<char, 2048> buffer;
+      EXPECT_EQ(::recv(receiver->fd.get(), buffer.data(), buffer.size(), 0), length);
+    }
+  });
 }
 
 }  // namespace
