@@ -114,7 +114,11 @@ void TunDevice::take_packet(ReceiveArena& arena, std::size_t length, ConstBytes 
   read_.add(TunReadCounter::packets);
   read_.add(TunReadCounter::segments, segments_in(length, header_bytes, offload));
   read_.add(TunReadCounter::bytes, length);
-  batch.packets.push_back({.bytes = bytes, .offload = offload});
+  // In its place, not copied from the stack: such a copy waits for all stores before it
+  // (core/wireguard/train_builder.cpp).
+  packet::TunPacket& packet = batch.packets.emplace_back();
+  packet.bytes = bytes;
+  packet.offload = offload;
 }
 
 IoStatus TunDevice::write(const packet::TunWriteBatch& batch, TunCursor& cursor) {

@@ -22,14 +22,17 @@ std::byte* TrainBuilder::start_train(Peer& peer, Session& session, packet::Ecn e
   arena_ = &work_->arenas[static_cast<std::size_t>(path.family())];
   if ((arena_->room < bytes || is_remainder()) && !new_buffer(bytes) && arena_->room < bytes) return nullptr;
   std::byte* place = take(bytes);
-  work_->trains.push_back({.train = {.bytes = {place, bytes},
-                                     .segment_bytes = static_cast<std::uint16_t>(bytes),
-                                     .ecn = ecn,
-                                     .destination = path.destination,
-                                     .local = path.local},
-                           .session = &session,
-                           .datagrams = 1,
-                           .channel = path.channel});
+  // In its place: a record that is put together on the stack and copied waits until the stores before it are done, and
+  // among them are those to cold memory.
+  PlannedTrain& planned = work_->trains.emplace_back();
+  planned.train.bytes = {place, bytes};
+  planned.train.segment_bytes = static_cast<std::uint16_t>(bytes);
+  planned.train.ecn = ecn;
+  planned.train.destination = path.destination;
+  planned.train.local = path.local;
+  planned.session = &session;
+  planned.datagrams = 1;
+  planned.channel = path.channel;
   work_->hold(&session);
   peer.last_planned_work = work_->number;
   open_ = true;
