@@ -76,7 +76,7 @@ class End:
         self.process.popen.stdin.flush()
 
     def heard(self, pattern):
-        return re.findall(pattern, self.process.text(), re.MULTILINE)
+        return re.findall(pattern, self.process.whole_lines(), re.MULTILINE)
 
     def wait_for(self, pattern, seconds=CONNECT_SECONDS, count=1):
         def enough():

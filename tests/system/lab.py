@@ -107,6 +107,11 @@ class Process:
     def text(self):
         return self.log.read_text(errors="replace")
 
+    def whole_lines(self):
+        """The text without a last line that is still being written: for who takes lines apart."""
+        text = self.text()
+        return text[:text.rfind("\n") + 1]
+
     def wait(self, seconds):
         """The exit code; Failure when it still runs after so many seconds of an idle machine."""
         wait_until(lambda: not self.alive(), seconds, f"{self.name} ends")

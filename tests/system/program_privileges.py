@@ -16,6 +16,7 @@ CAP_NET_BIND_SERVICE = 1 << 10
 CAP_NET_ADMIN = 1 << 12
 PORTAL = "ws://127.0.0.1:9"  # nobody listens on the discard port
 CONNECTED_SECONDS = 20
+THREADS_SECONDS = 5
 
 
 def fields_of(text):
@@ -37,8 +38,10 @@ def threads_of(process):
 
 def check_privileges(process, seccomp, allowed=CAP_NET_ADMIN, least=4):
     """Each thread holds none but the allowed capabilities; the statuses by thread."""
+    # A session that is reset has its data plane stopped and started.
+    lab.wait_until(lambda: len(threads_of(process)) >= least, THREADS_SECONDS, f"{process.name} has {least} threads")
     threads = threads_of(process)
-    lab.check(len(threads) >= least, f"{process.name} has its threads: {', '.join(threads)}")
+    lab.check(threads, f"{process.name}: {', '.join(threads)}")
     for thread, fields in threads.items():
         for name in ("CapPrm", "CapEff"):
             lab.require(int(fields[name], 16) & ~allowed == 0, f"{thread}: {name} {fields[name]}")

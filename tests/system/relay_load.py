@@ -27,7 +27,7 @@ class Load:
                                        name=f"{namespace.label}-{role}", stdin=subprocess.PIPE)
 
     def lines(self):
-        return [json.loads(line) for line in self.process.text().splitlines() if line.startswith("{")]
+        return [json.loads(line) for line in self.process.whole_lines().splitlines() if line.startswith("{")]
 
     def ready(self):
         lab.wait_until(lambda: self.lines() or not self.process.alive(), 60, f"{self.process.name} is ready")

@@ -53,7 +53,7 @@ class Client:
         self.process.popen.stdin.flush()
 
     def heard(self, pattern):
-        return re.findall(pattern, self.process.text(), re.MULTILINE)
+        return re.findall(pattern, self.process.whole_lines(), re.MULTILINE)
 
     def wait_for(self, pattern, seconds=ANSWER_SECONDS):
         return lab.wait_until(lambda: self.heard(pattern), seconds, f"{self.process.name} says {pattern!r}")
