@@ -12,7 +12,8 @@ constexpr std::size_t kDatagramBytesMax = 65535;
 
 }  // namespace
 
-std::optional<packet::ReceivedDatagrams> DatagramIntake::take(const msghdr& message, std::size_t length) noexcept {
+packet::ReceivedDatagrams* DatagramIntake::take(const msghdr& message, std::size_t length,
+                                                packet::UdpBatch& batch) noexcept {
   counters_.add(UdpReceiveCounter::calls);
   const ReceiveControl control = read_receive_control(message);
   if (control.kernel_drops.has_value()) note_kernel_drops(*control.kernel_drops);
@@ -24,7 +25,7 @@ std::optional<packet::ReceivedDatagrams> DatagramIntake::take(const msghdr& mess
   if ((message.msg_flags & MSG_CTRUNC) != 0 || segment <= 0 || segment > whole) {
     return drop(UdpReceiveCounter::bad_segment);
   }
-  sockaddr_storage address{};
+  sockaddr_storage address;  // not cleared: to_endpoint() reads what the length covers
   if (message.msg_namelen > sizeof address) return drop(UdpReceiveCounter::bad_source);
   std::memcpy(&address, message.msg_name, message.msg_namelen);
   const auto source = to_endpoint(address, message.msg_namelen, family_);
@@ -33,16 +34,17 @@ std::optional<packet::ReceivedDatagrams> DatagramIntake::take(const msghdr& mess
   const auto segment_bytes = static_cast<std::size_t>(segment);
   counters_.add(UdpReceiveCounter::datagrams, (length + segment_bytes - 1) / segment_bytes);
   counters_.add(UdpReceiveCounter::bytes, length);
-  return packet::ReceivedDatagrams{.bytes = {},
-                                   .segment_bytes = static_cast<std::uint16_t>(segment),
-                                   .ecn = control.ecn,
-                                   .source = *source,
-                                   .local = control.local};
+  packet::ReceivedDatagrams& datagrams = batch.datagrams.emplace_back();
+  datagrams.segment_bytes = static_cast<std::uint16_t>(segment);
+  datagrams.ecn = control.ecn;
+  datagrams.source = *source;
+  datagrams.local = control.local;
+  return &datagrams;
 }
 
-std::nullopt_t DatagramIntake::drop(UdpReceiveCounter why) noexcept {
+std::nullptr_t DatagramIntake::drop(UdpReceiveCounter why) noexcept {
   counters_.add(why);
-  return std::nullopt;
+  return nullptr;
 }
 
 void DatagramIntake::note_kernel_drops(std::uint32_t cumulative) noexcept {

@@ -7,7 +7,6 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <optional>
 
 #include "core/base/counters.h"
 #include "core/base/endpoint.h"
@@ -22,14 +21,16 @@ class DatagramIntake {
   DatagramIntake(Family family, Counters<UdpReceiveCounter>& counters, UdpReceiveCounter full) noexcept
       : family_(family), full_(full), counters_(counters) {}
 
-  // `message` as recvmsg left it, its payload `length` bytes long. The description is without its bytes; empty: dropped
-  // and counted.
-  [[nodiscard]] std::optional<packet::ReceivedDatagrams> take(const msghdr& message, std::size_t length) noexcept;
+  // `message` as recvmsg left it, its payload `length` bytes long. Its description becomes the batch's last, without
+  // its bytes, which the caller fills in; null: dropped and counted. (Made where it lies, for a copy waits for the
+  // stores before it.)
+  [[nodiscard]] packet::ReceivedDatagrams* take(const msghdr& message, std::size_t length,
+                                                packet::UdpBatch& batch) noexcept;
 
   [[nodiscard]] Counters<UdpReceiveCounter>& counters() noexcept { return counters_; }
 
  private:
-  [[nodiscard]] std::nullopt_t drop(UdpReceiveCounter why) noexcept;
+  [[nodiscard]] std::nullptr_t drop(UdpReceiveCounter why) noexcept;
   void note_kernel_drops(std::uint32_t cumulative) noexcept;
 
   Family family_;

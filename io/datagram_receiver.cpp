@@ -29,10 +29,7 @@ ReadCall DatagramReceiver::receive_datagram(ReceiveArena& arena, packet::UdpBatc
   const ssize_t result = syscalls_.recvmsg(fd_, message, MSG_DONTWAIT);
   if (result >= 0) {
     const auto length = static_cast<std::size_t>(result);
-    if (auto datagrams = intake_.take(message, length)) {
-      datagrams->bytes = arena.keep(length);
-      batch.datagrams.push_back(*datagrams);
-    }
+    if (auto* const datagrams = intake_.take(message, length, batch)) datagrams->bytes = arena.keep(length);
     return ReadCall::taken;
   }
   const int code = static_cast<int>(-result);

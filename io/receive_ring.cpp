@@ -166,9 +166,8 @@ void ReceiveRing::take(const Completion& completion, ReceiveArena& arena, packet
   message.msg_flags = static_cast<int>(header.flags);
 
   const Bytes payload = bytes.subspan(kPayloadOffset);
-  if (auto datagrams = intake.take(message, payload.size())) {
+  if (auto* const datagrams = intake.take(message, payload.size(), batch)) {
     datagrams->bytes = arena.keep(buffer, payload);
-    batch.datagrams.push_back(*datagrams);
   }
   if (!buffer) buffer = large.acquire();
   if (buffer) return provide(static_cast<std::uint16_t>(slot));
