@@ -64,7 +64,8 @@ struct BoundUdp {
 // An IPv4 socket of PathMtu::kernel_default begins without the kernel's fragments (IP_PMTUDISC_DO), because where it
 // may fragment it looks up an identification for each destination, also for datagrams that it sends with DF anyway: 8 %
 // of what a datagram costs among 10,000 destinations. What exceeds a path's MTU then fails with EMSGSIZE; whoever sends
-// calls this and sends it again. True: the kernel fragments from here on, and did not before.
+// calls this and sends it again. Until then DF is set on routes with `mtu lock` as well.
+// True: the kernel fragments from here on, and did not before.
 [[nodiscard]] bool allow_fragments(int fd) noexcept;
 
 // What the kernel granted, its doubling taken out; 0 when it does not tell.
