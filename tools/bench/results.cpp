@@ -77,7 +77,7 @@ std::optional<std::string> refuse_ratios(const Block& block) {
   if (!forwarder_rate || !veth_rate) return "no ratios: forwarder or veth has no figure for TCP, one stream";
   if (forwarder_rate->median >= kForwarderShare * veth_rate->median) return std::nullopt;
   return fmt::format(
-      "no ratios: forwarder {:.2f} Gbit/s is {:.0f} % of veth {:.2f} Gbit/s, below {:.0f} %: the yardstick is "
+      "no ratios: forwarder {:.2f} Gbit/s is {:.1f} % of veth {:.2f} Gbit/s, below {:.0f} %: the yardstick is "
       "implausible in this run (is the machine busy?)",
       forwarder_rate->median, 100 * forwarder_rate->median / veth_rate->median, veth_rate->median,
       100 * kForwarderShare);
