@@ -38,10 +38,13 @@ def threads_of(process):
 
 def check_privileges(process, seccomp, allowed=CAP_NET_ADMIN, least=4):
     """Each thread holds none but the allowed capabilities; the statuses by thread."""
+    def all_threads():
+        found = threads_of(process)
+        return found if len(found) >= least else None
+
     # A session that is reset has its data plane stopped and started.
-    lab.wait_until(lambda: len(threads_of(process)) >= least, THREADS_SECONDS, f"{process.name} has {least} threads")
-    threads = threads_of(process)
-    lab.check(threads, f"{process.name}: {', '.join(threads)}")
+    threads = lab.wait_until(all_threads, THREADS_SECONDS, f"{process.name} has {least} threads")
+    lab.check(len(threads) >= least, f"{process.name} has its threads: {', '.join(threads)}")
     for thread, fields in threads.items():
         for name in ("CapPrm", "CapEff"):
             lab.require(int(fields[name], 16) & ~allowed == 0, f"{thread}: {name} {fields[name]}")

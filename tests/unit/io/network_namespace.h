@@ -31,6 +31,13 @@ inline void set_interface_up(const std::string& name, bool up = true) {
   ASSERT_EQ(::ioctl(control.get(), SIOCSIFFLAGS, &request), 0) << std::strerror(errno);
 }
 
+inline void set_interface_mtu(const std::string& name, int mtu) {
+  const FileDescriptor control(::socket(AF_INET, SOCK_DGRAM, 0));
+  ifreq request = interface_request(name);
+  request.ifr_mtu = mtu;
+  ASSERT_EQ(::ioctl(control.get(), SIOCSIFMTU, &request), 0) << std::strerror(errno);
+}
+
 // A /24.
 inline void set_interface_address(const std::string& name, const char* address) {
   const FileDescriptor control(::socket(AF_INET, SOCK_DGRAM, 0));

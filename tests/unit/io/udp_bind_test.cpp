@@ -54,10 +54,7 @@ int path_mtu_option(int fd) {
 
 TEST_P(UdpBindOn, TheKernelFragmentsFromTheFirstDatagramThatIsTooLarge) {
   in_network_namespace([io = GetParam()] {
-    const FileDescriptor control(::socket(AF_INET, SOCK_DGRAM, 0));
-    ifreq request = interface_request("lo");
-    request.ifr_mtu = 600;
-    ASSERT_EQ(::ioctl(control.get(), SIOCSIFMTU, &request), 0);
+    set_interface_mtu("lo", 600);
     HeapBuffers pool;
     const auto sender = open_port(io, {.family = Family::v4});
     const auto receiver = open_port(io, {.family = Family::v4});

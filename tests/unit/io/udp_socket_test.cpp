@@ -210,10 +210,7 @@ TEST_P(UdpPortOn, UnreachableAndTooLargeAreCountedAndTheRestGoes) {
     EXPECT_EQ(sender->send_counters().get(UdpSendCounter::datagrams), 3U);
 
     // An MTU below the segment: the full segments are too large, the short last one goes.
-    const FileDescriptor control(::socket(AF_INET, SOCK_DGRAM, 0));
-    ifreq request = interface_request("lo");
-    request.ifr_mtu = 600;
-    ASSERT_EQ(::ioctl(control.get(), SIOCSIFMTU, &request), 0);
+    set_interface_mtu("lo", 600);
     auto large = numbered(1000 + 1000 + 50);
     packet::UdpSendBatch too_large;
     too_large.trains.push_back(train_of(large, 1000, loopback(Family::v4, receiver->port())));

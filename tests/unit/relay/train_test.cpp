@@ -1,5 +1,4 @@
 #include <gtest/gtest.h>
-#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 #include <array>
@@ -251,10 +250,7 @@ TEST_F(TrainTest, WithoutGsoEveryDatagramGoesAlone) {
 
 TEST(TrainOnARealSocket, WhatIsTooLargeForThePathLeavesInFragments) {
   io::in_network_namespace([] {
-    const io::FileDescriptor control(::socket(AF_INET, SOCK_DGRAM, 0));
-    ifreq request = io::interface_request("lo");
-    request.ifr_mtu = 600;
-    ASSERT_EQ(::ioctl(control.get(), SIOCSIFMTU, &request), 0);
+    io::set_interface_mtu("lo", 600);
     const auto from = RelaySocket::open({.family = Family::v4});
     const auto receiver = io::bind_udp({.family = Family::v4, .gro = false});
     ASSERT_TRUE(from.has_value() && receiver.has_value());

@@ -14,13 +14,6 @@ using ::testing::IsEmpty;
 
 constexpr const char* kName = "fltest0";
 
-void set_mtu(const char* name, int mtu) {
-  const FileDescriptor control(::socket(AF_INET, SOCK_DGRAM, 0));
-  ifreq request = io::interface_request(name);
-  request.ifr_mtu = mtu;
-  ASSERT_EQ(::ioctl(control.get(), SIOCSIFMTU, &request), 0) << std::strerror(errno);
-}
-
 // Events from now until `last` was among them.
 std::vector<LinkEvent> events_until(LinkMonitor& monitor, LinkEvent last) {
   std::vector<LinkEvent> all;
@@ -43,7 +36,7 @@ TEST(LinkMonitor, TellsEachChangeOnce) {
 
     io::set_interface_up(kName);
     EXPECT_THAT(events_until(*monitor, LinkEvent::up), ElementsAre(LinkEvent::up));
-    set_mtu(kName, 1280);
+    io::set_interface_mtu(kName, 1280);
     EXPECT_THAT(events_until(*monitor, LinkEvent::mtu_changed), ElementsAre(LinkEvent::mtu_changed));
     EXPECT_EQ(monitor->state().mtu, 1280u);
     io::set_interface_up(kName, false);
@@ -57,7 +50,7 @@ TEST(LinkMonitor, TellsEachChangeOnce) {
 TEST(LinkMonitor, ReadsTheStateThatItFinds) {
   io::in_network_namespace([] {
     const auto tun = make_tun(kName);
-    set_mtu(kName, 1420);
+    io::set_interface_mtu(kName, 1420);
     io::set_interface_up(kName);
     const auto monitor = LinkMonitor::open(kName);
     ASSERT_TRUE(monitor);
@@ -88,7 +81,7 @@ TEST(LinkMonitor, AnOverflowLosesNoState) {
     ASSERT_TRUE(monitor);
     const int small = 1;  // the kernel raises it to its least
     ASSERT_EQ(::setsockopt(monitor->fd(), SOL_SOCKET, SO_RCVBUF, &small, sizeof(small)), 0);
-    for (int mtu = 1281; mtu <= 1400; ++mtu) set_mtu(kName, mtu);
+    for (int mtu = 1281; mtu <= 1400; ++mtu) io::set_interface_mtu(kName, mtu);
     io::set_interface_up(kName);
     const auto events = events_until(*monitor, LinkEvent::up);
     EXPECT_LT(events.size(), 120u) << "notifications were lost, or this tests nothing";
