@@ -23,8 +23,9 @@ class LoopThread {
   explicit LoopThread(std::string name);  // at most 15 characters, as the kernel shows them
   ~LoopThread() { stop(); }
 
-  // A hundred times what a look costs, a tenth of what a packet may wait.
-  static constexpr Duration kLookInterval = std::chrono::milliseconds(1);
+  // Two hundred times what a look costs, and about a turn of trains: whoever carries bulk data one way looks behind
+  // each turn for what comes the other way.
+  static constexpr Duration kLookInterval = std::chrono::microseconds(200);
 
   void add(Station& station) { stations_.push_back(&station); }
   [[nodiscard]] bool empty() const noexcept { return stations_.empty(); }
