@@ -23,8 +23,8 @@ class LoopThread {
   explicit LoopThread(std::string name);  // at most 15 characters, as the kernel shows them
   ~LoopThread() { stop(); }
 
-  // Two hundred times what a look costs, and about a turn of trains: whoever carries bulk data one way looks behind
-  // each turn for what comes the other way.
+  // About a turn of trains: whoever carries bulk data one way looks nearly behind each turn for what comes the other
+  // way. A look takes 0.13 us; longer pings are what a longer interval costs (docs/performance.md).
   static constexpr Duration kLookInterval = std::chrono::microseconds(200);
 
   void add(Station& station) { stations_.push_back(&station); }
