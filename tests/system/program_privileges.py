@@ -14,6 +14,7 @@ import lab
 
 CAP_NET_BIND_SERVICE = 1 << 10
 CAP_NET_ADMIN = 1 << 12
+DATA_PLANE_NICE = -7
 PORTAL = "ws://127.0.0.1:9"  # nobody listens on the discard port
 CONNECTED_SECONDS = 20
 THREADS_SECONDS = 5
@@ -34,6 +35,18 @@ def threads_of(process):
             continue
         found[f"{fields['Name']} {task}"] = fields
     return found
+
+
+def check_nice(process, wanted=DATA_PLANE_NICE):
+    """Of each thread, and of the session where the process leads it: the field behind priority in proc_pid_stat(5)."""
+    values = set()
+    for task in os.listdir(f"/proc/{process.pid}/task"):
+        try:
+            with open(f"/proc/{process.pid}/task/{task}/stat") as file:
+                values.add(int(file.read().rsplit(")", 1)[1].split()[16]))
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+    lab.check(values == {wanted}, f"{process.name}: every thread's nice value is {wanted}: {values}")
 
 
 def check_privileges(process, seccomp, allowed=CAP_NET_ADMIN, least=4):
@@ -83,10 +96,12 @@ def scenario(world):
     for name in ("gateway", "client"):
         process, socket = start(world, namespace, name)
         check_privileges(process, "2")
+        check_nice(process)
         check_status(namespace, name, socket)
         check_end(process, socket)
-    process, socket = start(world, namespace, "client", "--no-seccomp", "--log-dir", world.folder / "logs")
+    process, socket = start(world, namespace, "client", "--no-seccomp", "--nice", "0", "--log-dir", world.folder / "logs")
     check_privileges(process, "0")
+    check_nice(process, 0)
     check_end(process, socket)
     process, socket = start(world, namespace, "client", "--log-dir", world.folder / "logs")
     latest = world.folder / "logs/latest"

@@ -5,11 +5,13 @@ the background and with io_uring; and that all that `wg` and `ip` ask of a runni
     namespace near ── veth ── namespace far            tunnel.py; link-local addresses on the veth, too
 """
 import os
+import pathlib
 import pwd
 import signal
 
 import lab
-from program_privileges import CAP_NET_ADMIN, CAP_NET_BIND_SERVICE, check_privileges, threads_of
+from program_privileges import (CAP_NET_ADMIN, CAP_NET_BIND_SERVICE, DATA_PLANE_NICE, check_nice, check_privileges,
+                                threads_of)
 from tunnel import OVERLAY, UNDERLAY, Ends, Tunnel, peer
 
 WG_CAPABILITIES = CAP_NET_ADMIN | CAP_NET_BIND_SERVICE
@@ -24,6 +26,7 @@ def check_held(process):
     lab.check(held.count(0) == 1, "one thread, the log's, holds nothing at all")
     lab.check(all(int(fields["CapBnd"], 16) & ~WG_CAPABILITIES == 0 for fields in threads.values()),
               "nothing else can be gained")
+    check_nice(process)
 
 
 def check_answers(ends, what):
@@ -78,6 +81,9 @@ def background(laboratory, ends):
 
     Daemon.pid = int(pid)
     check_held(Daemon)
+    autogroup = pathlib.Path(f"/proc/{pid}/autogroup")
+    if autogroup.exists():  # in this kernel
+        lab.check(autogroup.read_text().endswith(f" nice {DATA_PLANE_NICE}\n"), f"so is its session's: {autogroup.read_text().strip()}")
     ends.near.run("ip", "link", "set", interface, "up")
     os.kill(Daemon.pid, signal.SIGTERM)
     lab.wait_until(lambda: not lab.process_lives(pid), 10, "the daemon ends")
@@ -89,12 +95,13 @@ def background(laboratory, ends):
 def without_low_ports(laboratory, ends, right):
     """Started without CAP_NET_BIND_SERVICE: a port below 1024 is refused in words, and the device goes on as it was."""
     script = laboratory.folder / "without-low-ports"
-    script.write_text(f'#!/bin/sh\nexec setpriv --bounding-set=-net_bind_service {lab.program("fireline")} "$@"\n')
+    script.write_text(f'#!/bin/sh\nexec nice -n 3 setpriv --bounding-set=-net_bind_service {lab.program("fireline")} "$@"\n')
     script.chmod(0o755)
     left = Tunnel(ends.near, str(script)).start([f"{OVERLAY['near'][0]}/24"])
     left.configure(peer(right, [f"{OVERLAY['far'][0]}/32"], f"{UNDERLAY['far'][0]}:{LOW_PORT}"))
     right.configure(peer(left, [f"{OVERLAY['near'][0]}/32"]), port=LOW_PORT)
     check_privileges(left.process, "2", CAP_NET_ADMIN, LEAST_THREADS)
+    check_nice(left.process, 3)
     refused = left.namespace.run("wg", "set", left.interface, "listen-port", LOW_PORT, must=False)
     lab.check(refused.returncode != 0 and "Permission denied" in refused.stderr, "a low port is refused: " + refused.stderr.strip())
     lab.wait_until(lambda: "grant CAP_NET_BIND_SERVICE" in left.process.text(), 10, "the log says what to grant")

@@ -1,4 +1,4 @@
-// The words of the options that every program with a data plane has: --threads, --cipher-threads and --udp-io.
+// The words of the options that every program with a data plane has: --threads, --cipher-threads, --udp-io and --nice.
 // Start-up only.
 #pragma once
 #include <fmt/format.h>
@@ -12,6 +12,7 @@
 #include "io/cipher_helper.h"
 #include "io/thread_mode.h"
 #include "io/udp_io.h"
+#include "platform/linux/nice_value.h"
 #include "tools/common/choice.h"
 
 namespace fireline {
@@ -39,5 +40,23 @@ inline constexpr std::array kUdpIos{Choice{std::string_view("auto"), io::UdpIo::
                                     Choice{std::string_view("io_uring"), io::UdpIo::io_uring},
                                     Choice{std::string_view("syscall"), io::UdpIo::syscall}};
 inline constexpr const char* kUdpIoHelp = "io_uring, syscall or auto (default)";
+
+inline constexpr const char* kNiceHelp =
+    "Nice value of all threads, -20 to 19 (default -7, or what it was started with)";
+static_assert(platform::kDataPlaneNice == -7);
+
+// As read_cipher_threads(); an empty word leaves `out` as it is.
+[[nodiscard]] inline std::optional<std::string> read_nice(const std::string& word, std::optional<int>& out) {
+  if (word.empty()) return std::nullopt;
+  int nice = 0;
+  const auto [end, error] = std::from_chars(word.data(), word.data() + word.size(), nice);
+  const bool whole = error == std::errc{} && end == word.data() + word.size();
+  if (!whole || nice < platform::kNiceMin || nice > platform::kNiceMax) {
+    return fmt::format("--nice cannot be \"{}\": use a number from {} to {}", word, platform::kNiceMin,
+                       platform::kNiceMax);
+  }
+  out = nice;
+  return std::nullopt;
+}
 
 }  // namespace fireline

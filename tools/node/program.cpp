@@ -7,6 +7,7 @@
 #include <cstdio>
 
 #include "io/event_loop.h"
+#include "platform/linux/nice_value.h"
 #include "tools/common/block_signals.h"
 #include "tools/common/command_line.h"
 #include "tools/common/line_server.h"
@@ -130,7 +131,9 @@ int run_command(int argc, const char* const* argv) {
   const auto options = parse_options(argc, argv);
   if (!options) return leave(options.error(), "fireline-lab-node");
   if (options->command == Options::Command::ask) return ask(*options);
-  block_signals(kSignals);  // before the log's thread starts
+  // Both before the log's thread starts. As every program with a data plane, for the sake of comparison.
+  block_signals(kSignals);
+  static_cast<void>(platform::set_nice_value());
   const auto log = Logging::start({.name = options->tun, .level = options->log_level, .format = options->log_format});
   if (!log) {
     complain(log.error());

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "core/crypto/x25519.h"
+#include "platform/linux/nice_value.h"
 #include "platform/linux/privileges.h"
 #include "platform/linux/socket_buffer_limits.h"
 #include "tools/common/block_signals.h"
@@ -42,9 +43,12 @@ Result<void, std::string> ProgramBase::set_up(const crypto::SecretText& token) {
   if (!login) return err(std::move(login.error()));
   login->give_up_after = options_.max_partition_time;
 
-  // Before there are other threads: each has capabilities of its own. What is left changes addresses and routes.
+  // Before there are other threads: each has capabilities and a nice value of its own. What is left changes addresses
+  // and routes.
+  const auto nice_refused = platform::set_nice_value(options_.nice);
   const auto refused = platform::drop_privileges({CAP_NET_ADMIN});
   if (auto started = start_logging(); !started) return started;
+  if (nice_refused) spdlog::warn("{}", *nice_refused);
   if (refused) spdlog::warn("{}", *refused);
   if (auto opened = open_portal(std::move(*login)); !opened) return opened;
   if (auto opened = open_rest(); !opened) return opened;

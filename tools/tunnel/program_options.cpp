@@ -57,7 +57,8 @@ void add_program_flags(CLI::App& app, ProgramWords& words, ProgramOptions& optio
              {"--status-socket", options.status_socket, "Unix socket of status and metrics", "FIRELINE_STATUS_SOCKET"},
              {"--threads", words.threads, kThreadsHelp, "FIRELINE_THREADS"},
              {"--cipher-threads", words.cipher_threads, kCipherThreadsHelp, "FIRELINE_CIPHER_THREADS"},
-             {"--udp-io", words.udp_io, kUdpIoHelp, "FIRELINE_UDP_IO"}});
+             {"--udp-io", words.udp_io, kUdpIoHelp, "FIRELINE_UDP_IO"},
+             {"--nice", words.nice, kNiceHelp, "FIRELINE_NICE"}});
   add_log_flags(app, words.log, {.level = "RUST_LOG", .format = "FIREZONE_LOG_FORMAT"});
   app.add_flag("--no-seccomp", words.no_seccomp, "Do without the filter of system calls: for debugging tools alone")
       ->envname("FIRELINE_NO_SECCOMP");
@@ -87,6 +88,7 @@ std::optional<std::string> read_program_words(const ProgramWords& words, bool lo
   if (auto wrong = choose(kThreadModes, "--threads", words.threads, options.threads)) return wrong;
   if (auto wrong = read_cipher_threads(words.cipher_threads, options.cipher_threads)) return wrong;
   if (auto wrong = choose(kUdpIos, "--udp-io", words.udp_io, options.udp_io)) return wrong;
+  if (auto wrong = read_nice(words.nice, options.nice)) return wrong;
   if (auto wrong = read_log_words(words.log, options.log)) return wrong;
   if (!words.max_partition_time.empty()) {
     options.max_partition_time = parse_human_duration(words.max_partition_time);

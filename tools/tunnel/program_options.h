@@ -36,6 +36,7 @@ struct ProgramOptions {
   std::optional<io::ThreadMode> threads{};
   unsigned cipher_threads = 0;
   io::UdpIo udp_io = io::UdpIo::automatic;
+  std::optional<int> nice{};  // empty: platform::kDataPlaneNice
   std::size_t receive_buffer_bytes = io::kUdpReceiveBufferBytes;
   std::size_t send_buffer_bytes = io::kUdpSendBufferBytes;
   std::optional<Duration> max_partition_time{};  // without the portal; empty: for ever
@@ -51,6 +52,7 @@ struct ProgramWords {
   std::string threads = "auto";
   std::string cipher_threads = "0";
   std::string udp_io = "auto";
+  std::string nice;
   std::string max_partition_time;  // empty: as it is in ProgramOptions
   LogWords log;
   bool no_seccomp = false;

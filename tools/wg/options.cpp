@@ -27,6 +27,7 @@ struct Words {
   std::string threads = "auto";
   std::string cipher_threads = "0";
   std::string udp_io = "auto";
+  std::string nice;
   std::string aead = "auto";
   std::string metrics;
   std::string log_level;
@@ -63,6 +64,7 @@ void add_flags(CLI::App& app, Words& words) {
        {"--threads", words.threads, kThreadsHelp, "FIRELINE_WG_THREADS"},
        {"--cipher-threads", words.cipher_threads, kCipherThreadsHelp, "FIRELINE_WG_CIPHER_THREADS"},
        {"--udp-io", words.udp_io, kUdpIoHelp, "FIRELINE_WG_UDP_IO"},
+       {"--nice", words.nice, kNiceHelp, "FIRELINE_WG_NICE"},
        {"--aead", words.aead, "ipsec-mb, openssl, libsodium or auto (default: the fastest here)", "FIRELINE_WG_AEAD"},
        {"--metrics", words.metrics, "Serve Prometheus metrics over HTTP on ADDRESS:PORT", "FIRELINE_WG_METRICS"},
        {"--log-level", words.log_level, "debug, info (default), error or silent; LOG_LEVEL is understood as well",
@@ -119,6 +121,7 @@ std::optional<std::string> read_words(const Words& words, Options& options) {
   if (auto wrong = choose(kThreadModes, "--threads", words.threads, options.threads)) return wrong;
   if (auto wrong = read_cipher_threads(words.cipher_threads, options.cipher_threads)) return wrong;
   if (auto wrong = choose(kUdpIos, "--udp-io", words.udp_io, options.udp_io)) return wrong;
+  if (auto wrong = read_nice(words.nice, options.nice)) return wrong;
   if (auto wrong = choose(kAeads, "--aead", words.aead, options.aead)) return wrong;
   if (auto wrong = read_metrics(words.metrics, options.metrics)) return wrong;
   if (auto wrong = read_log_level(words, options.log_level)) return wrong;

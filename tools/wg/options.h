@@ -31,6 +31,7 @@ struct Options {
   std::optional<io::ThreadMode> threads;  // empty: by the number of usable CPUs
   unsigned cipher_threads = 0;
   io::UdpIo udp_io = io::UdpIo::automatic;
+  std::optional<int> nice;                  // empty: platform::kDataPlaneNice
   std::optional<crypto::AeadBackend> aead;  // empty: the fastest
   std::optional<Endpoint> metrics;
   LogLevel log_level = LogLevel::info;

@@ -13,6 +13,7 @@
 #include "io/http.h"
 #include "io/udp_io.h"
 #include "platform/linux/link_monitor.h"
+#include "platform/linux/nice_value.h"
 #include "tools/common/block_signals.h"
 #include "tools/wg/metrics.h"
 #include "tools/wg/privileges.h"
@@ -195,6 +196,7 @@ void Program::end(int code, std::string_view why) {
 // and gives them up before the filter of system calls would keep it from that. The device's threads inherit from this
 // one.
 Result<std::unique_ptr<Logging>, std::string> start_logging(const Options& options) {
+  const auto nice_refused = platform::set_nice_value(options.nice);
   std::latch dropped(1);
   auto log = Logging::start({.name = options.interface_name,
                              .level = options.log_level,
@@ -207,6 +209,7 @@ Result<std::unique_ptr<Logging>, std::string> start_logging(const Options& optio
                              }});
   if (!log) return log;
   dropped.wait();
+  if (nice_refused) spdlog::warn("{}", *nice_refused);
   if (const auto refused = keep_device_capabilities()) spdlog::warn("{}", *refused);
   return log;
 }

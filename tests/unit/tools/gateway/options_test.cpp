@@ -41,6 +41,9 @@ TEST(GatewayOptions, FlagsAndVariables) {
        {{"FIREZONE_MAX_PARTITION_TIME", "15m"}},
        [](const Options& o) { return o.program.max_partition_time == std::chrono::minutes(15); }},
       {"an empty id is none", {}, {{"FIREZONE_ID", ""}}, [](const Options& o) { return o.program.id.empty(); }},
+      {"a nice value of the program's choice", {}, {}, [](const Options& o) { return !o.program.nice; }},
+      {"a nice value", {}, {{"FIRELINE_NICE", "-10"}}, [](const Options& o) { return o.program.nice == -10; }},
+      {"as other programs", {"--nice", "0"}, {}, [](const Options& o) { return o.program.nice == 0; }},
       {"what is not there may be switched off",
        {},
        {{"FIREZONE_VALIDATE_CHECKSUMS", "false"}, {"FIREZONE_FLOW_LOGS", "false"}},
@@ -71,6 +74,7 @@ TEST(GatewayOptions, WhatIsWrongIsOneSentenceAndCode2) {
       {{"--flow-logs"}, {}, "--flow-logs is not there"},
       {{"--health-check-addr", "8080"}, {}, "use ADDRESS:PORT"},
       {{"-u", "nonsense"}, {}, "must start with wss://"},
+      {{"--nice", "20"}, {}, "use a number from -20 to 19"},
       {{"one", "two"}, {}, "there are more words than this command takes"},
       {{}, {{"FIREZONE_NO_INC_BUF", "perhaps"}}, "perhaps"},
   };

@@ -40,6 +40,7 @@ TEST_F(OptionsTest, Defaults) {
   EXPECT_EQ(options->mtu, 1420);
   EXPECT_FALSE(options->threads);
   EXPECT_EQ(options->cipher_threads, 0u);
+  EXPECT_EQ(options->nice, std::nullopt);
   EXPECT_EQ(options->udp_io, io::UdpIo::automatic);
   EXPECT_FALSE(options->aead);
   EXPECT_FALSE(options->metrics);
@@ -50,14 +51,33 @@ TEST_F(OptionsTest, Defaults) {
 }
 
 TEST_F(OptionsTest, Flags) {
-  const auto options = parse({"-f", "--mtu", "1280", "--threads=fused", "--cipher-threads=8", "--udp-io", "io_uring",
-                              "--aead", "ipsec-mb", "--metrics", "[::1]:9100", "--log-level", "debug", "--log-format",
-                              "json", "--log-file", "x.log", "--no-seccomp", "wg0"});
+  const auto options = parse({"-f",
+                              "--mtu",
+                              "1280",
+                              "--threads=fused",
+                              "--cipher-threads=8",
+                              "--udp-io",
+                              "io_uring",
+                              "--nice",
+                              "-20",
+                              "--aead",
+                              "ipsec-mb",
+                              "--metrics",
+                              "[::1]:9100",
+                              "--log-level",
+                              "debug",
+                              "--log-format",
+                              "json",
+                              "--log-file",
+                              "x.log",
+                              "--no-seccomp",
+                              "wg0"});
   ASSERT_TRUE(options) << options.error().text;
   EXPECT_TRUE(options->foreground);
   EXPECT_EQ(options->mtu, 1280);
   EXPECT_EQ(options->threads, io::ThreadMode::fused);
   EXPECT_EQ(options->cipher_threads, 8u);
+  EXPECT_EQ(options->nice, -20);
   EXPECT_EQ(options->udp_io, io::UdpIo::io_uring);
   EXPECT_EQ(options->aead, crypto::AeadBackend::ipsec_mb);
   EXPECT_EQ(options->metrics, Endpoint::parse("[::1]:9100"));
@@ -136,6 +156,11 @@ TEST_F(OptionsTest, RefusesWithOneSentence) {
        "--cipher-threads cannot be \"9\": use a number from 0 to 8"},
       {"cipher threads that are no number", {"--cipher-threads", "1x", "wg0"}, "use a number from 0 to 8"},
       {"a UDP backend", {"--udp-io", "x", "wg0"}, "use one of auto, io_uring, syscall"},
+      {"a nice value below the least",
+       {"--nice", "-21", "wg0"},
+       "--nice cannot be \"-21\": use a number from -20 to 19"},
+      {"a nice value above the most", {"--nice=20", "wg0"}, "use a number from -20 to 19"},
+      {"a nice value that is no number", {"--nice", "low", "wg0"}, "use a number from -20 to 19"},
       {"a cipher backend", {"--aead", "aes", "wg0"}, "use one of auto, ipsec-mb, openssl, libsodium"},
       {"metrics without a port", {"--metrics", "127.0.0.1", "wg0"}, "use ADDRESS:PORT"},
       {"metrics on a name", {"--metrics", "localhost:1", "wg0"}, "use ADDRESS:PORT"},
