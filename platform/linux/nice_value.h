@@ -1,8 +1,8 @@
 // How the scheduler weighs this program against others that want the same cores: nice values, sched(7).
 //
 // A data plane shares its cores with the programs whose packets it carries. As one among equals it is displaced in the
-// middle of its queues, and cores that nobody uses stand beside one that all want: before its peers' programs, two
-// cores carry a tenth more TCP and half as much again of a flood (docs/performance.md).
+// middle of its queues, and idle cores stand beside one that all want. Let go first, it carries a tenth more in four
+// TCP streams on two cores, and half as much again of a flood (docs/performance.md).
 //
 // Threads: the value belongs to the calling thread and to those that it starts from here on: call it first.
 #pragma once
