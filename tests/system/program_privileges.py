@@ -38,7 +38,7 @@ def threads_of(process):
 
 
 def check_nice(process, wanted=DATA_PLANE_NICE):
-    """Of each thread, and of the session where the process leads it: the field behind priority in proc_pid_stat(5)."""
+    """Of each thread: the field behind priority in proc_pid_stat(5)."""
     values = set()
     for task in os.listdir(f"/proc/{process.pid}/task"):
         try:

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -28,6 +29,19 @@ template <class Value, std::size_t count>
   std::string words;
   for (const auto& choice : choices) words += (words.empty() ? "" : ", ") + std::string(choice.word);
   return fmt::format("{} cannot be \"{}\": use one of {}", flag, word, words);
+}
+
+// Sets `out` to the decimal number that the whole word is, or gives the sentence that says what is allowed.
+template <class Number>
+[[nodiscard]] std::optional<std::string> read_number(std::string_view flag, std::string_view word, Number least,
+                                                     Number most, Number& out) {
+  Number number{};
+  const auto [end, error] = std::from_chars(word.data(), word.data() + word.size(), number);
+  if (error != std::errc{} || end != word.data() + word.size() || number < least || number > most) {
+    return fmt::format("{} cannot be \"{}\": use a number from {} to {}", flag, word, least, most);
+  }
+  out = number;
+  return std::nullopt;
 }
 
 }  // namespace fireline

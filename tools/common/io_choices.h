@@ -1,10 +1,7 @@
 // The words of the options that every program with a data plane has: --threads, --cipher-threads, --udp-io and --nice.
 // Start-up only.
 #pragma once
-#include <fmt/format.h>
-
 #include <array>
-#include <charconv>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -28,12 +25,8 @@ inline constexpr const char* kThreadsHelp = "split, direct, fused or auto (defau
 inline constexpr const char* kCipherThreadsHelp = "Threads beside the packet thread for the cipher, 0 (default) to 8";
 static_assert(io::kCipherThreadsMax == 8);
 
-// Sets `out`, or gives the sentence that says what is allowed.
 [[nodiscard]] inline std::optional<std::string> read_cipher_threads(const std::string& word, unsigned& out) {
-  const auto [end, error] = std::from_chars(word.data(), word.data() + word.size(), out);
-  const bool whole = error == std::errc{} && end == word.data() + word.size();
-  if (whole && out <= io::kCipherThreadsMax) return std::nullopt;
-  return fmt::format("--cipher-threads cannot be \"{}\": use a number from 0 to {}", word, io::kCipherThreadsMax);
+  return read_number("--cipher-threads", word, 0U, unsigned{io::kCipherThreadsMax}, out);
 }
 
 inline constexpr std::array kUdpIos{Choice{std::string_view("auto"), io::UdpIo::automatic},
@@ -45,18 +38,13 @@ inline constexpr const char* kNiceHelp =
     "Nice value of all threads, -20 to 19 (default -7, or what it was started with)";
 static_assert(platform::kDataPlaneNice == -7);
 
-// As read_cipher_threads(); an empty word leaves `out` as it is.
+// An empty word leaves `out` as it is.
 [[nodiscard]] inline std::optional<std::string> read_nice(const std::string& word, std::optional<int>& out) {
   if (word.empty()) return std::nullopt;
   int nice = 0;
-  const auto [end, error] = std::from_chars(word.data(), word.data() + word.size(), nice);
-  const bool whole = error == std::errc{} && end == word.data() + word.size();
-  if (!whole || nice < platform::kNiceMin || nice > platform::kNiceMax) {
-    return fmt::format("--nice cannot be \"{}\": use a number from {} to {}", word, platform::kNiceMin,
-                       platform::kNiceMax);
-  }
-  out = nice;
-  return std::nullopt;
+  auto wrong = read_number("--nice", word, platform::kNiceMin, platform::kNiceMax, nice);
+  if (!wrong) out = nice;
+  return wrong;
 }
 
 }  // namespace fireline

@@ -5,7 +5,6 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <cstdlib>
 #include <filesystem>
 #include <utility>
@@ -87,9 +86,7 @@ std::optional<std::string> read_log_level(const Words& words, LogLevel& out) {
 
 std::optional<std::string> read_mtu(const std::string& word, std::uint16_t& out) {
   if (word.empty()) return std::nullopt;
-  const auto [end, error] = std::from_chars(word.data(), word.data() + word.size(), out);
-  if (error == std::errc{} && end == word.data() + word.size() && out >= kMtuMin && out <= kMtuMax) return std::nullopt;
-  return fmt::format("--mtu cannot be \"{}\": use a number from {} to {}", word, kMtuMin, kMtuMax);
+  return read_number("--mtu", word, kMtuMin, kMtuMax, out);
 }
 
 std::optional<std::string> read_metrics(const std::string& word, std::optional<Endpoint>& out) {
