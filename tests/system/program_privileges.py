@@ -6,6 +6,7 @@
 Without a portal they go on trying, which is a running program in every respect that counts here: all threads are there,
 privileges are dropped, the filter of system calls is on.
 """
+import contextlib
 import os
 import signal
 import time
@@ -38,14 +39,10 @@ def threads_of(process):
 
 
 def check_nice(process, wanted=DATA_PLANE_NICE):
-    """Of each thread: the field behind priority in proc_pid_stat(5)."""
     values = set()
     for task in os.listdir(f"/proc/{process.pid}/task"):
-        try:
-            with open(f"/proc/{process.pid}/task/{task}/stat") as file:
-                values.add(int(file.read().rsplit(")", 1)[1].split()[16]))
-        except (FileNotFoundError, ProcessLookupError):
-            continue
+        with contextlib.suppress(ProcessLookupError):  # a thread may end meanwhile
+            values.add(os.getpriority(os.PRIO_PROCESS, int(task)))
     lab.check(values == {wanted}, f"{process.name}: every thread's nice value is {wanted}: {values}")
 
 

@@ -44,4 +44,11 @@ template <class Number>
   return std::nullopt;
 }
 
+// The same of a flag that may be left out: an empty word leaves `out` as it is.
+template <class Number>
+[[nodiscard]] std::optional<std::string> read_number_if_given(std::string_view flag, std::string_view word,
+                                                              Number least, Number most, Number& out) {
+  return word.empty() ? std::nullopt : read_number(flag, word, least, most, out);
+}
+
 }  // namespace fireline

@@ -8,6 +8,8 @@
 #include <filesystem>
 #include <utility>
 
+#include "tools/common/choice.h"
+
 namespace fireline::relay {
 namespace {
 
@@ -138,17 +140,6 @@ bool to_number(const std::string& word, Number& out) {
   return error == std::errc{} && end == word.data() + word.size();
 }
 
-template <class Number>
-Wrong read_number(const char* flag, const std::string& word, Number lowest, Number highest, Number& out) {
-  if (word.empty()) return std::nullopt;
-  Number value{};
-  if (to_number(word, value) && value >= lowest && value <= highest) {
-    out = value;
-    return std::nullopt;
-  }
-  return fmt::format("{} cannot be \"{}\": use a number from {} to {}", flag, word, lowest, highest);
-}
-
 Wrong read_address(const char* flag, const std::string& word, Family family, std::optional<IpAddress>& out) {
   if (word.empty()) return std::nullopt;
   const auto address = IpAddress::parse(word);
@@ -204,9 +195,11 @@ Wrong read_addresses(const Words& words, RelayOptions& options) {
   }
   const std::uint16_t lowest = 1;
   const std::uint16_t highest = 65535;
-  if (auto wrong = read_number("--listen-port", words.listen_port, lowest, highest, options.listen_port)) return wrong;
-  if (auto wrong = read_number("--lowest-port", words.lowest_port, lowest, highest, options.lowest_port)) return wrong;
-  if (auto wrong = read_number("--highest-port", words.highest_port, lowest, highest, options.highest_port)) {
+  if (auto wrong = read_number_if_given("--listen-port", words.listen_port, lowest, highest, options.listen_port))
+    return wrong;
+  if (auto wrong = read_number_if_given("--lowest-port", words.lowest_port, lowest, highest, options.lowest_port))
+    return wrong;
+  if (auto wrong = read_number_if_given("--highest-port", words.highest_port, lowest, highest, options.highest_port)) {
     return wrong;
   }
   if (options.lowest_port > options.highest_port) {
@@ -252,26 +245,27 @@ Wrong read_users(const Words& words, RelayOptions& options) {
 Wrong read_limits(const Words& words, RelayOptions& options) {
   Limits& limits = options.limits;
   const std::size_t one = 1;
-  if (auto wrong = read_number<std::size_t>("--max-allocations", words.allocations_max, one, 65536, limits.allocations))
-    return wrong;
-  if (auto wrong = read_number<std::size_t>("--max-user-allocations", words.user_allocations_max, one, 65536,
-                                            limits.allocations_per_user))
-    return wrong;
   if (auto wrong =
-          read_number<std::size_t>("--max-channels", words.channels_max, one, 4096, limits.channels_per_allocation))
+          read_number_if_given<std::size_t>("--max-allocations", words.allocations_max, one, 65536, limits.allocations))
     return wrong;
-  if (auto wrong = read_number<std::size_t>("--max-permissions", words.permissions_max, one, 65536,
-                                            limits.permissions_per_allocation))
+  if (auto wrong = read_number_if_given<std::size_t>("--max-user-allocations", words.user_allocations_max, one, 65536,
+                                                     limits.allocations_per_user))
     return wrong;
-  if (auto wrong = read_number<std::size_t>("--max-nonces", words.nonces_max, one, 16'777'216, limits.nonces))
+  if (auto wrong = read_number_if_given<std::size_t>("--max-channels", words.channels_max, one, 4096,
+                                                     limits.channels_per_allocation))
+    return wrong;
+  if (auto wrong = read_number_if_given<std::size_t>("--max-permissions", words.permissions_max, one, 65536,
+                                                     limits.permissions_per_allocation))
+    return wrong;
+  if (auto wrong = read_number_if_given<std::size_t>("--max-nonces", words.nonces_max, one, 16'777'216, limits.nonces))
     return wrong;
   const std::uint32_t rate_max = 1'000'000;
-  if (auto wrong = read_number<std::uint32_t>("--max-answers-source", words.answers_source, 1, rate_max,
-                                              limits.answers_per_second_source))
+  if (auto wrong = read_number_if_given<std::uint32_t>("--max-answers-source", words.answers_source, 1, rate_max,
+                                                       limits.answers_per_second_source))
     return wrong;
   if (!words.answers_source.empty()) limits.answers_burst_source = 4 * limits.answers_per_second_source;
-  return read_number<std::uint32_t>("--max-answers-total", words.answers_total, 1, rate_max,
-                                    limits.answers_per_second_total);
+  return read_number_if_given<std::uint32_t>("--max-answers-total", words.answers_total, 1, rate_max,
+                                             limits.answers_per_second_total);
 }
 
 Wrong read_logging(const Words& words, RelayOptions& options) {

@@ -84,11 +84,6 @@ std::optional<std::string> read_log_level(const Words& words, LogLevel& out) {
   return std::nullopt;
 }
 
-std::optional<std::string> read_mtu(const std::string& word, std::uint16_t& out) {
-  if (word.empty()) return std::nullopt;
-  return read_number("--mtu", word, kMtuMin, kMtuMax, out);
-}
-
 std::optional<std::string> read_metrics(const std::string& word, std::optional<Endpoint>& out) {
   if (word.empty()) return std::nullopt;
   out = Endpoint::parse(word);
@@ -114,7 +109,7 @@ std::optional<std::string> read_words(const Words& words, Options& options) {
   if (words.interface_name.empty()) return "the name of the interface is missing: use fireline-wg [-f] INTERFACE";
   if (auto wrong = check_name(words.interface_name)) return wrong;
   if (words.json && !words.status) return "--json belongs to --status: use fireline-wg --status INTERFACE --json";
-  if (auto wrong = read_mtu(words.mtu, options.mtu)) return wrong;
+  if (auto wrong = read_number_if_given("--mtu", words.mtu, kMtuMin, kMtuMax, options.mtu)) return wrong;
   if (auto wrong = choose(kThreadModes, "--threads", words.threads, options.threads)) return wrong;
   if (auto wrong = read_cipher_threads(words.cipher_threads, options.cipher_threads)) return wrong;
   if (auto wrong = choose(kUdpIos, "--udp-io", words.udp_io, options.udp_io)) return wrong;
