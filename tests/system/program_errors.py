@@ -83,7 +83,7 @@ class World:
         secrets = [one for one in (*self.tokens.values(), token) if one and len(one) > 9]
         wrong = [] if result.returncode == code else [f"exit code {result.returncode}, not {code}"]
         wrong += [f"not in it: {word}" for word in words if word not in said]
-        wrong += [] if re.fullmatch(r"fireline-\w+: [^\n]+\n", said) else ["not the program's name and one line"]
+        wrong += [] if re.fullmatch(r"fireline-[\w-]+: [^\n]+\n", said) else ["not the program's name and one line"]
         wrong += ["a token is in it"] if any(one in said + result.stdout for one in secrets) else []
         print(f"  {'FAILED' if wrong else 'ok'}: {situation}: {said.strip()} {'; '.join(wrong)}".rstrip(), flush=True)
         return not wrong
@@ -119,6 +119,14 @@ def rows_of_all(world):
         for situation, token in {**wrong, "another program's token": world.tokens[GATEWAY if program == RELAY else RELAY]}.items():
             yield program, situation, (), 1, ("the portal refused the login: 401 Invalid token",
                                               "neither revoked nor expired"), token
+
+
+def rows_of_tools(_world):
+    small = {"bench": ("aead",), "forwarder": ("tun0", "--listen", "127.0.0.1:1", "--peer", "127.0.0.1:2"),
+             "xdp-pass": ("attach", "eth0"), "lab-delay": ("eth0", "eth1")}
+    for tool, words in small.items():
+        yield tool, "an unknown option", (lab.built(f"fireline-{tool}"), *words, "--no-such-option"), 1, (
+            "unknown here: --no-such-option", "--help"), None
 
 
 def rows_of_each(world):
@@ -191,7 +199,7 @@ def scenario(laboratory):
         if kind == socket.SOCK_STREAM:
             taken[-1].listen()
     outcomes = []
-    for rows in (rows_of_each(world), rows_of_all(world)):
+    for rows in (rows_of_each(world), rows_of_tools(world), rows_of_all(world)):
         for program, situation, words, code, said, token in rows:
             if program == RELAY and "token" in situation:
                 words = ("--listen-port", RELAY_PORT + 1)

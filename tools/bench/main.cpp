@@ -18,7 +18,7 @@
 #include "tools/bench/tunnel_bench.h"
 #include "tools/bench/udp_bench.h"
 #include "tools/bench/xdp_bench.h"
-#include "tools/common/command_line.h"
+#include "tools/command_line/command_line.h"
 
 namespace {
 

@@ -6,7 +6,7 @@
 #include <string>
 
 #include "core/base/result.h"
-#include "tools/common/command_line.h"
+#include "tools/command_line/command_line.h"
 #include "tools/tunnel/program_options.h"
 
 namespace fireline::client {

@@ -13,6 +13,7 @@
 #include <string>
 
 #include "io/loop_thread.h"
+#include "tools/command_line/command_line.h"
 #include "tools/delay/delay_line.h"
 #include "tools/delay/packet_link.h"
 
@@ -121,7 +122,7 @@ int main(int argc, char** argv) {
   app.add_option("--late-by", late_milliseconds, "Milliseconds that those are later (default 1)")
       ->check(CLI::Range(0.0, 10000.0));
   app.add_option("--seed", seed, "Of losses and reordering (default 1)");
-  CLI11_PARSE(app, argc, argv);
+  if (const auto exit = parse_command_line(app, argc, argv)) return leave(*exit, "fireline-lab-delay");
 
   auto first = PacketLink::open(left);
   if (!first) return complain(first.error().to_string());

@@ -18,6 +18,7 @@
 #include <span>
 #include <string>
 
+#include "tools/command_line/command_line.h"
 #include "tools/forwarder/devices.h"
 #include "tools/forwarder/merge.h"
 #include "tools/forwarder/train.h"
@@ -166,7 +167,8 @@ void run(const Ends& ends) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  CLI::App app{"The shortest unencrypted userspace tunnel with all offloads: the yardstick of fireline-bench"};
+  CLI::App app("The shortest unencrypted userspace tunnel with all offloads: the yardstick of fireline-bench",
+               "fireline-forwarder");
   app.set_version_flag("--version", "fireline-forwarder " FIRELINE_VERSION);
   std::string interface;
   std::string listen_text;
@@ -181,7 +183,7 @@ int main(int argc, char** argv) {
   app.add_option("--peer", peer_text, "underlay address of the other end")->required();
   app.add_option("--mtu", mtu, "MTU of the TUN device")->check(CLI::Range(576, 9000))->capture_default_str();
   app.add_flag("--without-uso", without_uso, "no UDP segmentation offload on the TUN device");
-  CLI11_PARSE(app, argc, argv);
+  if (const auto exit = parse_command_line(app, argc, argv)) return leave(*exit, "fireline-forwarder");
 
   const auto listen = Endpoint::parse(listen_text);
   const auto peer = Endpoint::parse(peer_text);

@@ -7,7 +7,7 @@
 #include "core/base/endpoint.h"
 #include "core/base/result.h"
 #include "core/crypto/secret_text.h"
-#include "tools/common/command_line.h"
+#include "tools/command_line/command_line.h"
 #include "tools/tunnel/program_options.h"
 
 namespace fireline::gateway {

@@ -8,7 +8,7 @@
 #include "core/node/node_options.h"
 #include "io/thread_mode.h"
 #include "io/udp_io.h"
-#include "tools/common/command_line.h"
+#include "tools/command_line/command_line.h"
 #include "tools/common/logging.h"
 
 namespace fireline::lab {

@@ -8,8 +8,8 @@
 
 #include "io/event_loop.h"
 #include "platform/linux/nice_value.h"
+#include "tools/command_line/command_line.h"
 #include "tools/common/block_signals.h"
-#include "tools/common/command_line.h"
 #include "tools/common/line_server.h"
 #include "tools/node/lab_node.h"
 

@@ -9,7 +9,7 @@
 #include "core/base/endpoint.h"
 #include "core/base/result.h"
 #include "core/portal/store.h"
-#include "tools/common/command_line.h"
+#include "tools/command_line/command_line.h"
 #include "tools/common/log_flags.h"
 
 namespace fireline::portal_tool {

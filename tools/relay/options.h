@@ -11,7 +11,7 @@
 #include "core/base/endpoint.h"
 #include "core/base/result.h"
 #include "relay/protocol/limits.h"
-#include "tools/common/command_line.h"
+#include "tools/command_line/command_line.h"
 #include "tools/common/log_filter.h"
 #include "tools/relay/portal_options.h"
 

@@ -8,8 +8,8 @@
 
 #include "io/tun_open.h"
 #include "platform/linux/routing.h"
+#include "tools/command_line/command_line.h"
 #include "tools/common/choice.h"
-#include "tools/common/command_line.h"
 #include "tools/common/human_duration.h"
 #include "tools/common/io_choices.h"
 

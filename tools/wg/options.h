@@ -12,7 +12,7 @@
 #include "core/crypto/aead.h"
 #include "io/thread_mode.h"
 #include "io/udp_io.h"
-#include "tools/common/command_line.h"
+#include "tools/command_line/command_line.h"
 #include "tools/common/logging.h"
 
 namespace fireline::wg {

@@ -5,9 +5,11 @@
 #include <string>
 
 #include "relay/xdp_interface.h"
+#include "tools/command_line/command_line.h"
 
 int main(int argc, char** argv) {
-  CLI::App app{"Attaches or detaches an XDP program that passes every frame, for the far end of a relay's veth"};
+  CLI::App app("Attaches or detaches an XDP program that passes every frame, for the far end of a relay's veth",
+               "fireline-xdp-pass");
   app.set_version_flag("--version", "fireline-xdp-pass " FIRELINE_VERSION);
   app.require_subcommand(1);
   std::string interface;
@@ -15,7 +17,8 @@ int main(int argc, char** argv) {
   attach.add_option("interface", interface, "the veth's end that faces the relay")->required();
   CLI::App& detach = *app.add_subcommand("detach", "detach whatever XDP program the interface has in driver mode");
   detach.add_option("interface", interface, "the interface")->required();
-  CLI11_PARSE(app, argc, argv);
+  if (const auto exit = fireline::parse_command_line(app, argc, argv))
+    return fireline::leave(*exit, "fireline-xdp-pass");
 
   const auto done = attach ? fireline::relay::attach_pass(interface) : fireline::relay::detach_pass(interface);
   if (done) return 0;

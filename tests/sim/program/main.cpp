@@ -1,4 +1,5 @@
-// fireline-sim: runs the deterministic simulator over seeds. Exit code 1 when any violates an invariant.
+// fireline-sim: runs the deterministic simulator over seeds. Exit code 1 when any violates an invariant, 2 behind a
+// mistake in the command line.
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
@@ -11,6 +12,7 @@
 #include <string>
 
 #include "tests/sim/seed_search.h"
+#include "tools/command_line/command_line.h"
 
 namespace {
 
@@ -61,7 +63,7 @@ int main(int argc, char** argv) {
   app.add_option("--findings", findings_max, "give up after so many failing seeds");
   app.add_flag("--no-shrink", whole, "tell a failing scenario as it was drawn");
   app.add_flag("--quiet", quiet, "no progress");
-  CLI11_PARSE(app, argc, argv);
+  if (const auto exit = parse_command_line(app, argc, argv, 2)) return leave(*exit, "fireline-sim");
   options.shrink = !whole;
   options.length_max = std::chrono::minutes(minutes);
   std::signal(SIGABRT, tell_seed);

@@ -8,7 +8,7 @@
 
 #include "core/base/result.h"
 #include "tests/unit/tools/common/scoped_environment.h"
-#include "tools/common/command_line.h"
+#include "tools/command_line/command_line.h"
 
 namespace fireline::test {
 

@@ -1,4 +1,4 @@
-#include "tools/common/command_line.h"
+#include "tools/command_line/command_line.h"
 
 #include <CLI/CLI.hpp>
 #include <cstdio>
