@@ -121,12 +121,12 @@ def rows_of_all(world):
                                               "neither revoked nor expired"), token
 
 
-def rows_of_tools(_world):
+def rows_of_tools():
     small = {"bench": ("aead",), "forwarder": ("tun0", "--listen", "127.0.0.1:1", "--peer", "127.0.0.1:2"),
              "xdp-pass": ("attach", "eth0"), "lab-delay": ("eth0", "eth1")}
     for tool, words in small.items():
         yield tool, "an unknown option", (lab.built(f"fireline-{tool}"), *words, "--no-such-option"), 1, (
-            "unknown here: --no-such-option", "--help"), None
+            "unknown here: --no-such-option", f"see fireline-{tool} --help"), None
 
 
 def rows_of_each(world):
@@ -199,7 +199,7 @@ def scenario(laboratory):
         if kind == socket.SOCK_STREAM:
             taken[-1].listen()
     outcomes = []
-    for rows in (rows_of_each(world), rows_of_tools(world), rows_of_all(world)):
+    for rows in (rows_of_each(world), rows_of_tools(), rows_of_all(world)):
         for program, situation, words, code, said, token in rows:
             if program == RELAY and "token" in situation:
                 words = ("--listen-port", RELAY_PORT + 1)
