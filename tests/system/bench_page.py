@@ -2,8 +2,8 @@
 """The pages of fireline-bench (--html), in headless Chromium: every figure of the report is there, no text runs into
 another or out of its card, at the width of a screen and of a phone, light and dark; nothing is loaded from elsewhere.
 
-The tunnel's report is made up here, with names and failures as long and as hostile as they can be; those of aead and udp
-are of two rounds each, just run. And what fireline-bench says when its command line or its report is wrong.
+The tunnel's report is made up here, with names and failures as long and as hostile as they can be; the others are of a
+round or two, just run. And what fireline-bench says when its command line or its report is wrong.
 
 usage: bench_page.py [--keep FOLDER]    --keep: leaves the pages there, and pictures of them
 """
@@ -159,6 +159,33 @@ def udp_labels(report):
             yield f"{row['send']}: {statistics.median(costs):.2f}"
 
 
+def relay_labels(report):
+    for block in report["blocks"]:
+        for candidate in block["candidates"]:
+            for key in ("latency_p50_us", "setups_per_second"):
+                if key in candidate["measures"]:
+                    yield f"{candidate['name']}: {candidate['measures'][key]['median']:.0f}"
+
+
+def xdp_labels(report):
+    for group in report["groups"]:
+        for figure in group["figures"]:
+            yield f"{figure['name'].replace('_', ' ')}: {figure['ns']['median']:.0f}"
+
+
+def crowd_labels(report):
+    for series in report["busy"]:
+        name = "1 peer" if series["peers"] == 1 else f"{series['peers']} peers"
+        yield f"{name}: {series['one alone, sent ns']['median']:.0f}"
+
+
+# Benchmark, its command line, and what its bars say.
+RUNS = (("aead", ["--rounds", "2"], aead_labels), ("udp", ["--rounds", "2"], udp_labels),
+        ("relay", ["--rounds", "1", "--candidates", "fireline,forwarding", "--measure", "latency,setup"], relay_labels),
+        ("xdp", ["--rounds", "1", "--channels", "1", "--no-live"], xdp_labels),
+        ("crowd", ["--rounds", "1", "--peers", "64"], crowd_labels))
+
+
 def check_page(folder, name, report, page, labels):
     backgrounds = {}
     for width, scheme in READERS:
@@ -188,22 +215,24 @@ def scenario(laboratory, keep):
     bench = lab.built("fireline-bench")
     folder = Path(keep) if keep else laboratory.folder
     folder.mkdir(exist_ok=True)
-    for name, make_labels in (("tunnel", tunnel_labels), ("aead", aead_labels), ("udp", udp_labels)):
+    for name, words, make_labels in (("tunnel", None, tunnel_labels), *RUNS):
         path, page = folder / f"{name}.json", folder / f"{name}.html"
-        if name == "tunnel":
+        if words is None:
             path.write_text(json.dumps(tunnel_report()))
             laboratory.run(bench, "page", path, "--html", page)
         else:
-            measure(laboratory, bench, name, "--rounds", "2", "--json", path, "--html", page)
+            measure(laboratory, bench, name, *words, "--json", path, "--html", page)
         report = json.loads(path.read_text())
-        check_page(folder, name, report, page, list(make_labels(report)))
+        labels = list(make_labels(report))
+        lab.require(labels, f"{name} measured something")
+        check_page(folder, name, report, page, labels)
         if keep:
             for width, height in ((1280, 2600), (500, 5200)):
                 for scheme, number in SCHEMES.items():
                     browse(folder, f"--screenshot={folder}/{name}-{width}-{scheme}.png", f"--window-size={width},{height}",
                            f"--blink-settings=preferredColorScheme={number}", page.as_uri())
     broken = folder / "broken.json"
-    for text, sentence in (("{", "is no JSON"), ("[]", "no report of fireline-bench"), ('{"benchmark": "xdp"}', "no page for"),
+    for text, sentence in (("{", "is no JSON"), ("[]", "no report of fireline-bench"), ('{"benchmark": "none"}', "no page for"),
                            ('{"benchmark": "tunnel"}', "is not complete")):
         broken.write_text(text)
         refused = laboratory.run(bench, "page", broken, "--html", folder / "none.html", must=False)
@@ -215,7 +244,9 @@ def scenario(laboratory, keep):
             (["tunnel", "--measure", "everything"], "--measure"),
             (["aead", "--json", "/none/aead.json"], "cannot write /none/aead.json: check that its folder exists"),
             (["udp", "--html", folder], "it is a folder"),
-            (["relay", "--json", "/none/relay.json"], "cannot write /none/relay.json")):
+            (["relay", "--json", "/none/relay.json"], "cannot write /none/relay.json"),
+            (["crowd", "--json", "/none/crowd.json"], "cannot write /none/crowd.json"),
+            (["xdp", "--html", "/none/xdp.html"], "cannot write /none/xdp.html")):
         check_refusal(laboratory.run(bench, *words, must=False), sentence)
 
 

@@ -21,7 +21,6 @@ using nlohmann::ordered_json;
 constexpr double kRatioMax = 1.10;  // of issue and design
 constexpr std::size_t kPacketsPerRound = 20'000;
 constexpr std::size_t kInnerBytes = 1280;
-constexpr std::size_t kRuleWidth = 56;
 constexpr std::size_t kColumnWidth = 26;
 
 // What is in flight at once. The packets of a burst are of as many peers, or all of the one that is the yardstick.
@@ -129,18 +128,10 @@ int run_crowd_bench(const CrowdBenchOptions& options) {
   print_heading(options.command, machine);
   const CrowdPair pair = measure(options);
   print(pair);
-  const auto judgements = judge_pair(pair);
-  std::fputs(judgement_lines(judgements, kRuleWidth).c_str(), stdout);
-  if (!options.json_path.empty()) {
-    ordered_json report = report_head("crowd", options.command, machine);
-    report["rounds"] = options.rounds;
-    report["busy"] = pair_json(pair);
-    report["judgements"] = ordered_json::array();
-    for (const Judgement& judgement : judgements) report["judgements"].push_back(judgement_json(judgement));
-    if (const auto written = write_file(options.json_path, report.dump(2)); !written) throw BenchError(written.error());
-  }
-  const auto failed = [](const Judgement& one) { return one.verdict == Verdict::fail; };
-  return options.check && std::ranges::any_of(judgements, failed) ? 2 : 0;
+  ordered_json report = report_head("crowd", options.command, machine);
+  report["rounds"] = options.rounds;
+  report["busy"] = pair_json(pair);
+  return conclude(std::move(report), judge_pair(pair), options.files, options.check);
 }
 
 }  // namespace fireline::bench

@@ -5,6 +5,8 @@
 #include <cstddef>
 #include <string>
 
+#include "tools/bench/report_files.h"
+
 namespace fireline::bench {
 
 inline constexpr std::size_t kCrowdPeersMax = 15'000;  // their handshakes take a third of a session's life
@@ -14,7 +16,7 @@ struct CrowdBenchOptions {
   std::string program;         // fireline-wg
   std::size_t peers = 10'000;  // that take turns
   int rounds = 5;              // that count; one more runs first and is dropped
-  std::string json_path;       // empty: none
+  ReportFiles files;
   bool check = false;
 };
 

@@ -60,12 +60,8 @@ std::string check_writable(const std::string& path) {
   return "cannot write " + path + ": check that its folder exists and is writable";
 }
 
-void add_json(CLI::App& bench, std::string& path) {
-  bench.add_option("--json", path, "file for all figures")->check(check_writable);
-}
-
 void add_files(CLI::App& bench, ReportFiles& files) {
-  add_json(bench, files.json);
+  bench.add_option("--json", files.json, "file for all figures")->check(check_writable);
   bench.add_option("--html", files.html, "file for a page with plots of them")->check(check_writable);
 }
 
@@ -144,7 +140,7 @@ void add_relay(CLI::App& relay, RelayWords& words, RelayBenchOptions& options) {
       ->delimiter(',')
       ->check(CLI::IsMember({"singles", "trains", "cores", "latency", "fairness", "setup"}));
   add_rounds(relay, options.rounds, 100);
-  add_json(relay, options.json_path);
+  add_files(relay, options.files);
   relay.add_flag("--check", options.check, "judge the acceptance thresholds; exit code 2 when one is missed");
 }
 
@@ -169,7 +165,7 @@ void add_crowd(CLI::App& crowd, CrowdBenchOptions& options) {
       ->check(CLI::Range(std::size_t{64}, kCrowdPeersMax))
       ->capture_default_str();
   add_rounds(crowd, options.rounds, 20);
-  crowd.add_option("--json", options.json_path, "file for all figures");
+  add_files(crowd, options.files);
   crowd.add_flag("--check", options.check, "judge the acceptance thresholds; exit code 2 when one is missed");
 }
 
@@ -246,6 +242,7 @@ int main(int argc, char** argv) {
   add_crowd(crowd, crowd_options);
 
   XdpBenchOptions xdp_options;
+  xdp_options.command = tunnel_options.command;
   CLI::App& xdp = *app.add_subcommand("xdp", "what a frame costs in the relay's XDP program (needs root)");
   add_rounds(xdp, xdp_options.rounds, 1000);
   xdp.add_option("--channels", xdp_options.channels, "bound channels that take turns")
@@ -253,7 +250,7 @@ int main(int argc, char** argv) {
       ->check(CLI::Range(1, 10'000))
       ->capture_default_str();
   xdp.add_flag("!--no-live", xdp_options.live, "without live frames over a veth");
-  add_json(xdp, xdp_options.json_path);
+  add_files(xdp, xdp_options.files);
   xdp.add_flag("--check", xdp_options.check, "judge the acceptance thresholds; exit code 2 when one is missed");
 
   std::string report;

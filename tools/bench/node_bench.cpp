@@ -34,7 +34,6 @@ constexpr Duration kSettles = 1100s;
 // Figures are of so many inner packets a round; every connection has its turn, whatever that takes.
 constexpr std::size_t kPacketsPerRound = 20'000;
 constexpr std::size_t kInnerBytes = 1280;
-constexpr std::size_t kRuleWidth = 64;
 constexpr std::size_t kColumnWidth = 26;
 
 // What one turn of the packet thread is given. Under load a turn has packets of as many connections as a reader's turn
@@ -233,15 +232,7 @@ int run_node_bench(const NodeBenchOptions& options) {
     judgements.insert(judgements.end(), more.begin(), more.end());
     json["busy"] = busy_json(busy);
   }
-  bool missed = false;
-  json["judgements"] = ordered_json::array();
-  for (const Judgement& judgement : judgements) {
-    missed |= judgement.verdict == Verdict::fail;
-    json["judgements"].push_back(judgement_json(judgement));
-  }
-  std::fputs(judgement_lines(judgements, kRuleWidth).c_str(), stdout);
-  if (const auto written = write_report(options.files, json); !written) throw BenchError(written.error());
-  return options.check && missed ? 2 : 0;
+  return conclude(std::move(json), judgements, options.files, options.check);
 }
 
 }  // namespace fireline::bench

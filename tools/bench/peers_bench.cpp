@@ -22,7 +22,6 @@ using nlohmann::ordered_json;
 constexpr double kRatioMax = 1.10;
 constexpr std::size_t kPacketsPerRound = 40'000;
 constexpr std::size_t kInnerBytes = 1280;
-constexpr std::size_t kRuleWidth = 56;
 constexpr std::size_t kColumnWidth = 26;
 
 struct Shape {
@@ -144,14 +143,7 @@ int run_peers_bench(const PeersBenchOptions& options) {
   report["rounds"] = options.rounds;
   report["busy"] = ordered_json::array();
   for (const PeersSeries& series : all) report["busy"].push_back(series_json(series));
-  report["judgements"] = ordered_json::array();
-  const auto judgements = judge_series(all);
-  for (const Judgement& judgement : judgements) report["judgements"].push_back(judgement_json(judgement));
-  std::fputs(judgement_lines(judgements, kRuleWidth).c_str(), stdout);
-  if (const auto written = write_report(options.files, report); !written) throw BenchError(written.error());
-  const bool missed =
-      std::ranges::any_of(judgements, [](const Judgement& one) { return one.verdict == Verdict::fail; });
-  return options.check && missed ? 2 : 0;
+  return conclude(std::move(report), judge_series(all), options.files, options.check);
 }
 
 }  // namespace fireline::bench

@@ -27,6 +27,17 @@ constexpr double kCurveTotal = kCurveBottom + 24;
 constexpr double kLabelRise = 4;  // a label stands above its line
 constexpr int kInner = 1000;      // the curve's own square, stretched over the plot
 
+// The class of a yardstick's grey, by how bare it is; empty for what is no yardstick.
+std::string_view grey_of(std::string_view name) {
+  constexpr std::array<std::pair<std::string_view, std::string_view>, 5> kGreys{{{"forwarder", "forwarder"},
+                                                                                 {"plain hop", "forwarder"},
+                                                                                 {"veth", "veth"},
+                                                                                 {"forwarding", "veth"},
+                                                                                 {"empty program", "veth"}}};
+  const auto* const at = std::ranges::find(kGreys, name, &std::pair<std::string_view, std::string_view>::first);
+  return at == kGreys.end() ? std::string_view() : at->second;
+}
+
 std::string heading(const PlotText& text) {
   return fmt::format("<figure class=\"card\"><figcaption><h3>{}</h3><p class=\"unit\">{}</p></figcaption>\n",
                      escape_html(text.title), escape_html(text.unit));
@@ -129,10 +140,14 @@ std::string escape_html(std::string_view text) {
 }
 
 std::string PlotColours::of(const std::string& name) {
-  if (name == "forwarder" || name == "veth") return name;
+  if (const auto grey = grey_of(name); !grey.empty()) return std::string(grey);
   auto at = std::ranges::find(names_, name);
   if (at == names_.end()) at = names_.insert(names_.end(), name);
   return fmt::format("s{}", static_cast<std::size_t>(at - names_.begin()) % kColours);
+}
+
+bool PlotColours::is_yardstick(std::string_view name) {
+  return !grey_of(name).empty();
 }
 
 std::string bar_plot(const PlotText& text, const std::vector<PlotGroup>& groups) {

@@ -20,6 +20,7 @@ namespace fireline::bench {
 class PlotColours {
  public:
   [[nodiscard]] std::string of(const std::string& name);
+  [[nodiscard]] static bool is_yardstick(std::string_view name);
 
  private:
   std::vector<std::string> names_;

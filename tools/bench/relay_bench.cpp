@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <cstdio>
+#include <nlohmann/json.hpp>
 #include <utility>
 
 #include "tools/bench/rounds.h"
@@ -88,11 +89,9 @@ int run_relay_bench(const RelayBenchOptions& options) {
     fmt::print(stderr, "fireline-bench: {}\n", error.what());
     return 1;
   }
-  if (!options.json_path.empty()) {
-    if (const auto written = write_file(options.json_path, json_report(options, machine, blocks)); !written) {
-      fmt::print(stderr, "fireline-bench: {}\n", written.error());
-      return 1;
-    }
+  if (const auto written = write_report(options.files, relay_report(options, machine, blocks)); !written) {
+    fmt::print(stderr, "fireline-bench: {}\n", written.error());
+    return 1;
   }
   if (options.check && !print_acceptance(blocks)) return 2;
   return 0;

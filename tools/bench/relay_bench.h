@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "tools/bench/relay_results.h"
+#include "tools/bench/report_files.h"
 #include "tools/bench/report_parts.h"
 
 namespace fireline::bench {
@@ -26,7 +27,7 @@ struct RelayBenchOptions {
   bool fairness = true;
   bool setup = true;
   bool check = false;  // judge the thresholds
-  std::string json_path;
+  ReportFiles files;
   std::string command;  // as typed, for the report
 };
 
@@ -43,7 +44,7 @@ void measure_relay(const RelayBenchOptions& options, const RelayLab& lab, std::s
 // A line per threshold: "PASS", "FAIL" or "----" for what could not be judged.
 [[nodiscard]] std::string acceptance_lines(const RelayBlock& block, const RelaySeries& series);
 [[nodiscard]] std::string acceptance_line(const Judgement& judgement);
-[[nodiscard]] std::string json_report(const RelayBenchOptions& options, const Machine& machine,
-                                      const std::vector<RelayBlock>& blocks);
+[[nodiscard]] nlohmann::ordered_json relay_report(const RelayBenchOptions& options, const Machine& machine,
+                                                  const std::vector<RelayBlock>& blocks);
 
 }  // namespace fireline::bench

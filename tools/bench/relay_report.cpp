@@ -40,6 +40,22 @@ Json series_json(const RelayBlock& block, const RelaySeries& series) {
   return json;
 }
 
+// A sentence for each ratio that is not given.
+std::vector<std::string> refusals(const RelayBlock& block) {
+  std::vector<std::string> sentences;
+  for (const RelaySeries& series : block.series) {
+    if (series.candidate().kind == RelayCandidate::Kind::forwarding) continue;
+    for (std::size_t i = 0; i < kRelayMeasures; ++i) {
+      const RelayMeasureText& text = text_of(measure_at(i));
+      if (!text.ratio || series.values(measure_at(i)).empty()) continue;
+      if (const auto why = refuse_ratio(block, measure_at(i), series)) {
+        sentences.push_back(fmt::format("no ratio for {} {}: {}", series.candidate().name, text.key, *why));
+      }
+    }
+  }
+  return sentences;
+}
+
 }  // namespace
 
 std::string table(const RelayBlock& block) {
@@ -58,14 +74,8 @@ std::string table(const RelayBlock& block) {
     for (const RelaySeries& series : block.series) columns.push_back(cell_of(block, measure, series));
     text += table_line(text_of(measure).title, columns, kColumnWidth);
   }
+  for (const std::string& refusal : refusals(block)) text += refusal + '\n';
   for (const RelaySeries& series : block.series) {
-    if (series.candidate().kind == RelayCandidate::Kind::forwarding) continue;
-    for (std::size_t i = 0; i < kRelayMeasures; ++i) {
-      if (!text_of(measure_at(i)).ratio || series.values(measure_at(i)).empty()) continue;
-      const auto why = refuse_ratio(block, measure_at(i), series);
-      if (why)
-        text += fmt::format("no ratio for {} {}: {}\n", series.candidate().name, text_of(measure_at(i)).key, *why);
-    }
     for (const std::string& failure : series.failures()) {
       text += fmt::format("failed: {}: {}\n", series.candidate().name, failure);
     }
@@ -85,23 +95,21 @@ std::string acceptance_line(const Judgement& judgement) {
   return judgement_line(judgement, kRuleWidth);
 }
 
-std::string json_report(const RelayBenchOptions& options, const Machine& machine,
-                        const std::vector<RelayBlock>& blocks) {
-  Json json{{"command", options.command},
-            {"version", FIRELINE_VERSION},
-            {"machine", machine_json(machine)},
-            {"rounds", options.rounds}};
+Json relay_report(const RelayBenchOptions& options, const Machine& machine, const std::vector<RelayBlock>& blocks) {
+  Json json = report_head("relay", options.command, machine);
+  json["rounds"] = options.rounds;
   for (const RelayBlock& block : blocks) {
     Json entry{{"payload_bytes", block.payload_bytes},
                {"allocations", block.allocations},
-               {"underlay", name_of(block.underlay)}};
+               {"underlay", name_of(block.underlay)},
+               {"ratios_refused", refusals(block)}};
     for (const RelaySeries& series : block.series) entry["candidates"].push_back(series_json(block, series));
     json["blocks"].push_back(std::move(entry));
   }
   for (const Judgement& one : judge_flatness(blocks)) {
-    json["flatness"].push_back({{"verdict", verdict_word(one.verdict)}, {"rule", one.rule}, {"figure", one.figure}});
+    json["flatness"].push_back(judgement_json(one));
   }
-  return json.dump(2) + "\n";
+  return json;
 }
 
 }  // namespace fireline::bench

@@ -2,12 +2,14 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
 #include <fstream>
 #include <nlohmann/json.hpp>
 
+#include "tools/bench/process.h"
 #include "tools/bench/report_page.h"
 #include "tools/bench/report_parts.h"
 
@@ -37,6 +39,21 @@ Result<void, std::string> write_report(const ReportFiles& files, const nlohmann:
   }
   if (files.html.empty()) return {};
   return write_html(files.html, report);
+}
+
+int conclude(nlohmann::ordered_json report, std::span<const Judgement> judgements, const ReportFiles& files,
+             bool check) {
+  std::size_t width = 0;
+  bool missed = false;
+  report["judgements"] = nlohmann::ordered_json::array();
+  for (const Judgement& one : judgements) {
+    width = std::max(width, one.rule.size());
+    missed |= one.verdict == Verdict::fail;
+    report["judgements"].push_back(judgement_json(one));
+  }
+  fmt::print("{}", judgement_lines(judgements, width));
+  if (const auto written = write_report(files, report); !written) throw BenchError(written.error());
+  return check && missed ? 2 : 0;
 }
 
 int write_page(const std::string& report_path, const std::string& html_path) {

@@ -46,11 +46,17 @@ Result<Page, std::string> report_page(const nlohmann::ordered_json& report) {
       page::add_node(out, report);
     } else if (name == "peers") {
       page::add_peers(out, report);
+    } else if (name == "crowd") {
+      page::add_crowd(out, report);
+    } else if (name == "relay") {
+      page::add_relay(out, report);
+    } else if (name == "xdp") {
+      page::add_xdp(out, report);
     } else {
       return err(
           name.empty()
               ? std::string("this is no report of fireline-bench: --json writes one")
-              : fmt::format("there is no page for the benchmark {}: use tunnel, udp, aead, node or peers", name));
+              : fmt::format("there is no page for the benchmark {}: use the report of one of fireline-bench's", name));
     }
     add_facts(out, report);
   } catch (const Json::exception& error) {

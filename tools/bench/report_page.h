@@ -1,4 +1,4 @@
-// From a report, the JSON that --json writes, to its page: for tunnel, udp, aead, node and peers. Pure.
+// From a report, the JSON that --json writes, to its page. Pure.
 #pragma once
 #include <nlohmann/json_fwd.hpp>
 #include <string>
@@ -8,7 +8,7 @@
 
 namespace fireline::bench {
 
-// The error is one sentence: it is no report, or one of a benchmark that has no page.
+// The error is one sentence: it is no report, not a whole one, or one of a benchmark that is unknown here.
 [[nodiscard]] Result<Page, std::string> report_page(const nlohmann::ordered_json& report);
 
 }  // namespace fireline::bench

@@ -26,7 +26,9 @@ void add_turns(Page& out, const Json& report, const char* who) {
   std::vector<PlotGroup> groups;
   constexpr std::string_view kUnit = " ns";
   for (const Json& row : report.value("busy", Json::array())) {
-    const auto name = fmt::format("{} {}", row.at(who).get<int>(), who);
+    const auto count = row.at(who).get<int>();
+    const std::string_view noun(who);
+    const auto name = fmt::format("{} {}", count, count == 1 ? noun.substr(0, noun.size() - 1) : noun);
     for (const auto& [key, summary] : row.items()) {
       if (!std::string_view(key).ends_with(kUnit)) continue;
       const std::string title = key.substr(0, key.size() - kUnit.size());
@@ -36,7 +38,7 @@ void add_turns(Page& out, const Json& report, const char* who) {
     }
   }
   out.sections.push_back({fmt::format("{} that take turns", who),
-                          {"Each dot is a round, the bar ends at their median, the line spans them."},
+                          {kBarsNote},
                           {bar_plot({"Cost of a packet", "CPU nanoseconds, less is better", 0}, groups)},
                           {verdicts("Thresholds", report.value("judgements", Json::array()))}});
 }
@@ -108,7 +110,7 @@ void add_aead(Page& out, const Json& report) {
       {fmt::format("{:.2f} s/GB", best.figure > 0 ? 1 / best.figure : 0), "CPU for sealing, the same"},
       {chosen, "chosen by the self-measurement at start"}};
   out.sections.push_back({"One thread, CPU time",
-                          {"Each dot is a round, the bar ends at their median, the line spans them."},
+                          {kBarsNote},
                           {bar_plot({"Throughput, seal", "GB/s, more is better", 2}, seal),
                            bar_plot({"Throughput, open", "GB/s, more is better", 2}, open),
                            bar_plot({"CPU per GB, seal", "seconds per GB, less is better", 2}, cpu),
@@ -171,6 +173,13 @@ void add_peers(Page& out, const Json& report) {
                          fmt::format("CPU to configure {} peers", peers)});
     out.tiles.push_back({fmt::format("{:.0f} bytes", row.at("configured_bytes_each").get<double>()),
                          fmt::format("for each of {} idle peers", peers)});
+  }
+  add_turns(out, report, "peers");
+}
+
+void add_crowd(Page& out, const Json& report) {
+  for (const Json& one : report.at("judgements")) {
+    out.tiles.push_back({one.at("figure").get<std::string>() + "\u00d7", one.at("rule").get<std::string>()});
   }
   add_turns(out, report, "peers");
 }

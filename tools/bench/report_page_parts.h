@@ -18,6 +18,12 @@ void add_udp(Page& out, const Json& report);
 void add_aead(Page& out, const Json& report);
 void add_node(Page& out, const Json& report);
 void add_peers(Page& out, const Json& report);
+void add_crowd(Page& out, const Json& report);
+void add_relay(Page& out, const Json& report);
+void add_xdp(Page& out, const Json& report);
+
+// How to read bars.
+inline constexpr const char* kBarsNote = "Each dot is a round, the bar ends at their median, the line spans them.";
 
 // Figures of all rounds, as summary_json writes them (or under `member`); none where the measure is absent or null.
 [[nodiscard]] std::vector<double> rounds_of(const Json& parent, const std::string& key, const char* member = "rounds");

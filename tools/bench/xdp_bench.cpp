@@ -1,5 +1,6 @@
 #include "tools/bench/xdp_bench.h"
 
+#include <fmt/format.h>
 #include <sched.h>
 
 #include <algorithm>
@@ -11,6 +12,7 @@
 #include <optional>
 
 #include "tools/bench/core_affinity.h"
+#include "tools/bench/process.h"
 #include "tools/bench/report_parts.h"
 #include "tools/bench/statistics.h"
 #include "tools/bench/xdp_live.h"
@@ -18,6 +20,8 @@
 
 namespace fireline::bench {
 namespace {
+
+using nlohmann::ordered_json;
 
 constexpr int kBounceRuns = 100'000;  // 10 ms for one figure
 // Of many channels so many take turns, spread over all of them. Each turn costs two RCU grace periods (20 ms each on an
@@ -31,6 +35,12 @@ constexpr double kHopNanoseconds = 130;
 constexpr double kHopRatio = 1.75;
 constexpr double kLiveMegapackets = 1.2;
 constexpr double kLiveRatio = 0.8;
+
+// What frames are compared with.
+constexpr const char* kEmptyProgram = "empty program";
+constexpr const char* kPlainHop = "plain hop";
+
+constexpr double kNanosecondsPerMicrosecond = 1e3;
 
 struct Figure {
   std::string name;
@@ -97,22 +107,36 @@ void print(const Group& group, bool rates) {
     const auto summary = figure.summary();
     std::printf("%-42s %10.0f (%6.0f to %6.0f)", figure.name.c_str(), summary.median, summary.low, summary.high);
     if (baseline != nullptr && baseline->median() > 0) std::printf(" %8.2f", summary.median / baseline->median());
-    if (rates) std::printf(" %8.2f", 1e3 / summary.median);
+    if (rates) std::printf(" %8.2f", kNanosecondsPerMicrosecond / summary.median);
     std::printf("\n");
   }
 }
 
-nlohmann::json as_json(const Group& group) {
-  nlohmann::json figures = nlohmann::json::array();
-  for (const Figure& figure : group.figures) {
-    const auto summary = figure.summary();
-    figures.push_back({{"name", figure.name},
-                       {"median_ns", summary.median},
-                       {"low_ns", summary.low},
-                       {"high_ns", summary.high},
-                       {"rounds", summary.count}});
-  }
+ordered_json as_json(const Group& group) {
+  ordered_json figures = ordered_json::array();
+  for (const Figure& figure : group.figures)
+    figures.push_back({{"name", figure.name}, {"ns", summary_json(figure.values)}});
   return {{"title", group.title}, {"baseline", group.baseline}, {"figures", std::move(figures)}};
+}
+
+Judgement judge(const Group& group, const Figure& figure, double baseline) {
+  const double ratio = figure.median() / baseline;
+  const double rate = kNanosecondsPerMicrosecond / figure.median();
+  Judgement judgement;
+  bool holds = false;
+  if (group.baseline == kEmptyProgram) {
+    holds = rate >= kLiveMegapackets || 1 / ratio >= kLiveRatio;
+    judgement.rule = fmt::format("{}: {} >= {:.1f} Mpps or {:.2f} x {}", group.title, figure.name, kLiveMegapackets,
+                                 kLiveRatio, group.baseline);
+    judgement.figure = fmt::format("{:.2f} Mpps, {:.2f} x", rate, 1 / ratio);
+  } else {
+    holds = figure.median() <= kHopNanoseconds || ratio <= kHopRatio;
+    judgement.rule = fmt::format("{}: {} <= {:.0f} ns or {:.2f} x {}", group.title, figure.name, kHopNanoseconds,
+                                 kHopRatio, group.baseline);
+    judgement.figure = fmt::format("{:.0f} ns, {:.2f} x", figure.median(), ratio);
+  }
+  judgement.verdict = holds ? Verdict::pass : Verdict::fail;
+  return judgement;
 }
 
 class XdpBench {
@@ -131,29 +155,21 @@ class XdpBench {
     return run_reasons();
   }
 
-  [[nodiscard]] nlohmann::json json() const {
-    nlohmann::json groups = nlohmann::json::array();
+  [[nodiscard]] ordered_json groups() const {
+    ordered_json groups = ordered_json::array();
     for (const auto& group : groups_) groups.push_back(as_json(group));
-    return {{"benchmark", "xdp"}, {"groups", std::move(groups)}};
+    return groups;
   }
 
-  // A line per threshold; false when one was missed.
-  [[nodiscard]] bool check() const {
-    bool all = true;
-    std::printf("\n");
+  [[nodiscard]] std::vector<Judgement> judgements() const {
+    std::vector<Judgement> all;
     for (const auto& group : groups_) {
       const Figure* baseline = group.find(group.baseline);
       if (baseline == nullptr) continue;
-      const bool live = group.baseline == "empty program";
       for (const Figure& figure : group.figures) {
-        if (figure.name == "empty program" || figure.name == "plain hop") continue;
-        const double ratio = figure.median() / baseline->median();
-        const double rate = 1e3 / figure.median();
-        const bool holds = live ? rate >= kLiveMegapackets || 1 / ratio >= kLiveRatio
-                                : figure.median() <= kHopNanoseconds || ratio <= kHopRatio;
-        all = all && holds;
-        std::printf("%s  %s: %s: %.0f ns, %.2f of the %s\n", holds ? "PASS" : "FAIL", group.title.c_str(),
-                    figure.name.c_str(), figure.median(), ratio, group.baseline.c_str());
+        if (figure.name != kEmptyProgram && figure.name != kPlainHop) {
+          all.push_back(judge(group, figure, baseline->median()));
+        }
       }
     }
     return all;
@@ -173,24 +189,24 @@ class XdpBench {
       if (!live) return err(live.error());
       live_.emplace(std::move(*live));
     }
-    Group bounced{"One hop by bounce" + suffix, "plain hop"};
+    Group bounced{"One hop by bounce" + suffix, kPlainHop};
     const auto& frame = worlds.front().first().front();
-    bounced.figures.push_back({"empty program", [this, &frame] { return plain(live_->empty_fd(), frame); }});
-    bounced.figures.push_back({"plain hop", [this, &frame] { return plain(live_->swap_fd(), frame); }});
+    bounced.figures.push_back({kEmptyProgram, [this, &frame] { return plain(live_->empty_fd(), frame); }});
+    bounced.figures.push_back({kPlainHop, [this, &frame] { return plain(live_->swap_fd(), frame); }});
     for (const auto& world : worlds) {
       const auto& [first, second] = world.pair();
-      const std::string name = direction(first) + (first == second ? "" : ", " + direction(second));
+      const std::string name = direction(first) + (first == second ? "" : " and back");
       bounced.figures.push_back({name, [&world] { return bounce(world); }});
     }
     if (auto done = finish(std::move(bounced), false); !done) return done;
     if (!options_.live) return {};
 
-    Group live{"Live frames over a veth" + suffix, "empty program"};
+    Group live{"Live frames over a veth" + suffix, kEmptyProgram};
     const auto add = [&](const std::string& name, int program, std::span<const FrameBytes> frames) {
       live.figures.push_back({name, [this, program, frames] { return live_->run(program, frames, kLiveFrames); }});
     };
-    add("empty program", live_->empty_fd(), worlds.front().first());
-    add("plain hop", live_->swap_fd(), worlds.front().first());
+    add(kEmptyProgram, live_->empty_fd(), worlds.front().first());
+    add(kPlainHop, live_->swap_fd(), worlds.front().first());
     for (const auto& world : worlds) {
       const auto& [first, second] = world.pair();
       add(direction(first), world.program().fd(), world.first());
@@ -240,20 +256,17 @@ Result<void, std::string> settle() {
 }  // namespace
 
 int run_xdp_bench(const XdpBenchOptions& options) {
+  const Machine machine = describe_machine();
+  print_heading(options.command, machine);
   XdpBench bench(options);
   auto done = settle();
   if (done) done = bench.run();
-  if (!done) {
-    std::fprintf(stderr, "fireline-bench xdp: %s\n", done.error().c_str());
-    return 1;
-  }
-  if (!options.json_path.empty()) {
-    if (const auto written = write_file(options.json_path, bench.json().dump(2) + "\n"); !written) {
-      std::fprintf(stderr, "fireline-bench xdp: %s\n", written.error().c_str());
-      return 1;
-    }
-  }
-  return options.check && !bench.check() ? 2 : 0;
+  if (!done) throw BenchError(done.error());
+  ordered_json report = report_head("xdp", options.command, machine);
+  report["rounds"] = options.rounds;
+  report["groups"] = bench.groups();
+  std::printf("\n");
+  return conclude(std::move(report), bench.judgements(), options.files, options.check);
 }
 
 }  // namespace fireline::bench

@@ -5,17 +5,20 @@
 #include <string>
 #include <vector>
 
+#include "tools/bench/report_files.h"
+
 namespace fireline::bench {
 
 struct XdpBenchOptions {
   int rounds = 7;  // that count; one more runs first and is dropped
   std::vector<int> channels{1, 10'000};
   bool live = true;
-  bool check = false;     // judge the thresholds; exit code 2 when one is missed
-  std::string json_path;  // empty: no JSON
+  bool check = false;  // exit code 2 when a threshold is missed
+  ReportFiles files;
+  std::string command;  // as typed, for the report
 };
 
-// Prints the tables. The exit code: 0, 1 after a sentence on standard error, 2 for a missed threshold.
+// Prints the tables and a line per threshold. The exit code: 0, or 2 for a missed threshold. Throws BenchError.
 int run_xdp_bench(const XdpBenchOptions& options);
 
 }  // namespace fireline::bench

@@ -4,13 +4,17 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <fstream>
 #include <nlohmann/json.hpp>
 #include <string>
+#include <tuple>
 #include <vector>
 
 #include "tests/unit/io/temporary_directory.h"
 #include "tools/bench/plot.h"
 #include "tools/bench/plot_scale.h"
+#include "tools/bench/process.h"
+#include "tools/bench/relay_bench.h"
 #include "tools/bench/report.h"
 #include "tools/bench/report_files.h"
 #include "tools/bench/report_page.h"
@@ -123,6 +127,85 @@ TEST(ReportPage, ATunnelsReportBecomesAPageThatHoldsIt) {
   EXPECT_EQ(nlohmann::ordered_json::parse(held), report) << "also with an element's end in it";
 }
 
+std::string html_of(const nlohmann::ordered_json& report) {
+  const auto page = report_page(report);
+  EXPECT_TRUE(page) << page.error();
+  return page ? page_html(*page) : std::string();
+}
+
+TEST(ReportPage, ARelaysReportShowsItBesideCoturn) {
+  std::vector<RelayBlock> blocks;
+  for (const std::size_t allocations : {1UZ, 100UZ}) {
+    RelayBlock& block = blocks.emplace_back(RelayBlock{Underlay::plain, 1280, allocations, {}});
+    for (const auto& [kind, name, rate] : {std::tuple{RelayCandidate::Kind::fireline, "fireline", 400},
+                                           {RelayCandidate::Kind::coturn, "coturn", 80},
+                                           {RelayCandidate::Kind::forwarding, "forwarding", 1600}}) {
+      RelayCandidate candidate;
+      candidate.kind = kind;
+      candidate.name = name;
+      RelaySeries& series = block.series.emplace_back(candidate);
+      for (int round = 0; round < 3; ++round) series.add(RelayMeasure::train_rate_up, rate);
+    }
+    block.series[0].add(RelayMeasure::single_cpu, 4.25);
+    block.series[1].add_failure("latency: no answer");
+  }
+  for (int round = 0; round < 9; ++round) blocks[1].series[2].add(RelayMeasure::train_rate_up, 100);  // a slow lab
+  const auto html = html_of(relay_report({}, {}, blocks));
+  for (const auto* part : {"no ratio for fireline train_rate_up_kpps", "<title>fireline-bench relay</title>",
+                           "fireline: 400", "coturn: 80", "class=\"row veth\"", "5.00\u00d7",
+                           "1280 bytes, 100 allocation(s), underlay plain", "failed: coturn: latency: no answer",
+                           "Thresholds, fireline", "single_cpu_us of 100 &lt;= 1.2 x of 1 allocations"}) {
+    EXPECT_THAT(html, HasSubstr(part));
+  }
+  EXPECT_THAT(html, Not(HasSubstr("<h3>Round trip</h3>"))) << "what was not measured has no plot";
+}
+
+TEST(ReportPage, FramesInXdpStandBesideTheirYardstick) {
+  auto report = report_head("xdp", "fireline-bench xdp", {});
+  const auto figure = [](const char* name, double ns) {
+    return nlohmann::ordered_json{{"name", name}, {"ns", summary_json({ns, ns, ns})}};
+  };
+  report["groups"] = {
+      {{"title", "One hop by bounce, 1 channel"},
+       {"baseline", "plain hop"},
+       {"figures", {figure("empty program", 10), figure("plain hop", 80), figure("channel4_to_udp4", 100)}}},
+      {{"title", "Frames that are dropped"}, {"baseline", ""}, {"figures", {figure("too short", 20)}}}};
+  report["judgements"] = {judgement_json({Verdict::fail, "a hop <= 90 ns", "100 ns"})};
+  const auto html = html_of(report);
+  for (const auto* part :
+       {"channel4 to udp4: 100", "1.25\u00d7", "100 ns", "One hop by bounce, 1 channel: channel4 to udp4",
+        "of the plain hop", "too short: 20", "10.00", "a hop &lt;= 90 ns", "FAIL"}) {
+    EXPECT_THAT(html, HasSubstr(part));
+  }
+}
+
+TEST(ReportPage, ACrowdsRatiosAreItsFirstFigures) {
+  auto report = report_head("crowd", "fireline-bench crowd", {});
+  const auto series = [](int peers, double ns) {
+    return nlohmann::ordered_json{{"peers", peers}, {"one alone, sent ns", summary_json({ns, ns})}};
+  };
+  report["busy"] = {series(1, 3000), series(10'000, 3300)};
+  report["judgements"] = {judgement_json({Verdict::pass, "one alone, sent, 10000 peers <= 1.20 of one", "1.10"})};
+  const auto html = html_of(report);
+  for (const auto* part : {"1.10\u00d7", "10000 peers: 3300", "1 peer: 3000", "peers that take turns", "PASS"}) {
+    EXPECT_THAT(html, HasSubstr(part));
+  }
+}
+
+TEST(ReportFiles, WhatIsMissedIsTheExitCodeWhereItWasAskedFor) {
+  const io::TemporaryDirectory directory;
+  const auto report = report_head("xdp", "fireline-bench xdp", {});
+  const ReportFiles files{directory.path() + "/r.json", {}};
+  const std::vector<Judgement> missed{{Verdict::pass, "one", "1"}, {Verdict::fail, "another", "2"}};
+  const std::vector<Judgement> unknown{{Verdict::pass, "one", "1"}, {Verdict::not_judged, "another", "-"}};
+  EXPECT_EQ(conclude(report, missed, files, true), 2);
+  EXPECT_EQ(conclude(report, missed, files, false), 0);
+  EXPECT_EQ(conclude(report, unknown, files, true), 0);
+  EXPECT_THROW((void)conclude(report, {}, {.json = directory.path() + "/no/folder", .html = {}}, true), BenchError);
+  std::ifstream file(files.json);
+  EXPECT_EQ(nlohmann::ordered_json::parse(file).at("judgements").size(), 2u);
+}
+
 TEST(ReportPage, WhatIsNoReportIsASentence) {
   const struct {
     std::string rule;
@@ -130,10 +213,13 @@ TEST(ReportPage, WhatIsNoReportIsASentence) {
     std::string sentence;
   } rows[] = {
       {"a list", "[]", "this is no report of fireline-bench: --json writes one"},
-      {"another benchmark", R"({"benchmark": "xdp"})", "there is no page for the benchmark xdp"},
+      {"another benchmark", R"({"benchmark": "none"})", "there is no page for the benchmark none"},
       {"nothing but a name", R"({"benchmark": "udp"})", "the report of udp is not complete"},
       {"a name that is no text", R"({"benchmark": "aead", "aead": 7, "handshake": []})",
        "the report of aead is not complete"},
+      {"xdp without its groups", R"({"benchmark": "xdp", "judgements": []})", "the report of xdp is not complete"},
+      {"a relay without blocks", R"({"benchmark": "relay"})", "the report of relay is not complete"},
+      {"a crowd without judgements", R"({"benchmark": "crowd"})", "the report of crowd is not complete"},
       {"an empty list of blocks", R"({"benchmark": "tunnel", "blocks": []})", "the report of tunnel is not complete"},
   };
   for (const auto& row : rows) {

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <nlohmann/json.hpp>
 #include <string>
 #include <tuple>
 #include <vector>
@@ -160,7 +161,7 @@ TEST(RelayResults, TableAndJsonNameEveryMeasureTaken) {
   EXPECT_NE(text.find("trains loss-free up kpps"), std::string::npos);
   EXPECT_NE(text.find("400 (400-400) 4.00x"), std::string::npos);
   EXPECT_EQ(text.find("round trip"), std::string::npos);
-  const std::string json = json_report({}, {}, {block});
+  const std::string json = relay_report({}, {}, {block}).dump(2);
   EXPECT_NE(json.find("\"ratio_to_coturn\": 4.0"), std::string::npos);
   EXPECT_NE(acceptance_lines(block, block.series[0]).find("PASS  train_rate_up_kpps"), std::string::npos);
 }
