@@ -98,8 +98,10 @@ void grow_buffer(int fd, int forced_option, int option, std::size_t wanted_bytes
   thread_local bool may_force = true;
   for (std::size_t bytes = wanted_bytes;; bytes /= 2) {
     const int value = static_cast<int>(std::min(bytes, std::size_t{1} << 30));
-    if (may_force && set_option(fd, SOL_SOCKET, forced_option, value) == 0) return;
-    if (errno == EPERM) may_force = false;
+    if (may_force) {
+      if (set_option(fd, SOL_SOCKET, forced_option, value) == 0) return;
+      may_force = errno != EPERM;
+    }
     if (set_option(fd, SOL_SOCKET, option, value) == 0) return;
     if (bytes / 2 < kUdpBufferBytesMin) return;  // the kernel's own default stays
   }

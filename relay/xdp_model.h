@@ -38,7 +38,7 @@ class XdpModel {
     std::vector<std::byte> frame;  // as it leaves, or as it came; empty when dropped
   };
 
-  explicit XdpModel(XdpSettings settings) : settings_(std::move(settings)) {}
+  explicit XdpModel(XdpSettings settings) : settings_(settings) {}
 
   void insert(const ChannelBinding& binding, XdpProgram::Forwarder forwarder);
   void erase(const ChannelBinding& binding);

@@ -17,7 +17,7 @@ std::optional<crypto::SecretText> read_relay_join(std::string_view payload) {
   JsonFields fields(document.root());
   std::string secret = fields.text("stamp_secret", kStampSecretBytesMax);
   if (fields.failed() || secret.empty()) return std::nullopt;
-  const crypto::SecretText copy(secret);
+  crypto::SecretText copy(secret);
   crypto::wipe(std::as_writable_bytes(std::span(secret)));
   return copy;
 }

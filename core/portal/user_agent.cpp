@@ -18,7 +18,7 @@ std::string without(std::string text, char unwanted) {
   return text;
 }
 
-std::string or_unknown(std::string text) {
+std::string or_unknown(const std::string& text) {
   return text.empty() ? "unknown" : text;
 }
 

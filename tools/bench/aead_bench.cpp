@@ -69,7 +69,7 @@ class Samples {
   [[nodiscard]] double least() const { return values_.front(); }
   [[nodiscard]] double most() const { return values_.back(); }
 
-  [[nodiscard]] nlohmann::json json() const {
+  [[nodiscard]] nlohmann::ordered_json json() const {
     return {{"median_ns", median()}, {"least_ns", least()}, {"most_ns", most()}, {"round_ns", values_}};
   }
 
@@ -275,16 +275,16 @@ class AeadBench {
   }
 
   [[nodiscard]] nlohmann::ordered_json json(const std::string& command, const Machine& machine) const {
-    nlohmann::json aead = nlohmann::json::array();
+    nlohmann::ordered_json aead = nlohmann::ordered_json::array();
     for (const AeadFigure& figure : figures_) {
       aead.push_back({{"backend", crypto::name_of(figure.aead->backend())},
                       {"bytes", figure.batch->bytes()},
                       {"seal", figure.seal.json()},
                       {"open", figure.open.json()}});
     }
-    nlohmann::json handshake = nlohmann::json::array();
+    nlohmann::ordered_json handshake = nlohmann::ordered_json::array();
     for (const PrimitiveFigure& figure : primitives_) {
-      nlohmann::json entry = figure.samples.json();
+      nlohmann::ordered_json entry = figure.samples.json();
       entry["name"] = figure.name;
       handshake.push_back(std::move(entry));
     }

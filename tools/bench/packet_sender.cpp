@@ -32,6 +32,7 @@ sockaddr* generic(Address& address) {
 // The source address that the kernel would take towards `target`.
 in_addr source_towards(sockaddr_in target) {
   const io::FileDescriptor probe(socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  if (!probe) fail("no socket for the sender");
   if (connect(probe.get(), generic(target), sizeof target) != 0) fail("no route for the sender");
   sockaddr_in source{};
   socklen_t length = sizeof source;

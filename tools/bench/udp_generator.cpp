@@ -61,7 +61,7 @@ class Receiver {
   Receiver(const std::string& network_namespace, bool acknowledges)
       : socket_(udp_socket(network_namespace)), acknowledges_(acknowledges) {
     const int on = 1;
-    const timeval timeout{0, kSilenceMilliseconds * 1000};
+    const timeval timeout{0, kSilenceMilliseconds * 1000L};
     (void)setsockopt(socket_.get(), IPPROTO_UDP, UDP_GRO, &on, sizeof on);
     (void)setsockopt(socket_.get(), SOL_SOCKET, SO_RCVBUFFORCE, &kReceiveBufferBytes, sizeof kReceiveBufferBytes);
     (void)setsockopt(socket_.get(), SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof timeout);
@@ -196,7 +196,7 @@ class Sender {
   }
 
   void send_by_window(Clock::time_point end) {
-    const timeval patience{0, kAnswerMilliseconds * 1000};
+    const timeval patience{0, kAnswerMilliseconds * 1000L};
     (void)setsockopt(socket_.get(), SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
     QuicWindow window;
     std::array<std::byte, kAnswerBytes> answer;

@@ -72,7 +72,7 @@ Result<tunnel::TunnelLife*, std::string> Program::open_tunnel(const crypto::Key&
   auto tunnel = tunnel::Tunnel<tunnel::Client>::open(
       tunnel_options(), loop(), make,
       {.event = [this](const tunnel::ClientEvent& event) { reactions_->on_event(event); },
-       .failed = [this](std::string why) { end(1, why); }});
+       .failed = [this](const std::string& why) { end(1, why); }});
   if (!tunnel) return err(std::move(tunnel.error()));
   tunnel_ = std::move(*tunnel);
   return tunnel_.get();
@@ -83,7 +83,7 @@ Result<void, std::string> Program::open_rest() {
                                                               .portal = portal(),
                                                               .host = host(),
                                                               .random = random(),
-                                                              .fatal = [this](std::string why) { end(1, why); },
+                                                              .fatal = [this](const std::string& why) { end(1, why); },
                                                               .ready = [this] { on_ready(); }});
   return watch_network();
 }

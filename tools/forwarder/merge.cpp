@@ -68,7 +68,8 @@ bool Merge::parse(ConstBytes frame, Headers& headers) noexcept {
   headers.tcp = protocol == kTcp;
   const std::size_t least = headers.transport + (headers.tcp ? kTcpHeaderBytesMin : kUdpHeaderBytes);
   if (packet.size() < least) return false;
-  headers.bytes = headers.tcp ? headers.transport + load_u8(packet, headers.transport + 12) / 16u * 4u : least;
+  headers.bytes =
+      headers.tcp ? headers.transport + std::size_t{4} * (load_u8(packet, headers.transport + 12) / 16u) : least;
   const std::size_t stated = headers.v6 ? 40u + load_be16(packet, 4) : load_be16(packet, 2);
   return stated == packet.size() && headers.bytes < packet.size() && headers.bytes >= least;
 }

@@ -61,7 +61,7 @@ Result<tunnel::TunnelLife*, std::string> Program::open_tunnel(const crypto::Key&
   auto tunnel = tunnel::Tunnel<tunnel::Gateway>::open(
       tunnel_options(), loop(), make,
       {.event = [this](const tunnel::GatewayEvent& event) { reactions_->on_event(event); },
-       .failed = [this](std::string why) { end(1, why); }});
+       .failed = [this](const std::string& why) { end(1, why); }});
   if (!tunnel) return err(std::move(tunnel.error()));
   tunnel_ = std::move(*tunnel);
   return tunnel_.get();
@@ -72,7 +72,7 @@ Result<void, std::string> Program::open_rest() {
   reactions_ = std::make_unique<Reactions>(Reactions::Outside{.engine = *tunnel_,
                                                               .portal = portal(),
                                                               .host = host(),
-                                                              .fatal = [this](std::string why) { end(1, why); },
+                                                              .fatal = [this](const std::string& why) { end(1, why); },
                                                               .ready = [this] { ready_ = true; }});
   return watch_addresses();
 }

@@ -49,7 +49,7 @@ Result<void, std::string> Program::start() {
   if (!loop_.watch_signals(kSignals, [this](int signal) { on_signal(signal); })) {
     return err(std::string("cannot receive signals: too many descriptors"));
   }
-  auto node = LabNode::start(options_, rendezvous_, loop_, [this](std::string why) { end(1, why); });
+  auto node = LabNode::start(options_, rendezvous_, loop_, [this](const std::string& why) { end(1, why); });
   if (!node) return err(std::move(node.error()));
   node_ = std::move(*node);
   auto server =

@@ -12,7 +12,7 @@
 namespace fireline::portal_tool {
 
 // Portal specification 6.1.
-inline constexpr portal::Timestamp kUserTokenSeconds = 7 * 24 * 3600;
+inline constexpr portal::Timestamp kUserTokenSeconds = 7L * 24 * 3600;
 
 struct TokenRequest {
   portal::TokenKind kind = portal::TokenKind::client;

@@ -85,7 +85,7 @@ Result<void, std::string> ProgramBase::open_portal(PortalSessionOptions login) {
   auto link = PortalLink::open(
       loop_, random_, std::move(login),
       {.message = [this](std::string_view event, std::string_view payload) { on_message(event, payload); },
-       .fatal = [this](std::string why) { end(1, why); },
+       .fatal = [this](const std::string& why) { end(1, why); },
        .closed = [this] { portal_closes_ = false; }});
   if (!link) return err(std::move(link.error()));
   portal_ = std::move(*link);

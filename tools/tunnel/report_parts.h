@@ -29,14 +29,14 @@ struct StatusParts {
 template <class Core>
 [[nodiscard]] std::string answer_status(std::string_view line, std::string_view program, Tunnel<Core>& tunnel,
                                         const PortalSession& portal,
-                                        std::function<void(nlohmann::ordered_json&)> add_status) {
+                                        const std::function<void(nlohmann::ordered_json&)>& add_status) {
   const auto add_counters = [&](CounterMap& counters) { add_counter_set(tunnel.core().counters(), counters); };
   return answer_status(line, {.program = program,
                               .node = tunnel.core().node(),
                               .path = tunnel.path(),
                               .devices = tunnel.devices(),
                               .portal = portal,
-                              .add_status = std::move(add_status),
+                              .add_status = add_status,
                               .add_counters = add_counters});
 }
 

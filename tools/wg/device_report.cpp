@@ -6,8 +6,6 @@
 namespace fireline::wg {
 namespace {
 
-using wireguard::DeviceCounter;
-
 // Every counter of engine, sockets and TUN by name, those of replaced sockets included.
 using Counts = std::map<std::string, std::uint64_t, std::less<>>;
 
