@@ -44,8 +44,7 @@ packet::CoalescerOptions merging_allowed_by(const io::TunCapabilities& tun) {
 class DeviceBackend final : public WgBackend {
  public:
   DeviceBackend(const Options& options, io::EventLoop& loop, std::unique_ptr<io::TunDevice> tun,
-                std::unique_ptr<crypto::Aead> aead, io::ThreadMode mode,
-                std::move_only_function<void(std::string)> failed)
+                std::unique_ptr<crypto::Aead> aead, io::ThreadMode mode, std::move_only_function<void()> removed)
       : loop_(loop),
         tun_(std::move(tun)),
         aead_(std::move(aead)),
@@ -59,11 +58,11 @@ class DeviceBackend final : public WgBackend {
         udp_io_(options.udp_io),
         mtu_(options.mtu),
         started_(loop.now().boot),
-        failed_(std::move(failed)) {
+        removed_(std::move(removed)) {
     plane_.start();
     closed_watch_ = loop_.watch(plane_.closed_fd(), EPOLLIN, [this](io::EventLoop::Events) {
       loop_.unwatch(std::exchange(closed_watch_, io::EventLoop::Id::none));
-      failed_("the interface " + tun_->name() + " was removed");
+      removed_();
     });
     sample();
   }
@@ -202,7 +201,7 @@ class DeviceBackend final : public WgBackend {
   io::UdpIo udp_io_;
   std::uint16_t mtu_;
   Instant started_;
-  std::move_only_function<void(std::string)> failed_;
+  std::move_only_function<void()> removed_;
   io::EventLoop::Id closed_watch_ = io::EventLoop::Id::none;
   io::EventLoop::Id sample_timer_ = io::EventLoop::Id::none;
   std::uint16_t port_ = 0;
@@ -218,7 +217,7 @@ std::unique_ptr<crypto::Aead> make_wanted_aead(const Options& options) {
 }  // namespace
 
 Result<std::unique_ptr<WgBackend>, std::string> make_device_backend(const Options& options, io::EventLoop& loop,
-                                                                    std::move_only_function<void(std::string)> failed) {
+                                                                    std::move_only_function<void()> removed) {
   auto aead = make_wanted_aead(options);
   if (!aead)
     return err("the AEAD backend " + std::string(crypto::name_of(*options.aead)) +
@@ -226,7 +225,7 @@ Result<std::unique_ptr<WgBackend>, std::string> make_device_backend(const Option
   auto tun = io::TunDevice::open(options.interface_name, {.mtu = options.mtu});
   if (!tun) return err(tun.error().to_string());
   const auto mode = options.threads.value_or(io::automatic_thread_mode(io::usable_cpus()));
-  return std::make_unique<DeviceBackend>(options, loop, std::move(*tun), std::move(aead), mode, std::move(failed));
+  return std::make_unique<DeviceBackend>(options, loop, std::move(*tun), std::move(aead), mode, std::move(removed));
 }
 
 }  // namespace fireline::wg

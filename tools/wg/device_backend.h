@@ -12,6 +12,6 @@ namespace fireline::wg {
 
 // A BackendFactory. Errors: one sentence with the fix.
 [[nodiscard]] Result<std::unique_ptr<WgBackend>, std::string> make_device_backend(
-    const Options& options, io::EventLoop& loop, std::move_only_function<void(std::string)> failed);
+    const Options& options, io::EventLoop& loop, std::move_only_function<void()> removed);
 
 }  // namespace fireline::wg

@@ -23,12 +23,14 @@ namespace {
 
 using platform::LinkEvent;
 using platform::LinkMonitor;
+using platform::LinkSocket;
 
 constexpr std::initializer_list<int> kSignals{SIGTERM, SIGINT, SIGHUP};
 
 class Program {
  public:
-  Program(const Options& options, io::EventLoop& loop) noexcept : options_(options), loop_(loop) {}
+  Program(const Options& options, io::EventLoop& loop, LinkSocket links) noexcept
+      : options_(options), loop_(loop), links_(std::move(links)) {}
 
   // The error is one sentence.
   [[nodiscard]] Result<void, std::string> start(BackendFactory make_backend, const Directories& directories);
@@ -46,6 +48,7 @@ class Program {
 
   const Options& options_;
   io::EventLoop& loop_;
+  LinkSocket links_;  // until link_ takes it
   int exit_code_ = 0;
   std::string fatal_;  // why it ends with another code
   bool ending_ = false;
@@ -66,7 +69,7 @@ Result<void, std::string> Program::start(BackendFactory make_backend, const Dire
     if (auto listening = listen_for_metrics(); !listening) return listening;
   }
   // The interface comes before the sockets: its name is exclusive in the kernel, which guards the sockets' files too.
-  auto backend = make_backend(options_, loop_, [this](std::string sentence) { end(1, sentence); });
+  auto backend = make_backend(options_, loop_, [this] { end(0, "the interface was removed"); });
   if (!backend) return err(std::move(backend.error()));
   backend_ = std::move(*backend);
   if (auto following = follow_link(); !following) return following;
@@ -100,7 +103,7 @@ Result<void, std::string> Program::listen_for_metrics() {
 }
 
 Result<void, std::string> Program::follow_link() {
-  auto link = LinkMonitor::open(backend_->interface_name());
+  auto link = LinkMonitor::open(backend_->interface_name(), std::move(links_));
   if (!link) {
     return err(fmt::format("cannot follow interface {}: {}", backend_->interface_name(), link.error().sentence));
   }
@@ -168,6 +171,13 @@ void Program::on_link() {
         backend_->mtu_changed(mtu);
         break;
       }
+      case LinkEvent::moved:
+        spdlog::info("the interface is in {} network namespace", link_->place().nsid ? "another" : "its first");
+        break;
+      case LinkEvent::lost:
+        return end(1,
+                   "the interface was moved to a network namespace where it cannot be followed: start fireline-wg with "
+                   "CAP_NET_BROADCAST, and move its interface there or back");
       case LinkEvent::removed:
         return end(0, "the interface was removed");
     }
@@ -216,14 +226,14 @@ Result<std::unique_ptr<Logging>, std::string> start_logging(const Options& optio
 
 }  // namespace
 
-int run_program(const Options& options, StartNotice notice, BackendFactory make_backend,
+int run_program(const Options& options, StartNotice notice, BackendFactory make_backend, LinkSocket links,
                 const Directories& directories) {
   auto loop = io::EventLoop::make();
   if (!loop) {
     notice.failed(fmt::format("cannot make the event loop: {}", loop.error().message()));
     return 1;
   }
-  Program program(options, **loop);
+  Program program(options, **loop, std::move(links));
   if (const auto started = program.start(std::move(make_backend), directories); !started) {
     notice.failed(started.error());
     return 1;
@@ -257,12 +267,18 @@ int run_command(int argc, const char* const* argv, BackendFactory make_backend) 
   }
   // Before the log's thread starts: a signal that one thread does not block ends the process without cleaning up.
   block_signals(kSignals);
+  // Before capabilities go: it hears of other network namespaces by one that nothing else needs.
+  auto links = LinkSocket::open();
+  if (!links) {
+    notice.failed(links.error().sentence);
+    return 1;
+  }
   const auto log = start_logging(*options);
   if (!log) {
     notice.failed(log.error());
     return 1;
   }
-  return run_program(*options, std::move(notice), std::move(make_backend));
+  return run_program(*options, std::move(notice), std::move(make_backend), std::move(*links));
 }
 
 }  // namespace fireline::wg

@@ -7,6 +7,7 @@
 //
 // Threads: everything on the calling thread, the control thread; the backend starts the others.
 #pragma once
+#include "platform/linux/link_monitor.h"
 #include "tools/wg/daemonize.h"
 #include "tools/wg/options.h"
 #include "tools/wg/status_server.h"
@@ -21,8 +22,9 @@ struct Directories {
 };
 
 // The exit code: 0 after an orderly end, 1 when the start or the device failed. Says so through the notice or the log.
+// `links` hears of the interface.
 [[nodiscard]] int run_program(const Options& options, StartNotice notice, BackendFactory make_backend,
-                              const Directories& directories = {});
+                              platform::LinkSocket links, const Directories& directories = {});
 
 // The whole of main(): options, --status, background, log, run.
 [[nodiscard]] int run_command(int argc, const char* const* argv, BackendFactory make_backend);

@@ -40,9 +40,9 @@ class WgBackend {
 };
 
 // Makes the device: creates the interface, opens what it needs, starts its threads (signals are blocked by then).
-// `failed` may be called later, from the loop's thread, with a sentence for the log: the program then ends.
+// `removed` may be called later, from the loop's thread: the interface is gone, and the program ends.
 // The error is one sentence for the person who started the program.
 using BackendFactory = std::move_only_function<Result<std::unique_ptr<WgBackend>, std::string>(
-    const Options& options, io::EventLoop& loop, std::move_only_function<void(std::string)> failed)>;
+    const Options& options, io::EventLoop& loop, std::move_only_function<void()> removed)>;
 
 }  // namespace fireline::wg

@@ -2,7 +2,14 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <linux/capability.h>
+#include <linux/net_namespace.h>
+#include <linux/rtnetlink.h>
 
+#include <thread>
+
+#include "platform/linux/netlink_query.h"
+#include "platform/linux/privileges.h"
 #include "tests/unit/platform/linux/host_commands.h"
 
 namespace fireline::platform {
@@ -87,6 +94,149 @@ TEST(LinkMonitor, AnOverflowLosesNoState) {
     EXPECT_LT(events.size(), 120u) << "notifications were lost, or this tests nothing";
     EXPECT_EQ(monitor->state(), (LinkState{.present = true, .up = true, .mtu = 1400}));
     EXPECT_THAT(*monitor->drain(), IsEmpty());
+  });
+}
+
+// A network namespace beside the thread's own. What is done in it is done on a thread of its own.
+class OtherNamespace {
+ public:
+  OtherNamespace() {
+    std::thread([this] {
+      EXPECT_EQ(::unshare(CLONE_NEWNET), 0) << std::strerror(errno);
+      fd_ = of_thread();
+    }).join();
+  }
+
+  static FileDescriptor of_thread() { return FileDescriptor(::open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC)); }
+  [[nodiscard]] int fd() const { return fd_.get(); }
+
+  template <class Body>
+  void in(Body body) const {
+    std::thread([&] {
+      ASSERT_EQ(::setns(fd(), CLONE_NEWNET), 0) << std::strerror(errno);
+      body();
+    }).join();
+  }
+
+ private:
+  FileDescriptor fd_;
+};
+
+// From the thread's namespace.
+void move_link(const std::string& name, int namespace_fd) {
+  auto query = NetlinkQuery::open();
+  ASSERT_TRUE(query);
+  nlmsghdr* const request = query->request(RTM_NEWLINK);
+  mnl_nlmsg_put_extra_header(request, sizeof(ifinfomsg));
+  mnl_attr_put_strz(request, IFLA_IFNAME, name.c_str());
+  mnl_attr_put_u32(request, IFLA_NET_NS_FD, static_cast<std::uint32_t>(namespace_fd));
+  ASSERT_EQ(query->ask([](const nlmsghdr*, void*) { return MNL_CB_OK; }, nullptr), 0);
+}
+
+TEST(LinkMonitor, FollowsIntoAnotherNamespaceAndBack) {
+  io::in_network_namespace([] {
+    const FileDescriptor home = OtherNamespace::of_thread();
+    const OtherNamespace other;
+    auto tun = make_tun(kName);
+    auto opened = LinkMonitor::open(kName);
+    ASSERT_TRUE(opened);
+    LinkMonitor& monitor = *opened;
+    const auto index = monitor.place().index;
+    FileDescriptor first;
+    other.in([&first] { first = make_tun("flfirst0"); });  // has the index that the interface would keep
+    io::set_interface_up(kName);
+    EXPECT_THAT(events_until(monitor, LinkEvent::up), ElementsAre(LinkEvent::up));
+
+    move_link(kName, other.fd());
+    EXPECT_THAT(events_until(monitor, LinkEvent::moved), ElementsAre(LinkEvent::down, LinkEvent::moved));
+    EXPECT_TRUE(monitor.place().nsid);
+    EXPECT_NE(monitor.place().index, index) << "it has another one there";
+    EXPECT_TRUE(monitor.state().present);
+    other.in([] {
+      io::set_interface_up(kName);
+      io::set_interface_mtu(kName, 1280);
+    });
+    EXPECT_THAT(events_until(monitor, LinkEvent::mtu_changed), ElementsAre(LinkEvent::up, LinkEvent::mtu_changed));
+    EXPECT_EQ(monitor.state(), (LinkState{.present = true, .up = true, .mtu = 1280}));
+
+    other.in([&] { move_link(kName, home.get()); });
+    EXPECT_THAT(events_until(monitor, LinkEvent::moved), ElementsAre(LinkEvent::down, LinkEvent::moved));
+    EXPECT_EQ(monitor.place().nsid, std::nullopt);
+    io::set_interface_up(kName);
+    EXPECT_THAT(events_until(monitor, LinkEvent::up), ElementsAre(LinkEvent::up));
+
+    move_link(kName, other.fd());
+    EXPECT_THAT(events_until(monitor, LinkEvent::moved), ElementsAre(LinkEvent::down, LinkEvent::moved));
+    tun.reset();
+    EXPECT_THAT(events_until(monitor, LinkEvent::removed), ElementsAre(LinkEvent::removed));
+  });
+}
+
+TEST(LinkMonitor, AnOverflowThereLosesNoStateEither) {
+  io::in_network_namespace([] {
+    const OtherNamespace other;
+    const auto tun = make_tun(kName);
+    auto monitor = LinkMonitor::open(kName);
+    ASSERT_TRUE(monitor);
+    move_link(kName, other.fd());
+    EXPECT_THAT(events_until(*monitor, LinkEvent::moved), ElementsAre(LinkEvent::moved));
+    const int small = 1;
+    ASSERT_EQ(::setsockopt(monitor->fd(), SOL_SOCKET, SO_RCVBUF, &small, sizeof(small)), 0);
+    other.in([] {
+      for (int mtu = 1281; mtu <= 1400; ++mtu) io::set_interface_mtu(kName, mtu);
+      io::set_interface_up(kName);
+    });
+    EXPECT_LT(events_until(*monitor, LinkEvent::up).size(), 120u);
+    EXPECT_EQ(monitor->state(), (LinkState{.present = true, .up = true, .mtu = 1400}));
+  });
+}
+
+TEST(LinkMonitor, AnotherInterfaceOfTheSameIndexElsewhereIsNone) {
+  io::in_network_namespace([] {
+    const OtherNamespace other;
+    const auto tun = make_tun(kName);
+    const auto guide = make_tun("flguide0");
+    auto monitor = LinkMonitor::open(kName);
+    ASSERT_TRUE(monitor);
+    // From here on this namespace has an id of its own, and hears of the other one.
+    auto query = NetlinkQuery::open();
+    ASSERT_TRUE(query);
+    nlmsghdr* const request = query->request(RTM_NEWNSID);
+    static_cast<rtgenmsg*>(mnl_nlmsg_put_extra_header(request, sizeof(rtgenmsg)))->rtgen_family = AF_UNSPEC;
+    const FileDescriptor home = OtherNamespace::of_thread();
+    mnl_attr_put_u32(request, NETNSA_FD, static_cast<std::uint32_t>(home.get()));
+    mnl_attr_put_u32(request, NETNSA_NSID, 0);
+    ASSERT_EQ(query->ask([](const nlmsghdr*, void*) { return MNL_CB_OK; }, nullptr), 0);
+    move_link("flguide0", other.fd());
+    other.in([&] {
+      const auto twin = make_tun("fltwin0");
+      ASSERT_EQ(if_nametoindex("fltwin0"), monitor->place().index) << "else this tests nothing";
+      io::set_interface_up("fltwin0");
+    });
+    ASSERT_TRUE(becomes_readable(monitor->fd())) << "it is heard of";
+    EXPECT_THAT(*monitor->drain(), IsEmpty());
+    io::set_interface_up(kName);
+    EXPECT_THAT(events_until(*monitor, LinkEvent::up), ElementsAre(LinkEvent::up));
+  });
+}
+
+TEST(LinkMonitor, WhatCannotBeFollowedIsLost) {
+  io::in_network_namespace([] {
+    const OtherNamespace other;
+    const OtherNamespace third;
+    const auto tun = make_tun(kName);
+    auto followed = LinkMonitor::open(kName);
+    ASSERT_TRUE(followed);
+    ASSERT_FALSE(drop_privileges({CAP_NET_ADMIN, CAP_SYS_ADMIN}));  // of this thread
+    auto monitor = LinkMonitor::open(kName);
+    ASSERT_TRUE(monitor);
+    move_link(kName, other.fd());
+    EXPECT_THAT(events_until(*monitor, LinkEvent::lost), ElementsAre(LinkEvent::lost)) << "without CAP_NET_BROADCAST";
+    EXPECT_FALSE(monitor->state().present);
+    EXPECT_THAT(events_until(*followed, LinkEvent::moved), ElementsAre(LinkEvent::moved))
+        << "the capability was needed before alone";
+    other.in([&] { move_link(kName, third.fd()); });
+    EXPECT_THAT(events_until(*followed, LinkEvent::lost), ElementsAre(LinkEvent::lost)) << "to a third namespace";
   });
 }
 

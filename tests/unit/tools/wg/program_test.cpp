@@ -29,7 +29,7 @@ using ::testing::HasSubstr;
 class TunBackend final : public WgBackend {
  public:
   static Result<std::unique_ptr<WgBackend>, std::string> make(const Options& options, io::EventLoop&,
-                                                              std::move_only_function<void(std::string)>) {
+                                                              std::move_only_function<void()>) {
     auto backend = std::make_unique<TunBackend>();
     backend->inner_ = std::make_unique<FakeBackend>(options.interface_name);
     backend->tun_ = io::FileDescriptor(::open("/dev/net/tun", O_RDWR | O_CLOEXEC));
@@ -195,7 +195,8 @@ class ProgramTest : public ::testing::Test {
     if (child_ == 0) {
       ::close(ends[0]);
       spdlog_off();
-      ::_exit(run_program(options_, StartNotice(io::FileDescriptor(ends[1])), std::move(factory), directories_));
+      ::_exit(run_program(options_, StartNotice(io::FileDescriptor(ends[1])), std::move(factory),
+                          std::move(platform::LinkSocket::open().value()), directories_));
     }
     ::close(ends[1]);
     std::string verdict;
@@ -302,15 +303,16 @@ TEST_F(ProgramTest, TheBackendHearsOfItsInterface) {
   EXPECT_THAT(status, HasSubstr("\"up\": 1"));
 }
 
-TEST_F(ProgramTest, AFailureOfTheDeviceEndsItWithOne) {
-  std::move_only_function<void(std::string)> report;
-  ASSERT_EQ(start([&report](const Options& options, io::EventLoop& loop, auto failed) {
-              report = std::move(failed);
-              (void)loop.after(std::chrono::milliseconds(1), [&report] { report("the device broke"); });
+// As in a network namespace that is removed with the interface in it, of which nobody is told.
+TEST_F(ProgramTest, ADeviceThatIsGoneEndsIt) {
+  std::move_only_function<void()> report;
+  ASSERT_EQ(start([&report](const Options& options, io::EventLoop& loop, auto removed) {
+              report = std::move(removed);
+              (void)loop.after(std::chrono::milliseconds(1), [&report] { report(); });
               return TunBackend::make(options, loop, nullptr);
             }),
             "");
-  EXPECT_EQ(wait_for_end(), 1);
+  EXPECT_EQ(wait_for_end(), 0);
   EXPECT_FALSE(anything_left());
 }
 
