@@ -6,7 +6,8 @@
 namespace fireline::platform {
 
 HostError host_error(int code, const std::string& what) {
-  return {code, "cannot " + what + ": " + std::strerror(code)};
+  const char* const fix = code == EMFILE ? ": raise this process's limit of open files" : "";
+  return {code, "cannot " + what + ": " + std::strerror(code) + fix};
 }
 
 HostError network_error(int code, const std::string& what) {

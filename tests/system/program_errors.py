@@ -22,6 +22,7 @@ ENDED_SECONDS = 60
 WITHOUT_RIGHTS = ("setpriv", "--bounding-set", "-all", "--inh-caps", "-all", "--")
 WITHOUT_TUN = ("unshare", "--mount", "setpriv", "--bounding-set", "-mknod", "--inh-caps", "-all", "--", "sh", "-c",
                'mount -t tmpfs none /dev/net && exec "$0" "$@"')
+SHORTAGE = ("Too many open files", "raise this process's limit of open files")
 POLICY = """{"account": {"name": "A", "slug": "a"}, "sites": [{"name": "office"}], "resources": [],
 "actors": [{"name": "alice"}], "policies": []}"""
 
@@ -89,6 +90,10 @@ class World:
         return not wrong
 
 
+def few_files(count):
+    return ("prlimit", f"--nofile={count}")
+
+
 def rows_of_all(world):
     """(program, situation, words of the command line or of what runs it, exit code, what is said, token)"""
     for program in PROGRAMS:
@@ -98,6 +103,12 @@ def rows_of_all(world):
         yield program, "no right to make an interface", WITHOUT_RIGHTS, 1, ("CAP_NET_ADMIN" if program != WG else
                                                                             "run as root",), "t"
         yield program, "no TUN driver", WITHOUT_TUN, 1, ("open /dev/net/tun", "modprobe tun"), "t"
+    for program in (WG, *TUNNELS):
+        for count in (12, 20, 26):
+            yield program, f"{count} open files at most", (*few_files(count), *world.command(program)), 1, SHORTAGE, "t"
+    second_portal = world.command(PORTAL, "--state", world.folder / "few.sqlite", "--status-socket", "/run/few.sock")
+    for count in (14, 15, 16, 17):  # one of them is where Asio says so
+        yield PORTAL, f"{count} open files at most", (*few_files(count), *second_portal), 1, SHORTAGE[:1], None
     for program in (*TUNNELS, PORTAL):
         yield program, "nobody to ask for the status", ("status", "--status-socket", "/run/none.sock"), 1, (
             "/run/none.sock", "No such file or directory"), None
@@ -183,7 +194,7 @@ def whole_command(world, program, words):
     first = str(words[0]) if words else ""
     if first.startswith("/") and "fireline-" in first:
         return words
-    if first in (WITHOUT_RIGHTS[0], WITHOUT_TUN[0]):
+    if first in (WITHOUT_RIGHTS[0], WITHOUT_TUN[0], few_files(0)[0]):
         return words if any("/fireline-" in str(word) for word in words) else (*words, *world.command(program))
     return world.command(program, *words)
 

@@ -15,6 +15,7 @@
 #include "platform/linux/link_monitor.h"
 #include "platform/linux/nice_value.h"
 #include "tools/common/block_signals.h"
+#include "tools/common/shortage.h"
 #include "tools/wg/metrics.h"
 #include "tools/wg/privileges.h"
 
@@ -234,7 +235,14 @@ int run_program(const Options& options, StartNotice notice, BackendFactory make_
     return 1;
   }
   Program program(options, **loop, std::move(links));
-  if (const auto started = program.start(std::move(make_backend), directories); !started) {
+  const auto start = [&]() -> Result<void, std::string> {
+    try {
+      return program.start(std::move(make_backend), directories);
+    } catch (const std::exception& error) {
+      return err(shortage_sentence(error));
+    }
+  };
+  if (const auto started = start(); !started) {
     notice.failed(started.error());
     return 1;
   }
