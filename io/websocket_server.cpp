@@ -1,6 +1,7 @@
 #include "io/websocket_server.h"
 
 #include <atomic>
+#include <boost/asio/post.hpp>
 #include <deque>
 #include <unordered_map>
 
@@ -25,6 +26,7 @@ class WebSocketServer::Impl {
        const WebSocketServerLimits& limits, WebSocketServerCallbacks callbacks)
       : loop_(loop),
         limits_(limits),
+        is_tls_(tls.has_value()),
         tls_(std::move(tls)),
         thread_("websockets"),
         mailbox_(std::move(mailbox)),
@@ -44,6 +46,7 @@ class WebSocketServer::Impl {
   void answer(WebSocketId id, const WebSocketAnswer& answer);
   void send(WebSocketId id, OutgoingText message);
   void close(WebSocketId id);
+  void replace(WebSocketTls tls);
 
   [[nodiscard]] const std::vector<Endpoint>& endpoints() const noexcept { return endpoints_; }
   [[nodiscard]] std::size_t connections() const noexcept { return listener_.connections(); }
@@ -66,7 +69,8 @@ class WebSocketServer::Impl {
   std::uint64_t last_id_ = 0;                  // the WebSocketThread's
   std::atomic<std::size_t> unsent_bytes_{0};
   // Destroyed from the last to the first: letters that nobody read hold connections, which need the thread's context.
-  std::optional<WebSocketTls> tls_;
+  const bool is_tls_;
+  std::optional<WebSocketTls> tls_;  // the WebSocketThread's
   WebSocketThread thread_;
   std::unique_ptr<LoopMailbox> mailbox_;
   WebSocketServerCallbacks callbacks_;
@@ -127,7 +131,7 @@ void WebSocketServer::Impl::decide(WebSocketId id, const Connection& connection,
                                             .query = view(text.query),
                                             .user_agent = text.user_agent,
                                             .authorization = view(text.authorization),
-                                            .tls = tls_.has_value()});
+                                            .tls = is_tls_});
   if (decision) answer(id, *decision);
 }
 
@@ -172,6 +176,11 @@ void WebSocketServer::Impl::send(WebSocketId id, OutgoingText message) {
 void WebSocketServer::Impl::close(WebSocketId id) {
   const auto found = accepted_.find(id);
   if (found != accepted_.end()) found->second->close();
+}
+
+// What a connection has of the old one is counted by OpenSSL, and lives as long as the connection.
+void WebSocketServer::Impl::replace(WebSocketTls tls) {
+  boost::asio::post(thread_.context(), [this, tls = std::move(tls)]() mutable { tls_ = std::move(tls); });
 }
 
 std::string_view name_of(WebSocketServerCounter counter) noexcept {
@@ -244,6 +253,14 @@ void WebSocketServer::send(WebSocketId id, std::shared_ptr<const std::string> me
 
 void WebSocketServer::close(WebSocketId id) {
   impl_->close(id);
+}
+
+Result<void, std::string> WebSocketServer::replace_certificate(const std::string& certificate_file,
+                                                               const std::string& key_file) {
+  auto tls = WebSocketTls::make_server(certificate_file, key_file);
+  if (!tls) return err(std::move(tls.error()));
+  impl_->replace(std::move(*tls));
+  return {};
 }
 
 const std::vector<Endpoint>& WebSocketServer::endpoints() const noexcept {

@@ -111,6 +111,11 @@ class WebSocketServer {
   // Sends what is queued, then a close frame with code 1000; gone after 1 s at most. `closed` follows.
   void close(WebSocketId id);
 
+  // For the connections that come from now on; the present ones go on with theirs. Of a server with TLS alone. The
+  // error is one sentence: nothing has changed then.
+  [[nodiscard]] Result<void, std::string> replace_certificate(const std::string& certificate_file,
+                                                              const std::string& key_file);
+
   // As bound, in the order of the options.
   [[nodiscard]] const std::vector<Endpoint>& endpoints() const noexcept;
   [[nodiscard]] std::size_t connections() const noexcept;

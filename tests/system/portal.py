@@ -6,7 +6,7 @@
     portal.py change   a new policy reaches everybody within a second, in 64 MiB; a broken one nobody
     portal.py crash    kill -9 in a burst of logins: ids, addresses, keys and grants that were told are there again
     portal.py access   who may listen, log in, stay; the end and the next start
-    portal.py certificate   the real gateway and client over TLS, without and with --ca-file
+    portal.py certificate   the real gateway and client over TLS, without and with --ca-file; a renewed certificate
 """
 import argparse
 import asyncio
@@ -369,6 +369,10 @@ async def slow_reader(portal):
 PORTAL_ADDRESS = "10.77.0.1"
 
 
+def shown_certificate(portal):
+    return portal.namespace.output("sh", "-c", f"echo | openssl s_client -connect 127.0.0.1:{portal.port} 2>&1 | openssl x509")
+
+
 async def certificate(portal):
     file, key = portal_host.openssl_certificate(portal.folder, PORTAL_ADDRESS)
     portal.start("--tls-cert", file, "--tls-key", key, listen="0.0.0.0")
@@ -388,6 +392,14 @@ async def certificate(portal):
     online = await soon(lambda: " ".join(f"{role}-{len(portal.status()[role])}" for role in ("gateways", "clients")),
                         "gateways-1", "clients-1")
     lab.check(online, "gateway and client are online over TLS with --ca-file")
+    renewed = portal_host.openssl_certificate(portal.folder, PORTAL_ADDRESS)[0].read_text().strip()
+    portal.process.signal(signal.SIGHUP)
+    lab.check(await soon(lambda: shown_certificate(portal), renewed, seconds=30), "SIGHUP: who comes now gets the renewed certificate")
+    lab.check(len(portal.status()["gateways"]) == len(portal.status()["clients"]) == 1, "nobody was cut off")
+    key.write_text("no key")
+    portal.process.signal(signal.SIGHUP)
+    lab.check(await soon(portal.process.text, "the certificate in force stays", "portal.key", seconds=30), "a wrong file is named")
+    lab.check(renewed in shown_certificate(portal), "and changes nothing")
     for role, program in programs.items():
         lab.require(program.stop(10) == 0, f"the {role} ends with code 0")
     portal.check_secret_free()

@@ -40,7 +40,8 @@ void add_flags(CLI::App& app, Words& words, Options& options) {
   app.add_option("--listen", words.listen, "ADDRESS:PORT; repeat it (127.0.0.1:8081; with a certificate [::]:8081)")
       ->delimiter(',')
       ->envname("FIRELINE_PORTAL_LISTEN");
-  add_words(app, {{"--tls-cert", options.tls_cert, "PEM certificate chain; read at start", "FIRELINE_PORTAL_TLS_CERT"},
+  add_words(app, {{"--tls-cert", options.tls_cert, "PEM certificate chain; read at start and on SIGHUP",
+                   "FIRELINE_PORTAL_TLS_CERT"},
                   {"--tls-key", options.tls_key, "PEM key of the certificate", "FIRELINE_PORTAL_TLS_KEY"}});
   app.add_flag("--insecure-plaintext", options.insecure_plaintext,
                "Listen beyond loopback without TLS: tokens and keys cross the network readable")

@@ -55,6 +55,7 @@ class Program {
   [[nodiscard]] Result<void, std::string> listen();
   [[nodiscard]] Result<void, std::string> confine();
   void upgrade(const io::WebSocketUpgrade& request);
+  void renew_certificate();
   void reload();
   void watch_policy();
   void look_at_store();
@@ -200,9 +201,20 @@ int Program::run() {
 }
 
 void Program::on_signal(int signal) {
-  if (signal == SIGHUP) return reload();
+  if (signal == SIGHUP) {
+    renew_certificate();
+    return reload();
+  }
   static_cast<void>(notify_.stopping());
   loop_.stop();
+}
+
+void Program::renew_certificate() {
+  if (options_.tls_cert.empty()) return;
+  if (const auto renewed = server_->replace_certificate(options_.tls_cert, options_.tls_key); !renewed) {
+    return spdlog::error("the certificate in force stays: {}", renewed.error());
+  }
+  spdlog::info("the certificate was read again");
 }
 
 // All of it or nothing. A service manager that cannot be told changes neither.

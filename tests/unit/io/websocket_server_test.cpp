@@ -446,6 +446,28 @@ TEST_F(WebSocketTlsTest, LargeMessagesGoBothWays) {
   EXPECT_EQ(client.closed[0].reason, WebSocketEnd::ended);
 }
 
+TEST_F(WebSocketTlsTest, ARenewedCertificateIsForWhoComesNext) {
+  const TestCertificate first(directory_.path(), "first", "DNS:portal.test");
+  const TestCertificate second(directory_.path(), "second", "DNS:portal.test");
+  listen_with(first);
+  RecordingClient early(*loop_, first.certificate_file());
+  early.connect(port_, true, "portal.test");
+  ASSERT_TRUE(turn_until(*loop_, [&] { return early.opened == 1 && opened_.size() == 1; }));
+  ASSERT_TRUE(server_->replace_certificate(second.certificate_file(), second.key_file()));
+  const auto wrong = server_->replace_certificate(first.certificate_file(), second.key_file());
+  ASSERT_FALSE(wrong);
+  EXPECT_NE(wrong.error().find("second.key"), std::string::npos);
+  RecordingClient late(*loop_, second.certificate_file());
+  late.connect(port_, true, "portal.test");
+  ASSERT_TRUE(turn_until(*loop_, [&] { return late.opened == 1 && opened_.size() == 2; }));
+  RecordingClient old_trust(*loop_, first.certificate_file());
+  old_trust.connect(port_, true, "portal.test");
+  ASSERT_TRUE(turn_until(*loop_, [&] { return !old_trust.closed.empty(); }));
+  EXPECT_EQ(old_trust.closed[0].reason, WebSocketEnd::bad_certificate);
+  server_->send(opened_[0], "still here");
+  EXPECT_TRUE(turn_until(*loop_, [&] { return early.texts == std::vector<std::string>{"still here"}; }));
+}
+
 TEST_F(WebSocketTlsTest, APeerThatSpeaksNoTlsIsATransientError) {
   listen();
   RecordingClient client(*loop_);
