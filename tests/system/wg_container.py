@@ -12,6 +12,7 @@ import lab
 from tunnel import OVERLAY, UNDERLAY, Ends, Tunnel, endpoint, peer
 
 MTU = 1380
+OWN_ID = 77
 SECONDS = 10
 
 
@@ -59,6 +60,11 @@ def live(ends, right, box):
     check_pings(box, "behind down and up")
     move(left, box, ends.near)
     check_pings(ends.near, "where it began")
+    # From here on the kernel names the namespace of the program in what it tells it.
+    ends.lab.run("ip", "-n", ends.near.name, "netns", "set", ends.near.name, OWN_ID, must=False)
+    lab.check(f"(id: {OWN_ID})" in ends.near.output("ip", "netns", "list"), "the first namespace has an id of its own")
+    ends.near.run("ip", "link", "set", left.interface, "mtu", MTU + 10)
+    lab.wait_until(lambda: status(left)["mtu"] == MTU + 10, SECONDS, "the MTU set here is known")
     move(left, ends.near, box)
     check_pings(box, "in the container again")
     return left
