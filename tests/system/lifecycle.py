@@ -1,6 +1,6 @@
 #!/usr/bin/python3
-"""How the program comes and goes: daemonising, the four ways to end it, kill -9, and each failure at start in one
-sentence with exit code 1.
+"""How the program comes and goes: daemonising, the four ways to end it, kill -9, as a service, and each failure at start
+in one sentence with exit code 1.
 
     namespace host
     ┌────────────────────────────┐
@@ -13,11 +13,13 @@ usage: lifecycle.py [--program PROGRAM] [--without-sentences]
 """
 import argparse
 import os
+import re
 import signal
 import socket
 
 import lab
-from tunnel import Tunnel, wg
+from service_manager import ServiceManager
+from tunnel import Keys, Tunnel, wg
 
 END_SECONDS = 2
 START_SECONDS = 30
@@ -33,6 +35,7 @@ def scenario(laboratory, name, sentences):
     running_twice(host, device, program)
     configuration_errors(host, device)
     if sentences:
+        service(laboratory, host, device, program)
         start_failures(laboratory, host, program)
 
 
@@ -69,6 +72,32 @@ def ways_to_end(laboratory, host, device, program):
         end(pid)
         lab.wait_until(lambda: gone(pid), END_SECONDS, f"{title} ends process, interface and socket")
         lab.check(True, f"{title} ends process, interface and socket within {END_SECONDS} s")
+
+
+def unit_command(setting):
+    """The shell's words of a command of the unit."""
+    text = (lab.ROOT / "tools/wg/fireline-wg@.service").read_text()
+    return re.search(rf"^{setting}=/bin/bash -c '(.*)' %i$", text, re.M)[1]
+
+
+def service(laboratory, host, device, program):
+    """As fireline-wg@.service starts it: systemd hears when the device can be configured, and when it ends."""
+    manager = ServiceManager(laboratory.folder / "notify")
+    process = host.start(program, "-f", device.interface, environment={"NOTIFY_SOCKET": str(manager.path)})
+    manager.check("READY=1")
+    lab.check(device.ready() and device.show("listen-port") == "0", "it is configurable then")
+    peers = [Keys().public for _ in range(3)]
+    for setting, some in (("ExecStartPost", peers[:2]), ("ExecReload", peers[1:])):
+        file = laboratory.folder / f"{device.interface}.conf"
+        file.write_text(f"[Interface]\nAddress = 10.99.0.1/24\nPrivateKey = {device.keys.private}\n"
+                        + "".join(f"[Peer]\nPublicKey = {key}\n" for key in some))
+        file.chmod(0o600)
+        host.run("unshare", "--mount", "sh", "-c", 'mount --bind "$0" /etc/wireguard && exec bash -c "$1" "$2"',
+                 laboratory.folder, unit_command(setting), device.interface)
+        lab.check(set(device.show("peers").split()) == set(some), f"the unit's {setting} gives it the file's peers")
+    process.signal(signal.SIGTERM)
+    manager.check("STOPPING=1")
+    lab.check(process.wait(END_SECONDS) == 0, "and ends with 0")
 
 
 def closed_streams(host, device, program):

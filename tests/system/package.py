@@ -11,7 +11,7 @@ import lab
 
 PACKAGE_SECONDS = 240
 PROGRAMS = ("wg", "portal", "gateway", "client", "relay", "bench", "forwarder", "xdp-pass")
-UNITS = ("client", "gateway", "portal", "relay")
+UNITS = ("client", "gateway", "portal", "relay", "wg")
 
 # Everything in one mount namespace, which the shell takes along: $1 folder, $2 package.
 INSIDE = r"""

@@ -25,6 +25,7 @@ import lab
 import portal_host
 from portal_host import ACTOR, SITE, Portal, document, networks
 from portal_peer import Peer, login_all
+from service_manager import ServiceManager
 from strain import Strain
 
 CLIENTS, RESOURCES = 200, 1000
@@ -302,22 +303,6 @@ async def access(portal):
     portal.start()
     lab.check(True, "it starts over the socket that a killed one left")
     await slow_reader(portal)
-
-
-class ServiceManager:
-    """systemd's end of sd_notify(3)."""
-
-    def __init__(self, path):
-        self.path = path
-        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-        self.socket.bind(str(path))
-        self.socket.settimeout(portal_host.START_SECONDS)
-
-    def check(self, *states):
-        told = [self.socket.recv(4096).decode() for _ in states]
-        lab.check(all(one.startswith(state) for one, state in zip(told, states)), f"the service manager is told {told}")
-        if states == ("STOPPING=1",):
-            self.path.unlink()
 
 
 def check_options(portal):

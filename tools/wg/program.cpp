@@ -25,13 +25,14 @@ namespace {
 using platform::LinkEvent;
 using platform::LinkMonitor;
 using platform::LinkSocket;
+using platform::ServiceNotify;
 
 constexpr std::initializer_list<int> kSignals{SIGTERM, SIGINT, SIGHUP};
 
 class Program {
  public:
-  Program(const Options& options, io::EventLoop& loop, LinkSocket links) noexcept
-      : options_(options), loop_(loop), links_(std::move(links)) {}
+  Program(const Options& options, io::EventLoop& loop, LinkSocket links, ServiceNotify manager) noexcept
+      : options_(options), loop_(loop), manager_(std::move(manager)), links_(std::move(links)) {}
 
   // The error is one sentence.
   [[nodiscard]] Result<void, std::string> start(BackendFactory make_backend, const Directories& directories);
@@ -49,6 +50,7 @@ class Program {
 
   const Options& options_;
   io::EventLoop& loop_;
+  ServiceNotify manager_;
   LinkSocket links_;  // until link_ takes it
   int exit_code_ = 0;
   std::string fatal_;  // why it ends with another code
@@ -138,7 +140,9 @@ int Program::run() {
     spdlog::info("metrics on http://{}/metrics", metrics_->endpoint().to_string());
     if (!io::is_loopback(metrics_->endpoint().address)) spdlog::warn("metrics are open to everybody who reaches them");
   }
+  if (const auto failed = manager_.ready()) spdlog::warn("{}", failed->sentence);
   if (!ending_) loop_.run();
+  static_cast<void>(manager_.stopping());
   loop_.unwatch(link_watch_);
   if (exit_code_ != 0) fmt::print(stderr, "fireline-wg: {}\n", fatal_);
   return exit_code_;
@@ -228,13 +232,13 @@ Result<std::unique_ptr<Logging>, std::string> start_logging(const Options& optio
 }  // namespace
 
 int run_program(const Options& options, StartNotice notice, BackendFactory make_backend, LinkSocket links,
-                const Directories& directories) {
+                ServiceNotify manager, const Directories& directories) {
   auto loop = io::EventLoop::make();
   if (!loop) {
     notice.failed(fmt::format("cannot make the event loop: {}", loop.error().message()));
     return 1;
   }
-  Program program(options, **loop, std::move(links));
+  Program program(options, **loop, std::move(links), std::move(manager));
   const auto start = [&]() -> Result<void, std::string> {
     try {
       return program.start(std::move(make_backend), directories);
@@ -275,6 +279,7 @@ int run_command(int argc, const char* const* argv, BackendFactory make_backend) 
   }
   // Before the log's thread starts: a signal that one thread does not block ends the process without cleaning up.
   block_signals(kSignals);
+  auto manager = ServiceNotify::take_environment();
   // Before capabilities go: it hears of other network namespaces by one that nothing else needs.
   auto links = LinkSocket::open();
   if (!links) {
@@ -286,7 +291,7 @@ int run_command(int argc, const char* const* argv, BackendFactory make_backend) 
     notice.failed(log.error());
     return 1;
   }
-  return run_program(*options, std::move(notice), std::move(make_backend), std::move(*links));
+  return run_program(*options, std::move(notice), std::move(make_backend), std::move(*links), std::move(manager));
 }
 
 }  // namespace fireline::wg

@@ -196,7 +196,7 @@ class ProgramTest : public ::testing::Test {
       ::close(ends[0]);
       spdlog_off();
       ::_exit(run_program(options_, StartNotice(io::FileDescriptor(ends[1])), std::move(factory),
-                          std::move(platform::LinkSocket::open().value()), directories_));
+                          std::move(platform::LinkSocket::open().value()), platform::ServiceNotify(""), directories_));
     }
     ::close(ends[1]);
     std::string verdict;
