@@ -7,6 +7,17 @@
 #include <nlohmann/json.hpp>
 
 namespace fireline::bench::page {
+namespace {
+
+// "0.56×"; empty where the report gives no ratio.
+std::string ratio_text(const Json& measures, const std::string& key, std::string_view yardstick) {
+  const std::string member = fmt::format("ratio_to_{}", yardstick);
+  const Json& measure = measures.at(key);
+  if (!measure.contains(member) || measure.at(member).is_null()) return {};
+  return fmt::format("{:.2f}\u00d7", measure.at(member).get<double>());
+}
+
+}  // namespace
 
 std::string candidate_name(const Json& candidate) {
   return candidate.at("name").get<std::string>();
@@ -16,11 +27,23 @@ Json measures_of(const Json& candidate) {
   return candidate.value("measures", Json::object());
 }
 
-std::string ratio_text(const Json& measures, const std::string& key, std::string_view yardstick) {
-  const std::string member = fmt::format("ratio_to_{}", yardstick);
-  const Json& measure = measures.at(key);
-  if (!measure.contains(member) || measure.at(member).is_null()) return {};
-  return fmt::format("{:.2f}\u00d7", measure.at(member).get<double>());
+void add_block_tiles(Page& out, const Json& blocks, std::string_view yardstick, std::span<const ShownTile> tiles) {
+  const std::string owner = (PlotColours::is_yardstick(yardstick) ? "the " : "") + std::string(yardstick);
+  for (const Json& candidate : blocks.at(0).at("candidates")) {
+    const std::string name = candidate_name(candidate);
+    if (name == yardstick || PlotColours::is_yardstick(name)) continue;
+    const Json measures = measures_of(candidate);
+    for (const ShownTile& tile : tiles) {
+      const std::string key(tile.key);
+      const auto rounds = rounds_of(measures, key);
+      if (rounds.empty()) continue;
+      const std::string ratio = ratio_text(measures, key, yardstick);
+      out.tiles.push_back(
+          {fmt::format("{:.{}f} {}", median_of(rounds), tile.digits, tile.unit),
+           fmt::format("{}: {}{}", name, tile.what, ratio.empty() ? "" : fmt::format(", {} of {}'s", ratio, owner))});
+    }
+    return;
+  }
 }
 
 std::string block_bars(const Json& block, const ShownPlot& plot, std::string_view yardstick, PlotColours& colours) {

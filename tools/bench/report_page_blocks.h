@@ -31,13 +31,21 @@ struct ShownRow {
   int digits;
 };
 
+// A key figure of the first candidate that is measured for its own sake.
+struct ShownTile {
+  std::string_view key;
+  std::string_view unit;
+  std::string_view what;
+  int digits;
+};
+
 [[nodiscard]] std::string candidate_name(const Json& candidate);
 
 // An empty object where nothing was measured.
 [[nodiscard]] Json measures_of(const Json& candidate);
 
-// "0.56×"; empty where the report gives no ratio.
-[[nodiscard]] std::string ratio_text(const Json& measures, const std::string& key, std::string_view yardstick);
+// Of the first block; what was not measured has no tile.
+void add_block_tiles(Page& out, const Json& blocks, std::string_view yardstick, std::span<const ShownTile> tiles);
 
 // Empty where nobody has one of the measures.
 [[nodiscard]] std::string block_bars(const Json& block, const ShownPlot& plot, std::string_view yardstick,

@@ -144,14 +144,11 @@ void add_udp(Page& out, const Json& report) {
       out.tiles.push_back({fmt::format("{:.1f} Gbit/s", best[way].figure),
                            fmt::format("{} by {}, underlay {}", throughput[way].title, best[way].name, underlay)});
     }
-    out.sections.push_back(
-        {"Underlay " + underlay,
-         {fmt::format("Datagrams of {:.0f} bytes on one thread. Each dot is a round, the bar ends at "
-                      "their median, the line spans them.",
-                      bytes)},
-         {bar_plot({"Throughput", "Gbit/s, more is better", 2}, throughput),
-          bar_plot({"CPU per GB", "seconds per GB, less is better", 2}, cpu)},
-         {table}});
+    out.sections.push_back({"Underlay " + underlay,
+                            {fmt::format("Datagrams of {:.0f} bytes on one thread. {}", bytes, kBarsNote)},
+                            {bar_plot({"Throughput", "Gbit/s, more is better", 2}, throughput),
+                             bar_plot({"CPU per GB", "seconds per GB, less is better", 2}, cpu)},
+                            {table}});
   }
 }
 

@@ -6,7 +6,6 @@
 #include <array>
 #include <iterator>
 #include <nlohmann/json.hpp>
-#include <tuple>
 
 #include "tools/bench/relay_results.h"
 #include "tools/bench/report_page_blocks.h"
@@ -63,28 +62,14 @@ std::vector<ShownRow> rows() {
   return all;
 }
 
-// The first candidate of the first block that is not a yardstick.
-void add_tiles(Page& out, const Json& blocks) {
+std::array<ShownTile, 4> tiles() {
   using enum RelayMeasure;
-  constexpr std::array<std::tuple<RelayMeasure, std::string_view, std::string_view>, 4> kTiles{
-      {{train_rate_up, "kpps", "trains to the peer, no loss"},
-       {train_cpu, "\u00b5s", "CPU of a datagram in a train"},
-       {single_cpu, "\u00b5s", "CPU of a single datagram"},
-       {setups, "/s", "set-ups"}}};
-  for (const Json& candidate : blocks.at(0).at("candidates")) {
-    const std::string name = candidate_name(candidate);
-    if (name == kYardstick || name == "forwarding") continue;
-    const Json measures = measures_of(candidate);
-    for (const auto& [measure, unit, what] : kTiles) {
-      const std::string key(text_of(measure).key);
-      const auto rounds = rounds_of(measures, key);
-      if (rounds.empty()) continue;
-      const std::string ratio = ratio_text(measures, key, kYardstick);
-      out.tiles.push_back({fmt::format("{:.{}f} {}", median_of(rounds), text_of(measure).digits, unit),
-                           fmt::format("{}: {}{}", name, what, ratio.empty() ? "" : ", " + ratio + " of coturn's")});
-    }
-    return;
-  }
+  const auto shown = [](RelayMeasure measure, std::string_view unit, std::string_view what) {
+    return ShownTile{text_of(measure).key, unit, what, text_of(measure).digits};
+  };
+  return {shown(train_rate_up, "kpps", "trains to the peer, no loss"),
+          shown(train_cpu, "\u00b5s", "CPU of a datagram in a train"),
+          shown(single_cpu, "\u00b5s", "CPU of a single datagram"), shown(setups, "/s", "set-ups")};
 }
 
 constexpr double kNanosecondsPerMicrosecond = 1e3;
@@ -127,7 +112,7 @@ void add_group(Page& out, const Json& group, PlotColours& colours) {
 void add_relay(Page& out, const Json& report) {
   PlotColours colours;
   const Json& blocks = report.at("blocks");
-  add_tiles(out, blocks);
+  add_block_tiles(out, blocks, kYardstick, tiles());
   for (const Json& block : blocks) {
     PageSection section;
     section.title = fmt::format("{} bytes, {} allocation(s), underlay {}", block.at("payload_bytes").get<std::size_t>(),

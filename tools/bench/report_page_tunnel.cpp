@@ -5,7 +5,6 @@
 #include <array>
 #include <iterator>
 #include <nlohmann/json.hpp>
-#include <tuple>
 
 #include "tools/bench/report_page_blocks.h"
 #include "tools/bench/results.h"
@@ -92,26 +91,13 @@ std::vector<ShownRow> rows() {
   return all;
 }
 
-// The first candidate of the first block that is not a yardstick.
-void add_tiles(Page& out, const Json& blocks) {
-  constexpr std::array<std::tuple<Measure, std::string_view, std::string_view>, 3> kTiles{
-      {{Measure::tcp_one, "Gbit/s", "TCP, one stream"},
-       {Measure::cpu_per_gigabyte, "s/GB", "CPU of both ends"},
-       {Measure::ping_idle_p99, "ms", "99 % of idle pings"}}};
-  for (const Json& candidate : blocks.at(0).at("candidates")) {
-    const std::string name = candidate_name(candidate);
-    if (name == kYardstick || name == "veth") continue;
-    const Json measures = measures_of(candidate);
-    for (const auto& [measure, unit, what] : kTiles) {
-      const auto rounds = rounds_of(measures, key_of(measure));
-      if (rounds.empty()) continue;
-      const std::string ratio = ratio_text(measures, key_of(measure), kYardstick);
-      out.tiles.push_back(
-          {fmt::format("{:.2f} {}", median_of(rounds), unit),
-           fmt::format("{}: {}{}", name, what, ratio.empty() ? "" : ", " + ratio + " of the forwarder's")});
-    }
-    return;
-  }
+std::array<ShownTile, 3> tiles() {
+  const auto shown = [](Measure measure, std::string_view unit, std::string_view what) {
+    return ShownTile{text_of(measure).key, unit, what, 2};
+  };
+  return {shown(Measure::tcp_one, "Gbit/s", "TCP, one stream"),
+          shown(Measure::cpu_per_gigabyte, "s/GB", "CPU of both ends"),
+          shown(Measure::ping_idle_p99, "ms", "99 % of idle pings")};
 }
 
 }  // namespace
@@ -119,7 +105,7 @@ void add_tiles(Page& out, const Json& blocks) {
 void add_tunnel(Page& out, const Json& report) {
   PlotColours colours;
   const Json& blocks = report.at("blocks");
-  add_tiles(out, blocks);
+  add_block_tiles(out, blocks, kYardstick, tiles());
   for (const Json& block : blocks) {
     PageSection section;
     section.title =
