@@ -94,7 +94,7 @@ bool IpPacket::skip_extensions() noexcept {
     std::size_t extension_bytes = kExtensionBytes + length * 8;
     if (protocol_ == kFragment) {
       const std::uint16_t fragment = load_be16(whole, header_bytes_ + 2);
-      fragment_ = (fragment & 0xFFF9u) != 0;  // offset and "more"
+      fragment_ |= (fragment & 0xFFF9u) != 0;  // offset and "more"
       later_fragment_ = (fragment & 0xFFF8u) != 0;
       extension_bytes = kExtensionBytes;
     } else if (protocol_ == kAuthentication) {

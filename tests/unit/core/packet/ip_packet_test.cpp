@@ -140,6 +140,12 @@ const Row kRows[] = {
     {"an atomic fragment is none", ipv6("00102c", "1100000000000001" + kUdp), 17, 48, 56, true, 40000, 53, false,
      false},
     {"a first IPv6 fragment", ipv6("00102c", "1100000100000001" + kUdp), 17, 48, 48, false, 0, 0, true, false},
+    {"an atomic fragment inside a first one",
+     ipv6("00182c",
+          "2c00000100000001"
+          "1100000000000002" +
+              kUdp),
+     17, 56, 56, false, 0, 0, true, false},
     {"a later IPv6 fragment", ipv6("00102c", "1100000800000001" + kUdp), 17, 48, 48, false, 0, 0, true, true},
     {"a later fragment of extension headers: data, not headers",
      ipv6("00102c",
