@@ -62,7 +62,10 @@ void run_timer(DeviceState& state, Now now, Peer& peer, Timer timer, packet::Out
 }
 
 void retransmit_due(DeviceState& state, Now now, Peer& peer) {
-  if (!peer.initiating() && !peer.initiation_postponed && peer.queue.empty()) return;
+  // An attempt goes on behind an answer of ours that nobody confirmed: two ends whose initiations crossed would
+  // otherwise wait for each other.
+  const bool is_wanted = peer.initiation || peer.initiation_postponed || !peer.queue.empty();
+  if (!is_wanted && !peer.timers.attempt_running()) return;
   if (peer.timers.attempt_over(now.boot)) return give_up(state, now, peer);
   state.forget_local_address(peer);
   want_initiation(state, now, peer, Ask::retry);

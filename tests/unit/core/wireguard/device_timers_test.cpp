@@ -212,6 +212,28 @@ TEST(DeviceTimers, PersistentKeepaliveNeverStopsTrying) {
   EXPECT_EQ(world.a.count(DeviceCounter::handshakes_completed), 1u);
 }
 
+TEST(DeviceTimers, InitiationsThatCrossedAreTriedAgain) {
+  World world;
+  for (auto [own, other] : {std::pair(&world.a, &world.b), std::pair(&world.b, &world.a)}) {
+    DeviceUpdate update;
+    update.peers.push_back(peer_update(other->public_key));
+    update.peers.front().persistent_keepalive_seconds = 25;
+    own->device.apply(world.now, update, own->output);
+    own->collect();
+    own->step(world.now);
+  }
+  const auto from_a = std::exchange(world.a.sent, {});
+  const auto from_b = std::exchange(world.b.sent, {});
+  world.a.receive(world.now, from_b);
+  world.b.receive(world.now, from_a);
+  world.a.step(world.now);
+  world.b.step(world.now);
+  world.settle();
+  ASSERT_EQ(world.a.count(DeviceCounter::handshakes_completed), 0u) << "each forgot its own for the other's";
+  world.advance(11s);  // jitter breaks the tie
+  EXPECT_EQ(world.a.count(DeviceCounter::handshakes_completed), 1u);
+}
+
 TEST(DeviceTimers, TenThousandPeersAreWokenEachAtItsTime) {
   World world;
   DeviceUpdate update;
