@@ -31,7 +31,7 @@ void want_initiation(DeviceState& state, Now now, Peer& peer, Ask ask) {
   }
   if (peer.initiation_wanted) return;
   // An unanswered initiation has its timer: packets must not send another one before.
-  if (ask == Ask::data && peer.initiating() && peer.timers.armed(Timer::retransmit_handshake)) return;
+  if (ask == Ask::data && peer.initiating()) return;
   const Instant allowed = initiation_allowed_at(peer);
   if (allowed > now.boot) {
     peer.initiation_postponed = true;
@@ -94,7 +94,11 @@ void send_initiation(DeviceState& state, Now now, Peer& peer, packet::Output& ou
   // A public key of low order fails here for ever; the timer keeps the attempts to their pace.
   if (handshake) {
     peer.cookies->add_macs(now.boot, message);
-    peer.earlier_initiation.reset();
+    if (!state.profile.keeps_earlier_initiation) {
+      peer.earlier_initiation.reset();
+    } else if (peer.initiation) {
+      peer.earlier_initiation = std::move(peer.initiation);
+    }
     peer.initiation = std::move(*handshake);
     if (send_message(state, message, *peer.path, output)) {
       state.counters.add(DeviceCounter::sent_initiations);
@@ -162,7 +166,7 @@ void send_response(DeviceState& state, Now now, Peer& peer, const AuthenticIniti
   peer.cookies->add_macs(now.boot, message);
   add_session(state, now, peer, std::move(*keys), index, initiation.sender_index, false);
   peer.last_handshake_sent = now.boot;
-  if (state.profile.answer_keeps_initiation) {
+  if (state.profile.keeps_earlier_initiation) {
     if (peer.initiation) peer.earlier_initiation = std::exchange(peer.initiation, std::nullopt);
     peer.timers.handshake_answered();
   } else {
@@ -214,7 +218,6 @@ void receive_cookie_reply(DeviceState& state, Now now, const QueuedHandshake& me
     return state.counters.add(DeviceCounter::drop_udp_bad_cookie_reply);
   }
   state.counters.add(DeviceCounter::cookie_replies);
-  peer->received_bytes += message.bytes;
 }
 
 void add_session(DeviceState& state, Now now, Peer& peer, TransportKeys keys, std::uint32_t local_index,

@@ -64,7 +64,7 @@ struct alignas(kCacheLineBytes) Peer : AllowedIpsOwner {
   std::uint32_t connection = 0;                          // upper 24 bits of all session indices
   std::uint8_t session_counter = 0;                      // lower 8 bits of the last one given
   std::optional<InitiatorHandshake> initiation;          // ours, unanswered
-  std::optional<InitiatorHandshake> earlier_initiation;  // Profile::answer_keeps_initiation
+  std::optional<InitiatorHandshake> earlier_initiation;  // Profile::keeps_earlier_initiation
   std::vector<ResponseMessage> held_responses;           // without a path; at most kHeldResponses
   std::optional<Instant> last_handshake_sent;            // initiation or response
   std::optional<Instant> last_initiation_received;       // the last one that was answered
@@ -87,8 +87,11 @@ struct alignas(kCacheLineBytes) Peer : AllowedIpsOwner {
 
   // The next index that no session or initiation of this peer uses.
   [[nodiscard]] std::uint32_t next_session_index() noexcept;
-  // Whether an initiation of ours is unanswered and will be sent again.
-  [[nodiscard]] bool initiating() const noexcept { return initiation.has_value(); }
+  // Whether an initiation of ours is unanswered and will be sent again. Its response is welcome longer than that: until
+  // another initiation takes its place.
+  [[nodiscard]] bool initiating() const noexcept {
+    return initiation.has_value() && timers.armed(Timer::retransmit_handshake);
+  }
   void forget_handshakes() noexcept;
 };
 

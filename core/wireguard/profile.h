@@ -42,9 +42,9 @@ struct Profile {
   bool roaming;                 // the peer's endpoint follows authenticated packets; else Device::set_path sets it
   bool persistent_keepalive;    // configurable at all
   bool confirm_with_keepalive;  // the initiator's first packet is a keepalive also when packets are queued
-  bool answer_keeps_initiation;  // answering an initiation leaves our own one acceptable
-  std::uint16_t padding;         // plaintext is padded to a multiple of this (never beyond the MTU); 1: none
-  std::uint16_t replay_window;   // accepted counters behind the greatest
+  bool keeps_earlier_initiation;  // responses to our last two initiations count, also behind an answer of ours
+  std::uint16_t padding;          // plaintext is padded to a multiple of this (never beyond the MTU); 1: none
+  std::uint16_t replay_window;    // accepted counters behind the greatest
   SessionRule sessions;
   std::uint16_t queued_packets;  // per peer, while there is no session
   QueueRule queue;
@@ -66,7 +66,7 @@ inline constexpr Profile kPaperProfile{
     .roaming = true,
     .persistent_keepalive = true,
     .confirm_with_keepalive = false,
-    .answer_keeps_initiation = false,
+    .keeps_earlier_initiation = false,
     .padding = 16,
     .replay_window = 8128,  // the kernel's COUNTER_WINDOW_SIZE: 8,192 bits less one word
     .sessions = SessionRule::three,
@@ -88,7 +88,7 @@ inline constexpr Profile kFirezoneProfile{
     .roaming = false,
     .persistent_keepalive = false,
     .confirm_with_keepalive = true,
-    .answer_keeps_initiation = true,
+    .keeps_earlier_initiation = true,
     .padding = 1,
     .replay_window = 1023,  // 1,024 counters, the greatest one included
     .sessions = SessionRule::slots,

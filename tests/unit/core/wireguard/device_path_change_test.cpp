@@ -127,6 +127,22 @@ TEST(DevicePathChange, AnUnansweredInitiationIsRepeatedOnTheNewPath) {
   EXPECT_EQ(world.b.delivered, Packets{a_to_b()});
 }
 
+TEST(DevicePathChange, AnInitiationThatDiedWithItsPathStopsNoOther) {
+  for (const bool asked : {true, false}) {
+    World world(Flight::options_of(Link::direct));
+    world.connect();
+    world.advance(119s);
+    world.advance(1s + kRekeyJitterMax, false);
+    ASSERT_EQ(world.a.sent_of_type(1), 1u) << "the session's age asks for another";
+    world.lose();
+    world.set_path(world.a, Link::none);
+    world.set_path(world.a, Link::direct);
+    if (asked) (void)world.a.device.initiate(world.now, world.b.public_key);
+    world.advance(asked ? 6s : 70s);
+    EXPECT_EQ(world.a.count(DeviceCounter::handshakes_completed), 2u) << asked;
+  }
+}
+
 TEST(DevicePathChange, APathOfAnUnknownPeerIsIgnored) {
   World world(Flight::options_of(Link::none));
   world.a.device.set_path(world.now, crypto::PublicKey{{std::byte{9}}}, world.path_from(world.a, Link::direct),

@@ -194,7 +194,7 @@ TEST(Profile, ConfirmWithKeepalive) {
   EXPECT_EQ(idle.b.count(DeviceCounter::handshakes_completed), 1u);
 }
 
-TEST(Profile, AnswerKeepsInitiation) {
+TEST(Profile, KeepsEarlierInitiation) {
   Both worlds;
   for (World* world : {&worlds.paper, &worlds.firezone}) {
     // Both initiate at once; each initiation arrives, each is answered.
@@ -215,6 +215,18 @@ TEST(Profile, AnswerKeepsInitiation) {
   worlds.paper.advance(11s);  // jitter breaks the tie
   EXPECT_EQ(worlds.paper.a.delivered, Packets{b_to_a()});
   EXPECT_EQ(worlds.paper.b.delivered, Packets{a_to_b()});
+}
+
+TEST(Profile, KeepsEarlierInitiationBehindARetry) {
+  Both worlds;
+  for (auto [world, responses] : {std::pair(&worlds.paper, 0u), std::pair(&worlds.firezone, 1u)}) {
+    world->a.send(world->now, a_to_b());
+    world->carry(world->a, world->b);
+    world->advance_alone(world->a, kRekeyTimeout + kRekeyJitterMax);  // the response takes longer than the retry
+    ASSERT_EQ(world->a.count(DeviceCounter::sent_initiations), 2u);
+    world->carry(world->b, world->a);
+    EXPECT_EQ(world->a.count(DeviceCounter::responses), responses);
+  }
 }
 
 TEST(Profile, Padding) {
