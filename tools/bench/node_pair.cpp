@@ -53,8 +53,11 @@ void write_secret(const std::filesystem::path& path, const std::string& text) {
 
 }  // namespace
 
+NodePair::NodePair(std::string binary, const NamespacePair& lab, bool relayed, std::array<NodeEnd, 2> ends)
+    : binary_(std::move(binary)), lab_(lab), relayed_(relayed), ends_(std::move(ends)) {}
+
 NodePair::NodePair(std::string binary, const NamespacePair& lab, bool relayed, int mtu, std::array<NodeEnd, 2> ends)
-    : binary_(std::move(binary)), lab_(lab), relayed_(relayed), ends_(std::move(ends)) {
+    : NodePair(std::move(binary), lab, relayed, std::move(ends)) {
   auto name = (std::filesystem::temp_directory_path() / fmt::format("flbench-{}-XXXXXX", getpid())).string();
   if (mkdtemp(name.data()) == nullptr) throw BenchError("cannot make a folder " + name);
   folder_ = name;
@@ -70,10 +73,10 @@ NodePair::~NodePair() {
   try {
     if (relayed_) forbid_direct_path(false);
   } catch (const std::exception&) {
-    // Interrupted: the namespaces go away.
+    // Interrupted: the namespaces go away. Or it was never added.
   }
   std::error_code error;
-  std::filesystem::remove_all(folder_, error);
+  if (!folder_.empty()) std::filesystem::remove_all(folder_, error);
 }
 
 void NodePair::wait_for_path() const {

@@ -41,6 +41,8 @@ class NodePair {
   [[nodiscard]] std::string log() const;
 
  private:
+  // Nothing is there yet; whatever the public one then fails in, its destructor runs.
+  NodePair(std::string binary, const NamespacePair& lab, bool relayed, std::array<NodeEnd, 2> ends);
   void start_relay(const std::string& folder);
   void start_node(std::size_t which, int mtu);
   void forbid_direct_path(bool on) const;

@@ -89,7 +89,7 @@ XdpFarEnd::~XdpFarEnd() {
 }
 
 RunningRelay::RunningRelay(const RelayCandidate& candidate, const RelayLab& lab)
-    : server_{{IpAddress::parse(kRelayAddress).value(), kServerPort, 0}, {kUser, kPassword}} {
+    : RunningRelay(TurnServer{{IpAddress::parse(kRelayAddress).value(), kServerPort, 0}, {kUser, kPassword}}) {
   if (candidate.kind == RelayCandidate::Kind::forwarding) return;
   if (candidate.kind == RelayCandidate::Kind::fireline_xdp) {
     const auto folder = std::filesystem::path(candidate.binary).parent_path().string();

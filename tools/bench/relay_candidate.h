@@ -57,6 +57,8 @@ class RunningRelay {
   [[nodiscard]] const std::vector<pid_t>& processes() const noexcept { return processes_; }
 
  private:
+  // Nothing runs yet; whatever the public one then fails in, its destructor runs.
+  explicit RunningRelay(TurnServer server) : server_(std::move(server)) {}
   [[nodiscard]] Command command_of(const RelayCandidate& candidate, const RelayLab& lab);
 
   TurnServer server_;

@@ -71,6 +71,10 @@ class Receiver {
     }
     thread_ = std::jthread([this] { receive(); });
   }
+  ~Receiver() { over_.store(true); }  // also where the sender failed: the thread is joined next
+  Receiver(const Receiver&) = delete;
+  Receiver& operator=(const Receiver&) = delete;
+
   const SequenceMeter& finish() {
     over_.store(true);
     thread_.join();
