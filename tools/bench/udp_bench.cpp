@@ -3,7 +3,6 @@
 #include <poll.h>
 #include <unistd.h>
 
-#include <chrono>
 #include <cstdio>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -14,12 +13,11 @@
 #include "tools/bench/report_files.h"
 #include "tools/bench/report_parts.h"
 #include "tools/bench/statistics.h"
+#include "tools/bench/thread_cost.h"
 #include "tools/bench/udp_methods.h"
 
 namespace fireline::bench {
 namespace {
-
-using Clock = std::chrono::steady_clock;
 
 // One wave fits the receiver's socket buffer (16 MiB, some 2.3 KiB charged for each datagram) with room to spare.
 constexpr std::size_t kWaveDatagrams = 60 * kCallDatagrams;
@@ -36,11 +34,7 @@ struct Figure {
   std::vector<double> receive_ns;
 };
 
-double nanoseconds_since(Clock::time_point start) {
-  return std::chrono::duration<double, std::nano>(Clock::now() - start).count();
-}
-
-struct WaveCost {
+struct WaveCost {  // CPU time
   double send_ns = 0;
   double receive_ns = 0;
 };
@@ -48,14 +42,14 @@ struct WaveCost {
 // Sends a wave and takes it out again; waiting for the last train is not part of either figure.
 WaveCost run_wave(UdpMethod& method) {
   WaveCost cost;
-  const auto sending = Clock::now();
+  const double sending = thread_nanoseconds();
   method.send(kWaveDatagrams);
-  cost.send_ns = nanoseconds_since(sending);
+  cost.send_ns = thread_nanoseconds() - sending;
   std::size_t received = 0;
   for (;;) {
-    const auto receiving = Clock::now();
+    const double receiving = thread_nanoseconds();
     for (std::size_t count; received < kWaveDatagrams && (count = method.receive()) > 0;) received += count;
-    cost.receive_ns += nanoseconds_since(receiving);
+    cost.receive_ns += thread_nanoseconds() - receiving;
     if (received >= kWaveDatagrams) return cost;
     pollfd waiting{.fd = method.poll_fd(), .events = POLLIN, .revents = 0};
     if (::poll(&waiting, 1, kLateMilliseconds) != 1) {
@@ -130,7 +124,7 @@ void run(const UdpBenchOptions& options) {
   const Machine machine = describe_machine();
   const std::size_t train = train_datagrams(options.bytes);
   std::printf(
-      "UDP on one thread, nanoseconds per datagram of %zu bytes, %zu per sendmmsg, %zu per train: median of %d "
+      "UDP on one thread, CPU nanoseconds per datagram of %zu bytes, %zu per sendmmsg, %zu per train: median of %d "
       "rounds (least to most)\n",
       options.bytes, kCallDatagrams, train, options.rounds);
   auto json = report_head("udp", options.command, machine);
