@@ -10,6 +10,7 @@ constexpr double kCpuFactor = 2.6;
 constexpr double kFloodShare = 0.40;
 constexpr double kSingleShare = 0.50;
 constexpr double kOverloadShare = 0.9;
+constexpr double kOverloadLeast = 1.8;  // of the twice that is asked for
 constexpr double kPingIdleMilliseconds = 0.25;
 constexpr double kPingLoadedMilliseconds = 1.5;
 constexpr double kPingFactor = 1.5;
@@ -32,9 +33,9 @@ class Judge {
     return decided(*ratio >= least, rule, fmt::format("{:.1f} %{}", 100 * *ratio, of(measure)));
   }
 
-  // Of the first candidate of that kind; both run the same packets through the same namespaces.
+  // Of the first candidate of fireline's of that kind; both run the same packets through the same namespaces.
   Judgement share_of(Candidate::Kind kind, Measure measure, double least) const {
-    const Series* other = block_.find(kind);
+    const Series* other = block_.find_fireline(kind);
     const std::string name = other == nullptr ? std::string("what it is compared with") : other->candidate().label();
     const std::string rule = fmt::format("{} >= {:.0f} % of {}", text_of(measure).title, 100 * least, name);
     const auto ours = series_.summary(measure);
@@ -56,7 +57,13 @@ class Judge {
     const std::string rule = "UDP goodput at twice the loss-free rate >= 0.9 x goodput at that rate";
     const auto at_rate = series_.summary(Measure::loss_free_goodput);
     const auto at_twice = series_.summary(Measure::overload_goodput);
-    if (!at_rate || !at_twice || at_rate->median <= 0) return {Verdict::not_judged, rule, "no loss-free rate found"};
+    const auto factor = series_.summary(Measure::overload_factor);
+    if (!at_rate || !at_twice || !factor || at_rate->median <= 0) {
+      return {Verdict::not_judged, rule, "no loss-free rate found"};
+    }
+    if (factor->median < kOverloadLeast) {
+      return {Verdict::not_judged, rule, fmt::format("the sender offers {:.2f} times that rate", factor->median)};
+    }
     if (const auto why = refuse_ratio(block_, Measure::loss_free_rate, series_)) {
       return {Verdict::not_judged, rule, *why};
     }

@@ -171,7 +171,11 @@ class Round {
     series_.add(Measure::loss_free_rate, rate);
     if (rate > 0) {
       series_.add(Measure::loss_free_goodput, load(kPacedTrain, rate, kFloodTime).goodput / kGiga);
-      series_.add(Measure::overload_goodput, load(kPacedTrain, 2 * rate, kFloodTime).goodput / kGiga);
+      const UdpResult twice = load(kPacedTrain, 2 * rate, kFloodTime);
+      series_.add(Measure::overload_goodput, twice.goodput / kGiga);
+      series_.add(Measure::overload_factor, twice.offered / kGiga / rate);
+    } else {
+      series_.add_failure("UDP: no rate was carried without loss");
     }
     quic();
     series_.add(Measure::udp_reorders, static_cast<double>(reordered_));

@@ -48,12 +48,15 @@ int conclude(nlohmann::ordered_json report, std::span<const Judgement> judgement
   report["judgements"] = nlohmann::ordered_json::array();
   for (const Judgement& one : judgements) {
     width = std::max(width, one.rule.size());
-    missed |= one.verdict == Verdict::fail;
+    missed |= one.verdict != Verdict::pass;
     report["judgements"].push_back(judgement_json(one));
   }
   fmt::print("{}", judgement_lines(judgements, width));
   if (const auto written = write_report(files, report); !written) throw BenchError(written.error());
-  return check && missed ? 2 : 0;
+  if (check && judgements.empty()) {
+    fmt::print("\n--check: nothing was judged: what is compared are two numbers, and this run has one\n");
+  }
+  return check && (missed || judgements.empty()) ? 2 : 0;
 }
 
 int write_page(const std::string& report_path, const std::string& html_path) {

@@ -20,6 +20,7 @@ constexpr std::array<MeasureText, kMeasures> kTexts = {{
     {"udp_loss_free_gbps", "UDP loss-free rate, Gbit/s", 2, true},
     {"udp_loss_free_goodput_gbps", "  goodput at that rate", 2, false},
     {"udp_overload_goodput_gbps", "  goodput at twice", 2, false},
+    {"udp_overload_factor", "  offered then, times rate", 2, false},
     {"quic_goodput_gbps", "QUIC-like, Gbit/s", 2, true},
     {"quic_cpu_seconds_per_gigabyte", "  CPU s/GB, both ends", 2, true},
     {"ping_idle_average_ms", "ping idle, ms", 3, true},
@@ -64,6 +65,13 @@ const MeasureText& text_of(Measure measure) {
 const Series* Block::find(Candidate::Kind kind) const {
   const auto found =
       std::find_if(series.begin(), series.end(), [&](const Series& one) { return one.candidate().kind == kind; });
+  return found == series.end() ? nullptr : &*found;
+}
+
+const Series* Block::find_fireline(Candidate::Kind kind) const {
+  const auto found = std::ranges::find_if(series, [&](const Series& one) {
+    return one.candidate().kind == kind && (one.candidate().fireline || one.candidate().is_node());
+  });
   return found == series.end() ? nullptr : &*found;
 }
 

@@ -26,6 +26,7 @@ enum class Measure : std::uint8_t {
   loss_free_rate,
   loss_free_goodput,
   overload_goodput,
+  overload_factor,
   quic_goodput,
   quic_cpu_per_gigabyte,
   ping_idle_average,
@@ -99,7 +100,10 @@ struct Block {
   std::vector<Series> series;
   GeneratorSeries generators;
 
+  // The first of that kind; null: none.
   [[nodiscard]] const Series* find(Candidate::Kind kind) const;
+  // The first of that kind that is fireline's own program.
+  [[nodiscard]] const Series* find_fireline(Candidate::Kind kind) const;
 };
 
 // Why no ratio to the forwarder may be given; empty: it may.

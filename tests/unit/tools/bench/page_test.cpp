@@ -200,7 +200,10 @@ TEST(ReportFiles, WhatIsMissedIsTheExitCodeWhereItWasAskedFor) {
   const std::vector<Judgement> unknown{{Verdict::pass, "one", "1"}, {Verdict::not_judged, "another", "-"}};
   EXPECT_EQ(conclude(report, missed, files, true), 2);
   EXPECT_EQ(conclude(report, missed, files, false), 0);
-  EXPECT_EQ(conclude(report, unknown, files, true), 0);
+  EXPECT_EQ(conclude(report, {}, files, true), 2) << "nothing was judged";
+  EXPECT_EQ(conclude(report, {}, files, false), 0);
+  EXPECT_EQ(conclude(report, std::vector{missed.front()}, files, true), 0);
+  EXPECT_EQ(conclude(report, unknown, files, true), 2);
   EXPECT_THROW((void)conclude(report, {}, {.json = directory.path() + "/no/folder", .html = {}}, true), BenchError);
   std::ifstream file(files.json);
   EXPECT_EQ(nlohmann::ordered_json::parse(file).at("judgements").size(), 2u);

@@ -140,6 +140,10 @@ TEST(Acceptance, OverloadIsComparedWithItself) {
   block.series[0].add(Measure::loss_free_rate, 5);
   block.series[0].add(Measure::loss_free_goodput, 5);
   block.series[0].add(Measure::overload_goodput, 4.5);
+  EXPECT_EQ(verdict_of(block, "UDP goodput at twice"), Verdict::not_judged) << "what was offered is not known";
+  block.series[0].add(Measure::overload_factor, 1.7);
+  EXPECT_EQ(verdict_of(block, "UDP goodput at twice"), Verdict::not_judged) << "the sender did not make it";
+  block.series[0].add(Measure::overload_factor, 2.0);
   EXPECT_EQ(verdict_of(block, "UDP goodput at twice"), Verdict::pass);
   block.series[0].add(Measure::overload_goodput, 3);
   EXPECT_EQ(verdict_of(block, "UDP goodput at twice"), Verdict::fail);
@@ -169,6 +173,14 @@ TEST(Acceptance, NodesAreComparedWithTheTunnelAndWithEachOther) {
     EXPECT_EQ(judge(block, block.series[1]).front().verdict, first) << direct;
     EXPECT_EQ(judge(block, block.series[2]).front().verdict, second) << relayed;
   }
+  Block foreign{Underlay::software_gso, 1280, {}, {}};
+  Candidate other;
+  other.name = "wireguard-go";
+  foreign.series.emplace_back(other);
+  foreign.series.back().add(Measure::tcp_one, 0.6);
+  foreign.series.push_back(series_of(Candidate::Kind::tunnel, "fireline", 10));
+  foreign.series.push_back(series_of(Candidate::Kind::node, "node", 5));
+  EXPECT_EQ(judge(foreign, foreign.series[2]).front().verdict, Verdict::fail) << "a node against a foreign tunnel";
   Block alone{Underlay::software_gso, 1280, {}, {}};
   alone.series.push_back(series_of(Candidate::Kind::node, "node", 10));
   EXPECT_EQ(judge(alone, alone.series[0]).front().verdict, Verdict::not_judged);
