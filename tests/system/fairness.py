@@ -163,6 +163,7 @@ def judge(flooded, load, flood_from, address, options, patience=1):
         capacity, used = flooded.during(lambda: time.sleep(MEASURED_SECONDS))
         flood.stop()
         print(f"  the flood alone ({used:.1%} of a core), in a second: " + words(capacity), flush=True)
+        lab.require(capacity["sent"] > 0 and capacity["opened"] > 0, "the flood is sent, and some of it opened")
         flood = Flood(flood_from, address, options.size, OVERLOAD * MARGIN * capacity["opened"], options.seconds + 20)
         seen, used = flooded.during(lambda: load.run(options.seconds))
         flood.stop()

@@ -70,8 +70,9 @@ def flooding_peer(ends, allocations):
     blast = Load(ends.peer, "blast", to=PUBLIC[0], port=port, from_port=SINK_PORT, seconds=SECONDS)
     crowd.go()
     result = crowd.result()
-    lab.check(result["received"] == result["sent"],
-              f"a peer floods one allocation with {blast.result()['sent']} datagrams: {result['received']} of "
+    flooded = blast.result()
+    lab.check(result["received"] == result["sent"] <= flooded["sent"],
+              f"a peer floods one allocation with {flooded['sent']} datagrams: {result['received']} of "
               f"{result['sent']} echoes of {allocations} slow allocations came back")
     victim.go()
 
@@ -88,7 +89,7 @@ def flooding_client(ends, allocations):
     result, flooded = crowd.result(), flood.result()
     after = ends.counters()
     # The flood comes over IPv6 and the crowd over IPv4: two control sockets, each with its own buffer.
-    lab.check(result["received"] == result["sent"],
+    lab.check(result["received"] == result["sent"] <= flooded["sent"],
               f"a client floods with {flooded['sent']} datagrams: {result['received']} of {result['sent']} echoes of "
               f"{allocations} slow allocations came back")
     print(f"  relayed meanwhile: {after['client.to_peer'] - before['client.to_peer']} datagrams to peers, "
