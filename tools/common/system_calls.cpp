@@ -37,7 +37,7 @@ constexpr std::array kConnection{
     control(FIONREAD),  any("eventfd2"),   any("epoll_create1"), any("timerfd_create"), any("access"),
     any("faccessat"),   any("faccessat2"), any("readlink"),      any("readlinkat"),     any("sysinfo")};
 
-constexpr std::array kDevice{control(SIOCGIFINDEX), control(SIOCGIFNAME), any("unlink"), any("lstat")};
+constexpr std::array kDevice{control(SIOCGIFINDEX), control(SIOCGIFNAME), any("unlink"), any("unlinkat"), any("lstat")};
 
 // clone() says in its first argument what it makes.
 constexpr std::uint64_t kNamespaces =

@@ -2,6 +2,7 @@
 // do fails with EPERM. What the program holds in the end is read from /proc by tests/system/wg_privileges.py.
 #include "tools/wg/privileges.h"
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <linux/capability.h>
 #include <net/if.h>
@@ -58,6 +59,8 @@ TEST(DevicePrivileges, TheZoneOfAnEndpointIsFoundAndTheSocketsFileRemoved) {
   std::ofstream(path).put('x');
   const auto end = [&] {
     if (::if_nametoindex("lo") == 0) return errno;
+    // Some architectures have but the second.
+    if (error_of(::unlinkat(AT_FDCWD, "/nowhere", 0)) != ENOENT) return EPERM;
     return error_of(::unlink(path.c_str()));
   };
   EXPECT_EQ(test::confined(install, end), 0);
