@@ -33,7 +33,6 @@ LinkError last_error(const char* what) {
 struct Finding {
   LinkPlace place;
   std::optional<LinkState> state{};
-  std::string name{};
   std::optional<LinkPlace> target{};  // where it has gone; an nsid of the namespace that it left
 };
 
@@ -42,9 +41,6 @@ int read_link_attribute(const nlattr* attribute, void* data) {
   const auto type = mnl_attr_get_type(attribute);
   const bool is_number = mnl_attr_validate(attribute, MNL_TYPE_U32) >= 0;
   if (type == IFLA_MTU && is_number) finding.state->mtu = mnl_attr_get_u32(attribute);
-  if (type == IFLA_IFNAME && mnl_attr_validate(attribute, MNL_TYPE_NUL_STRING) >= 0) {
-    finding.name = mnl_attr_get_str(attribute);
-  }
   if (type == IFLA_NEW_NETNSID && is_number) {
     if (!finding.target) finding.target = {.nsid = {}, .index = finding.place.index};
     finding.target->nsid = static_cast<std::int32_t>(mnl_attr_get_u32(attribute));
@@ -123,14 +119,16 @@ int read_nsid(const nlmsghdr* message, void* data) {
   return mnl_attr_parse(message, sizeof(rtgenmsg), read_nsid_attribute, data);
 }
 
-// This namespace's own id, which it has once somebody asked the kernel to give it one.
-std::optional<std::int32_t> ask_own_nsid() {
+// This namespace's id, as itself or as another namespace knows it: it has one once somebody asked the kernel to give it
+// one, or an interface came from there.
+std::optional<std::int32_t> ask_own_nsid(std::optional<std::int32_t> known_in = {}) {
   auto query = NetlinkQuery::open();
   if (!query) return std::nullopt;
   nlmsghdr* const request = query->request(RTM_GETNSID);
   auto* general = static_cast<rtgenmsg*>(mnl_nlmsg_put_extra_header(request, sizeof(rtgenmsg)));
   general->rtgen_family = AF_UNSPEC;
   mnl_attr_put_u32(request, NETNSA_PID, static_cast<std::uint32_t>(::gettid()));
+  if (known_in) mnl_attr_put_u32(request, NETNSA_TARGET_NSID, static_cast<std::uint32_t>(*known_in));
   std::int32_t nsid = NETNSA_NSID_NOT_ASSIGNED;
   if (query->ask(read_nsid, &nsid) != 0 || nsid == NETNSA_NSID_NOT_ASSIGNED) return std::nullopt;
   return nsid;
@@ -192,7 +190,6 @@ Result<LinkMonitor, LinkError> LinkMonitor::open(const std::string& interface_na
   if (!found) return err(std::move(found.error()));
   if (!found->state->present) return err(LinkError{ENODEV, "the interface is gone"});
   monitor.state_ = *found->state;
-  monitor.name_ = found->name;
   return monitor;
 }
 
@@ -218,10 +215,9 @@ Result<std::vector<LinkEvent>, LinkError> LinkMonitor::drain() {
       continue;
     }
     if (finding.target) {
-      if (auto error = follow(*finding.target, events)) return err(std::move(*error));
+      follow(*finding.target, events);
       continue;
     }
-    if (finding.state->present) name_ = finding.name;
     report(*finding.state, events);
   }
   return events;
@@ -245,23 +241,20 @@ bool LinkMonitor::is_here(std::optional<std::int32_t> nsid) {
 }
 
 // The kernel takes it down on the way, and tells its state at its new place behind this.
-std::optional<LinkError> LinkMonitor::follow(const LinkPlace& target, std::vector<LinkEvent>& events) {
+void LinkMonitor::follow(const LinkPlace& target, std::vector<LinkEvent>& events) {
   LinkPlace next = target;
   bool is_found = socket_.hears_all_namespaces();
-  if (is_found && place_.nsid) {  // the target's id is one that the other namespace knows; it may be this one
+  if (is_found && place_.nsid) {  // the target's id is the one that the namespace it left knows it by
+    is_found = target.nsid && target.nsid == ask_own_nsid(place_.nsid);
     next.nsid.reset();
-    const auto found = query(next);
-    if (!found) return found.error();
-    is_found = found->state->present && found->name == name_;
   }
   if (!is_found) {
     events.push_back(LinkEvent::lost);
     state_ = {};
-    return std::nullopt;
+    return;
   }
   place_ = next;
   events.push_back(LinkEvent::moved);
-  return std::nullopt;
 }
 
 void LinkMonitor::report(const LinkState& next, std::vector<LinkEvent>& events) {

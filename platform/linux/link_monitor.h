@@ -1,6 +1,6 @@
 // What happens to one network interface: up, down, another MTU, moved, gone. By rtnetlink (RTNLGRP_LINK) over libmnl.
 // The interface is followed by its index: a new name is no event. It is followed into another network namespace too,
-// as containers want it (`ip link set wg0 netns container`), and back; Linux 4.16.
+// as containers want it (`ip link set wg0 netns container`), and back; Linux 4.20.
 //
 // The descriptor becomes readable when something may have happened; drain() then tells what. Each event is a difference
 // to the state last reported, so nothing is told twice and an overflow of the socket loses nothing but detail: the
@@ -82,13 +82,12 @@ class LinkMonitor {
   LinkMonitor(LinkSocket socket, LinkPlace place) noexcept : socket_(std::move(socket)), place_(place) {}
   [[nodiscard]] Result<std::vector<LinkEvent>, LinkError> finish_overflow(std::vector<LinkEvent> events);
   [[nodiscard]] bool is_here(std::optional<std::int32_t> nsid);
-  [[nodiscard]] std::optional<LinkError> follow(const LinkPlace& target, std::vector<LinkEvent>& events);
+  void follow(const LinkPlace& target, std::vector<LinkEvent>& events);
   void report(const LinkState& next, std::vector<LinkEvent>& events);
 
   LinkSocket socket_;
   LinkPlace place_;
   std::optional<std::int32_t> own_nsid_;
-  std::string name_;
   LinkState state_;
   bool overflowed_ = false;
 };

@@ -20,9 +20,10 @@ def status(tunnel):
     return json.loads(tunnel.namespace.output(lab.program("fireline"), "--status", tunnel.interface, "--json"))
 
 
-def move(tunnel, source, target):
-    """With an address and up, as who starts a container does it."""
-    source.run("ip", "link", "set", tunnel.interface, "netns", target.name)
+def move(tunnel, source, target, name=None):
+    """With an address and up, as who starts a container does it; it is called `name` where it is taken from."""
+    renamed = ("name", tunnel.interface) if name else ()
+    source.run("ip", "link", "set", name or tunnel.interface, "netns", target.name, *renamed)
     target.run("ip", "address", "replace", f"{OVERLAY['near'][0]}/24", "dev", tunnel.interface)
     target.run("ip", "link", "set", tunnel.interface, "up")
 
@@ -65,6 +66,9 @@ def live(ends, right, box):
     lab.check(f"(id: {OWN_ID})" in ends.near.output("ip", "netns", "list"), "the first namespace has an id of its own")
     ends.near.run("ip", "link", "set", left.interface, "mtu", MTU + 10)
     lab.wait_until(lambda: status(left)["mtu"] == MTU + 10, SECONDS, "the MTU set here is known")
+    ends.near.run("ip", "link", "set", left.interface, "netns", box.name, "name", "eth0")
+    move(left, box, ends.near, "eth0")
+    check_pings(ends.near, "behind a move under another name, and back under its own")
     move(left, ends.near, box)
     check_pings(box, "in the container again")
     return left

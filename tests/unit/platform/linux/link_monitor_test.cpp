@@ -122,13 +122,14 @@ class OtherNamespace {
   FileDescriptor fd_;
 };
 
-// From the thread's namespace.
-void move_link(const std::string& name, int namespace_fd) {
+// From the thread's namespace; with another name in the same request, as container managers do it.
+void move_link(const std::string& name, int namespace_fd, const std::string& new_name = {}) {
   auto query = NetlinkQuery::open();
   ASSERT_TRUE(query);
   nlmsghdr* const request = query->request(RTM_NEWLINK);
-  mnl_nlmsg_put_extra_header(request, sizeof(ifinfomsg));
-  mnl_attr_put_strz(request, IFLA_IFNAME, name.c_str());
+  auto* info = static_cast<ifinfomsg*>(mnl_nlmsg_put_extra_header(request, sizeof(ifinfomsg)));
+  info->ifi_index = static_cast<int>(if_nametoindex(name.c_str()));
+  if (!new_name.empty()) mnl_attr_put_strz(request, IFLA_IFNAME, new_name.c_str());
   mnl_attr_put_u32(request, IFLA_NET_NS_FD, static_cast<std::uint32_t>(namespace_fd));
   ASSERT_EQ(query->ask([](const nlmsghdr*, void*) { return MNL_CB_OK; }, nullptr), 0);
 }
@@ -165,8 +166,14 @@ TEST(LinkMonitor, FollowsIntoAnotherNamespaceAndBack) {
     io::set_interface_up(kName);
     EXPECT_THAT(events_until(monitor, LinkEvent::up), ElementsAre(LinkEvent::up));
 
-    move_link(kName, other.fd());
+    move_link(kName, other.fd(), "flother0");
     EXPECT_THAT(events_until(monitor, LinkEvent::moved), ElementsAre(LinkEvent::down, LinkEvent::moved));
+    other.in([&] { move_link("flother0", home.get(), kName); });
+    EXPECT_THAT(events_until(monitor, LinkEvent::moved), ElementsAre(LinkEvent::moved)) << "a name is nothing";
+    EXPECT_EQ(monitor.place().nsid, std::nullopt);
+
+    move_link(kName, other.fd());
+    EXPECT_THAT(events_until(monitor, LinkEvent::moved), ElementsAre(LinkEvent::moved));
     tun.reset();
     EXPECT_THAT(events_until(monitor, LinkEvent::removed), ElementsAre(LinkEvent::removed));
   });
