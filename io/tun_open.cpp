@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
+#include <unistd.h>
 
 #include <array>
 #include <cerrno>
@@ -46,18 +47,9 @@ ifreq request_for(std::string_view name) noexcept {
   return request;
 }
 
-// systems without udev (containers, initramfs) may lack the node although the kernel has the driver.
-void make_node() {
-  if (::mkdir("/dev/net", 0751) == 0) (void)::chmod("/dev/net", 0751);
-  (void)::mknod(kTunNode, S_IFCHR | 0666, makedev(kTunMajor, kTunMinor));
-}
-
 Result<FileDescriptor, IoError> open_node(const std::string& context) {
+  provide_tun_node();
   FileDescriptor fd(::open(kTunNode, O_RDWR | O_CLOEXEC));
-  if (!fd && errno == ENOENT) {
-    make_node();
-    fd = FileDescriptor(::open(kTunNode, O_RDWR | O_CLOEXEC));
-  }
   if (fd) return fd;
   IoError error = last_error("open /dev/net/tun", "for " + context);
   if (error.code == ENOENT || error.code == ENODEV || error.code == ENXIO) {
@@ -163,6 +155,13 @@ std::optional<IoError> set_up_interface(int control, const OpenTun& tun, const T
 }
 
 }  // namespace
+
+// Systems without udev (containers, initramfs) may lack the node although the kernel has the driver.
+void provide_tun_node() noexcept {
+  if (::access(kTunNode, F_OK) == 0 || errno != ENOENT) return;
+  if (::mkdir("/dev/net", 0751) == 0) (void)::chmod("/dev/net", 0751);
+  (void)::mknod(kTunNode, S_IFCHR | 0666, makedev(kTunMajor, kTunMinor));
+}
 
 Result<OpenTun, IoError> open_tun(std::string_view name, const TunOptions& options) {
   const std::string context =

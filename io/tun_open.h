@@ -41,6 +41,10 @@ struct OpenTun {
   TunCapabilities capabilities;
 };
 
+// Makes /dev/net/tun where there is none, which takes CAP_MKNOD: for a program that gives that up before it opens a
+// TUN. Whether it is there shows when it is opened.
+void provide_tun_node() noexcept;
+
 // As TunDevice::open.
 [[nodiscard]] Result<OpenTun, IoError> open_tun(std::string_view name, const TunOptions& options);
 

@@ -11,6 +11,7 @@
 #include <limits>
 
 #include "io/http.h"
+#include "io/tun_open.h"
 #include "io/udp_io.h"
 #include "platform/linux/link_monitor.h"
 #include "platform/linux/nice_value.h"
@@ -280,7 +281,8 @@ int run_command(int argc, const char* const* argv, BackendFactory make_backend) 
   // Before the log's thread starts: a signal that one thread does not block ends the process without cleaning up.
   block_signals(kSignals);
   auto manager = ServiceNotify::take_environment();
-  // Before capabilities go: it hears of other network namespaces by one that nothing else needs.
+  // Before capabilities go: these take two that nothing else needs.
+  io::provide_tun_node();
   auto links = LinkSocket::open();
   if (!links) {
     notice.failed(links.error().sentence);
