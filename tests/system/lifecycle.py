@@ -35,6 +35,7 @@ def scenario(laboratory, name, sentences):
     running_twice(host, device, program)
     configuration_errors(host, device)
     if sentences:
+        without_node(host, device, program)
         service(laboratory, host, device, program)
         start_failures(laboratory, host, program)
 
@@ -92,9 +93,14 @@ def service(laboratory, host, device, program):
         file.write_text(f"[Interface]\nAddress = 10.99.0.1/24\nPrivateKey = {device.keys.private}\n"
                         + "".join(f"[Peer]\nPublicKey = {key}\n" for key in some))
         file.chmod(0o600)
-        host.run("unshare", "--mount", "sh", "-c", 'mount --bind "$0" /etc/wireguard && exec bash -c "$1" "$2"',
-                 laboratory.folder, unit_command(setting), device.interface)
+        command = ("unshare", "--mount", "sh", "-c", 'mount --bind "$0" /etc/wireguard && exec bash -c "$1" "$2"',
+                   laboratory.folder, unit_command(setting), device.interface)
+        host.run(*command)
         lab.check(set(device.show("peers").split()) == set(some), f"the unit's {setting} gives it the file's peers")
+        file.unlink()
+        lab.check(host.run(*command, must=False).returncode != 0, f"{setting} fails without the file")
+        lab.check(set(device.show("peers").split()) == set(some) and device.show("private-key") == device.keys.private,
+                  "which changes neither peers nor key")
     process.signal(signal.SIGTERM)
     manager.check("STOPPING=1")
     lab.check(process.wait(END_SECONDS) == 0, "and ends with 0")
@@ -108,6 +114,16 @@ def closed_streams(host, device, program):
         lab.check(begun.returncode == 0 and device.ready(), f"started with {closed}")
         host.run("ip", "link", "delete", device.interface)
         lab.wait_until(lambda: not device.ready(), END_SECONDS, "it ends")
+
+
+def without_node(host, device, program):
+    """A container may have the driver and nobody who makes the device's node."""
+    device_folder = 'mount -t tmpfs -o dev none /dev/net && exec "$0" "$@"'
+    begun = host.run("unshare", "--mount", "sh", "-c", device_folder, program, device.interface,
+                     environment={"LOG_LEVEL": ""}, must=False)
+    lab.check(begun.returncode == 0 and device.ready(), f"started without /dev/net/tun {begun.stderr.strip()}")
+    host.run("ip", "link", "delete", device.interface)
+    lab.wait_until(lambda: not device.ready(), END_SECONDS, "it ends")
 
 
 def kill(host, device):
