@@ -26,7 +26,7 @@ import lab
 TUN = "tun-firezone"
 RELAYS = ("relay-1", "relay-2")
 ACTOR, SITE = "alice", "office"
-STATUS = {"portal": "fireline/portal.sock", "gateway": "fireline-gateway/status.sock",
+STATUS = {"portal": "fireline-portal/status.sock", "gateway": "fireline-gateway/status.sock",
           "client": "dev.firezone.client/status.sock"}
 POLICY = "/var/lib/fireline/policy.json"
 NETWORK, NETWORK_6 = "172.21.0.0/24", "172:21::/64"

@@ -154,7 +154,7 @@ def rows_of_each(world):
         "text.sqlite",), None
     yield PORTAL, "its port is taken", ("--listen", f"127.0.0.1:{PORTAL_PORT}", "--status-socket", "/run/second.sock"), 1, (
         f"127.0.0.1:{PORTAL_PORT}", "Address already in use", "choose another port"), None
-    yield PORTAL, "another portal runs here", ("--listen", "127.0.0.1:0"), 1, ("portal.sock",), None
+    yield PORTAL, "another portal runs here", ("--listen", "127.0.0.1:0"), 1, ("/run/fireline-portal/status.sock",), None
     yield PORTAL, "no certificate", ("--tls-cert", "/none.pem", "--tls-key", "/none.pem", "--status-socket", "/run/second.sock"), 1, (
         "/none.pem", "No such file"), None
     yield PORTAL, "a listener that the network could read", ("--listen", "0.0.0.0:8082"), 1, ("--insecure-plaintext",), None

@@ -65,6 +65,17 @@ def check_unit(unit, folder):
     lab.check(float(exposure[1]) <= EXPOSURE_MAX, f"{unit.name}: exposure {exposure[1]} of 10")
 
 
+def check_folders():
+    """systemd gives the folder of a dynamic user to that user: nobody else may need it."""
+    owners = {}
+    for unit in UNITS:
+        for name in " ".join(settings(unit, "RuntimeDirectory")).split():
+            owners.setdefault(name, []).append(unit)
+    shared = {name: [unit.name for unit in units] for name, units in owners.items()
+              if len(units) > 1 and any(settings(unit, "DynamicUser") for unit in units)}
+    lab.check(not shared, f"no dynamic user's runtime folder is another unit's {shared or ''}")
+
+
 def main():
     if not shutil.which("systemd-analyze"):
         print("skipped: there is no systemd-analyze on this machine")
@@ -73,6 +84,7 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         for unit in UNITS:
             check_unit(unit, Path(folder))
+    check_folders()
     return 0
 
 

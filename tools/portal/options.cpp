@@ -46,7 +46,7 @@ void add_flags(CLI::App& app, Words& words, Options& options) {
   app.add_flag("--insecure-plaintext", options.insecure_plaintext,
                "Listen beyond loopback without TLS: tokens and keys cross the network readable")
       ->envname("FIRELINE_PORTAL_INSECURE_PLAINTEXT");
-  app.add_option("--status-socket", options.status_socket, "Unix socket of status (/run/fireline/portal.sock)")
+  app.add_option("--status-socket", options.status_socket, "Unix socket of status (/run/fireline-portal/status.sock)")
       ->envname("FIRELINE_PORTAL_STATUS_SOCKET");
   add_log_flags(app, words.log, {.level = "FIRELINE_PORTAL_LOG_LEVEL", .format = "FIRELINE_PORTAL_LOG_FORMAT"});
   app.add_option("--log-file", options.log.file, "Append the log to this file instead of standard output")

@@ -23,7 +23,7 @@ struct Options {
   Command command = Command::run;
   std::string policy = "/etc/fireline/policy.json";
   std::string state = "/var/lib/fireline/portal.sqlite";
-  std::string status_socket = "/run/fireline/portal.sock";
+  std::string status_socket = "/run/fireline-portal/status.sock";
   std::vector<Endpoint> listen;
   std::string tls_cert;
   std::string tls_key;
