@@ -46,11 +46,13 @@ void Nomination::choose_as_controlling(Instant now, CheckList& list) noexcept {
 }
 
 void Nomination::choose_as_controlled(Instant now, const CheckList& list) noexcept {
-  const auto winner = std::ranges::find_if(list.pairs(), [&](const Pair& pair) {
+  const auto is_in_use = [&](const Pair& pair) {
     if (!pair.nominated) return false;
     const auto left = deserted_at(pair, list);
     return !left || *left > now;
-  });
+  };
+  auto winner = std::ranges::find_if(list.pairs(), [&](const Pair& pair) { return pair.answered && is_in_use(pair); });
+  if (winner == list.pairs().end()) winner = std::ranges::find_if(list.pairs(), is_in_use);
   selected_.reset();
   if (winner != list.pairs().end()) selected_ = winner->id;
 }

@@ -1,10 +1,12 @@
 // Which pair carries data. Source: RFC 8445 section 8 as the Firezone baseline does it.
 //
 // Controlling: the best pair that answered; whenever its priority differs from that of the pair in use it is nominated,
-// and data moves at once. Controlled: the best pair on which USE-CANDIDATE arrived, except for one that the controlling
-// side has left: its last USE-CANDIDATE is kDesertedAfter old, and kDesertedRequests have arrived on another pair
-// since. Without that exception a gateway would send into a dead direct path until its own timeout of ten minutes.
-// There is no timer and no special case for moving from a relay to a direct path.
+// and data moves at once. Controlled: the best pair on which USE-CANDIDATE arrived, of those whose own check was
+// answered if there are any (RFC 8445 section 7.3.1.5): who heard a request and sends it again from elsewhere must not
+// move data to himself. The first pair waits for nothing. Left out is one that the controlling side has left: its last
+// USE-CANDIDATE is kDesertedAfter old, and kDesertedRequests have arrived on another pair since. Without that exception
+// a gateway would send into a dead direct path until its own timeout of ten minutes. There is no timer and no special
+// case for moving from a relay to a direct path.
 //
 // Lifetime: value. Threads: one owner. No allocation.
 #pragma once

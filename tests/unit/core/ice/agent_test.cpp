@@ -161,6 +161,25 @@ TEST_F(Gateway, TakesTheBestOfTheNominatedPairs) {
   EXPECT_TRUE(side.uses(kHere, "192.0.2.11:52625"));
 }
 
+// The bytes of a request are valid for as long as the connection lives, from wherever they come.
+TEST_F(Gateway, ARequestHeardAndSentAgainFromElsewhereMovesNoData) {
+  const char* const there = "192.0.2.10:52625";
+  side.agent.add_remote(kNow, announced(reflexive(there, "10.0.0.7:52625")));
+  receive({.use_candidate = true}, there);
+  const auto own_check = std::ranges::find(answers, true, &Sent::is_request);
+  ASSERT_NE(own_check, answers.end());
+  std::array<std::byte, kTransmitBytesMax> out;
+  stun::MessageWriter writer(out, stun::MessageClass::success, stun::Method::binding,
+                             own_check->view().transaction_id());
+  writer.add_xor_address(stun::Attribute::xor_mapped_address, at(kHere));
+  writer.add_integrity(stun::short_term_key(gateway_settings().remote.password()));
+  const std::vector<std::byte> answer(writer.message().begin(), writer.message().end());
+  ASSERT_TRUE(side.agent.handle_binding(kNow, at(there), at(kHere), *stun::MessageView::parse(answer)));
+  ASSERT_TRUE(side.uses(kHere, there));
+  for (const char* elsewhere : {"203.0.113.66:9", "203.0.113.66:9"}) receive({.use_candidate = true}, elsewhere);
+  EXPECT_TRUE(side.uses(kHere, there));
+}
+
 TEST_F(Gateway, RequestsFromAWithdrawnAddressAreIgnoredUntilItIsAnnouncedAgain) {
   const auto candidate = announced(host("192.0.2.10:52625"));
   side.agent.add_remote(kNow, candidate);
