@@ -25,11 +25,22 @@ bool looks_relayed(ConstBytes datagram) noexcept {
 
 void RelaySet::update(Now now, std::span<const std::string> removed, std::span<const RelayEntry> connected) {
   for (const std::string& id : removed) {
-    if (const auto position = position_of(id); position != relays_.end()) lose(position, DiscardReason::none);
+    if (const auto position = position_of(id); position != relays_.end()) (void)lose(position, DiscardReason::none);
   }
   const std::vector<RelayOffer> offers = merge_entries(connected, counters_);
+  const auto is_offered = [&](const Relay& relay) {
+    return std::ranges::find(offers, relay.id, &RelayOffer::id) != offers.end();
+  };
+  for (auto relay = relays_.begin(); relay != relays_.end();) {
+    const RelayAddresses& servers = relay->allocation->servers();
+    const bool is_replaced = !is_offered(*relay) && std::ranges::any_of(offers, [&](const RelayOffer& offer) {
+      return (offer.addresses.v4 && servers.contains(*offer.addresses.v4)) ||
+             (offer.addresses.v6 && servers.contains(*offer.addresses.v6));
+    });
+    relay = is_replaced ? lose(relay, DiscardReason::none) : relay + 1;
+  }
   for (Relay& relay : relays_) {
-    if (std::ranges::find(offers, relay.id, &RelayOffer::id) == offers.end()) relay.allocation->refresh(now);
+    if (!is_offered(relay)) relay.allocation->refresh(now);
   }
   for (const RelayOffer& offer : offers) connect(now, offer);
   // Relays may have replaced the last one that was lost.
@@ -119,7 +130,7 @@ std::optional<RelayEvent> RelaySet::poll_event() {
       push(relay->id, *event);
     } else {
       counters_.add(TurnCounter::relays_discarded);
-      lose(relay, event->reason);
+      (void)lose(relay, event->reason);
     }
     break;
   }
@@ -172,11 +183,12 @@ void RelaySet::drop(Relay& relay) {
   remember(*relay.allocation);
 }
 
-void RelaySet::lose(Position position, DiscardReason reason) {
+RelaySet::Position RelaySet::lose(Position position, DiscardReason reason) {
   drop(*position);
   events_.push_back({.kind = RelayEventKind::lost, .id = position->id, .candidate = {}, .reason = reason});
-  relays_.erase(position);
+  position = relays_.erase(position);
   if (relays_.empty()) events_.push_back({.kind = RelayEventKind::none_left, .id = {}, .candidate = {}});
+  return position;
 }
 
 void RelaySet::remember(const Allocation& allocation) noexcept {

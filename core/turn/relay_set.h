@@ -57,7 +57,8 @@ class RelaySet {
   RelaySet(AllocationOptions options, crypto::Random& random) : options_(std::move(options)), random_(random) {}
 
   // The portal's messages: `connected` relays are new, known, or replaced when an address or the credentials differ;
-  // `removed` ones go; all others are asked whether our allocation still exists.
+  // `removed` ones go, and those that have the address of one that is new under another id, which is what a relay is
+  // behind a restart; all others are asked whether our allocation still exists.
   void update(Now now, std::span<const std::string> removed, std::span<const RelayEntry> connected);
   // Asks every relay whether our allocation still exists.
   void refresh(Now now);
@@ -102,7 +103,8 @@ class RelaySet {
   void connect(Now now, const RelayOffer& offer);
   // Takes what it had to say, and invalidates its relayed candidates.
   void drop(Relay& relay);
-  void lose(Position position, DiscardReason reason);
+  // The position behind it.
+  Position lose(Position position, DiscardReason reason);
   void remember(const Allocation& allocation) noexcept;
   void push(const std::string& id, const Event& event);
 

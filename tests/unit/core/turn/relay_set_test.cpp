@@ -147,6 +147,21 @@ TEST(TurnRelayEntries, AtMostSixteenRelays) {
 }
 
 // Updates.
+TEST(TurnRelaySet, ARelayThatCameBackUnderAnotherIdReplacesTheOldOne) {
+  Relays relays;
+  relays.update({}, {entry("a", kServer4), entry("c", kServerC)});
+  relays.settle();
+  relays.events.clear();
+  relays.update({}, {entry("b", kServer4, "other")});
+  EXPECT_THAT(relays.happened(), ::testing::Contains(Happened{"a", RelayEventKind::lost}));
+  EXPECT_EQ(relays.set.size(), 2u) << "the new one and the one elsewhere";
+  relays.settle();
+  EXPECT_EQ(relays.set.counters().get(TurnCounter::relays_discarded), 0u);
+  EXPECT_THAT(relays.happened(), ::testing::Contains(Happened{"b", RelayEventKind::candidate_added}));
+  relays.update({}, {entry("b", kServer4, "other"), entry("d", kServer4)});
+  EXPECT_EQ(relays.set.size(), 3u) << "two in one list are the portal's to explain";
+}
+
 TEST(TurnRelaySet, AllocatesOnEveryRelay) {
   Relays relays;
   relays.update({}, {entry("a", kServer4), entry("a", kServer6), entry("b", kServerB)});
