@@ -32,11 +32,11 @@ AnswerLimiter::AnswerLimiter(const Limits& limits, crypto::Random& random) noexc
 
 AnswerLimiter::Verdict AnswerLimiter::ask(Instant now, const IpAddress& source) {
   const IpAddress key = source_of(source);
-  Pace* pace = sources_.find(key);
+  AnswerPace* pace = sources_.find(key);
   if (pace != nullptr && !pace->has_room(now, source_interval_, source_burst_)) return Verdict::source_limit;
   // Before the source is remembered: a flood above the total must not turn the table over.
   if (!total_.has_room(now, total_interval_, total_burst_)) return Verdict::total_limit;
-  if (pace == nullptr) pace = sources_.add(key, Pace{}).value;
+  if (pace == nullptr) pace = sources_.add(key, AnswerPace{}).value;
   pace->take(now, source_interval_);
   total_.take(now, total_interval_);
   return Verdict::answer;

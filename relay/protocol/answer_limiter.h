@@ -14,6 +14,19 @@
 
 namespace fireline::relay {
 
+// When the next answer would be due if they came evenly.
+class AnswerPace {
+ public:
+  // `burst` answers may come at once.
+  [[nodiscard]] bool has_room(Instant now, Duration interval, std::uint32_t burst) const noexcept {
+    return due_ - now <= interval * (std::int64_t{burst} - 1);
+  }
+  void take(Instant now, Duration interval) noexcept { due_ = (due_ < now ? now : due_) + interval; }
+
+ private:
+  Instant due_{};
+};
+
 class AnswerLimiter {
  public:
   AnswerLimiter(const Limits& limits, crypto::Random& random) noexcept;
@@ -25,25 +38,12 @@ class AnswerLimiter {
   [[nodiscard]] std::size_t sources() const noexcept { return sources_.size(); }
 
  private:
-  // When the next answer would be due if they came evenly.
-  class Pace {
-   public:
-    // `burst` answers may come at once.
-    [[nodiscard]] bool has_room(Instant now, Duration interval, std::uint32_t burst) const noexcept {
-      return due_ - now <= interval * (std::int64_t{burst} - 1);
-    }
-    void take(Instant now, Duration interval) noexcept { due_ = (due_ < now ? now : due_) + interval; }
-
-   private:
-    Instant due_{};
-  };
-
   Duration source_interval_;
   std::uint32_t source_burst_;
   Duration total_interval_;
   std::uint32_t total_burst_;
-  Pace total_;
-  LruTable<IpAddress, Pace> sources_;
+  AnswerPace total_;
+  LruTable<IpAddress, AnswerPace> sources_;
 };
 
 }  // namespace fireline::relay

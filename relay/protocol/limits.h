@@ -37,6 +37,11 @@ struct Limits {
   std::uint32_t answer_ratio_tenths = 32;
 };
 
+// Answers to a client that has an allocation where its request is not authenticated (Binding, a stale nonce), before it
+// shares with the strangers behind its address: who asks every 25 s and asks again needs four in five seconds.
+inline constexpr std::chrono::milliseconds kClientAnswerInterval{100};
+inline constexpr std::uint32_t kClientAnswerBurst = 20;
+
 // RFC 8656 sections 7.2, 9 and 12; relay specification sections 1.7 and 1.8.
 inline constexpr std::chrono::seconds kAllocationDefault{600};
 inline constexpr std::chrono::seconds kAllocationMax{3600};

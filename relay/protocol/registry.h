@@ -14,6 +14,7 @@
 #include "core/base/deadline_heap.h"
 #include "core/base/endpoint.h"
 #include "core/base/time.h"
+#include "relay/protocol/answer_limiter.h"
 #include "relay/protocol/hash_index.h"
 #include "relay/protocol/host.h"
 #include "relay/protocol/slab.h"
@@ -35,6 +36,7 @@ struct Allocation {
   Families families;
   const std::string* username = nullptr;  // of the registry
   Instant expires;
+  AnswerPace answers;  // to its client, where a request is not authenticated
   std::uint32_t first_channel = kNoRecord;
   std::uint32_t first_permission = kNoRecord;
   std::uint32_t channels = 0;  // bound and cooling down

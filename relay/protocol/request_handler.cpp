@@ -59,7 +59,7 @@ void RequestHandler::handle_unreadable(ConstBytes datagram, stun::ParseError err
 void RequestHandler::handle_request(const stun::MessageView& message) {
   if (!is_served(message.method()) || !is_complete(message)) return refuse_unsigned(400);
   if (message.method() == Method::binding) {
-    if (!state_.responder.may_answer_unauthenticated(now_.boot, client_)) return;
+    if (!may_answer_unauthenticated()) return;
     state_.responder.send_unauthenticated(question_, {.mapped = client_});
     return state_.host.report({.kind = EventKind::binding_answered, .client = client_});
   }
@@ -271,8 +271,21 @@ void RequestHandler::refuse(std::uint16_t code) {
   report(code);
 }
 
+// Strangers, also those behind its address, do not take the answers of who has an allocation.
+bool RequestHandler::may_answer_unauthenticated() {
+  const std::uint32_t number = state_.registry.find_allocation(client_);
+  if (number != kNoRecord) {
+    AnswerPace& pace = state_.registry.allocation(number).answers;
+    if (pace.has_room(now_.boot, kClientAnswerInterval, kClientAnswerBurst)) {
+      pace.take(now_.boot, kClientAnswerInterval);
+      return true;
+    }
+  }
+  return state_.responder.may_answer_unauthenticated(now_.boot, client_);
+}
+
 void RequestHandler::refuse_unsigned(std::uint16_t code) {
-  if (!state_.responder.may_answer_unauthenticated(now_.boot, client_)) return;
+  if (!may_answer_unauthenticated()) return;
   state_.responder.send_unauthenticated(question_, {.error_code = code});
   report(code);
 }
@@ -283,7 +296,7 @@ void RequestHandler::refuse_unauthenticated() {
     return state_.host.report({.kind = EventKind::request_unanswered, .client = client_, .method = question_.method()});
   }
   // Before a nonce is made and remembered for who may be nobody.
-  if (!state_.responder.may_answer_unauthenticated(now_.boot, client_)) return;
+  if (!may_answer_unauthenticated()) return;
   const Nonce nonce = state_.authenticator.issue_nonce(client_, verdict_);
   state_.responder.send_unauthenticated(question_,
                                         {.error_code = verdict_.error_code, .key = verdict_.key, .nonce = nonce});

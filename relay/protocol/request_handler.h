@@ -43,6 +43,7 @@ class RequestHandler {
 
   void succeed(Answer answer = {});
   void refuse(std::uint16_t code);
+  [[nodiscard]] bool may_answer_unauthenticated();
   void refuse_unsigned(std::uint16_t code);
   void refuse_unauthenticated();
   void report(std::uint16_t code);

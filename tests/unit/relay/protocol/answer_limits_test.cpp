@@ -136,5 +136,16 @@ TEST(AnswerRate, DoesNotTouchAuthenticatedClients) {
   EXPECT_EQ(client.bind(0x4000, "127.0.0.1:1"), 403) << "errors to who is authenticated are no less";
 }
 
+TEST(AnswerRate, OfAClientWithAnAllocationIsNotThatOfStrangersBehindItsAddress) {
+  Relay relay;
+  Client client(relay, "198.51.100.7:51820");
+  ASSERT_EQ(client.allocate(), 0);
+  ASSERT_LE(answered(relay, "198.51.100.7:1", 500), 200);
+  EXPECT_EQ(answered(relay, "198.51.100.7:51820", 500), 20) << "but bounded all the same: the source may be forged";
+  relay.advance(1s);
+  answered(relay, "198.51.100.7:1", 500);
+  EXPECT_EQ(answered(relay, "198.51.100.7:51820", 500), 10);
+}
+
 }  // namespace
 }  // namespace fireline::relay
