@@ -138,10 +138,16 @@ IoStatus ReceiveRing::receive(packet::UdpBatch& batch, packet::BufferSource& lar
         return IoStatus::closed;
       default:
         intake.counters().add(UdpReceiveCounter::errors);
-        if (++errors >= kReadErrorsMax) return IoStatus::done;
+        if (++errors >= kReadErrorsMax) return end_turn();
         break;
     }
   }
+  return end_turn();
+}
+
+// More may wait though nothing was kept: without a request no event would tell of it.
+IoStatus ReceiveRing::end_turn() noexcept {
+  if (!armed_ && backlog_count_ == 0 && provided() != 0) arm();
   return IoStatus::done;
 }
 

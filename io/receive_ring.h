@@ -67,6 +67,7 @@ class ReceiveRing {
   [[nodiscard]] std::optional<IoError> register_buffers();
   [[nodiscard]] std::optional<IoError> probe();
 
+  [[nodiscard]] IoStatus end_turn() noexcept;
   void arm() noexcept;
   void submit() noexcept;
   void collect() noexcept;

@@ -1,9 +1,14 @@
 // The reader of a socket that gets more than its thread hands on: what is dropped, and that it is counted.
 #include <gtest/gtest.h>
+#include <poll.h>
+#include <sys/socket.h>
 
 #include "io/limits.h"
 #include "io/readers.h"
+#include "io/socket_address.h"
 #include "tests/unit/io/idle_port.h"
+#include "tests/unit/io/network_namespace.h"
+#include "tests/unit/io/udp_backend.h"
 
 namespace fireline::io {
 namespace {
@@ -95,6 +100,42 @@ TEST(UdpReader, DropsTheLoudestSendersShareAndCountsIt) {
     }
     reader.leave();
   }
+}
+
+class UdpReaderOn : public OnEachUdpBackend {};
+FIRELINE_ON_EACH_UDP_BACKEND(UdpReaderOn);
+
+// More than one turn looks at, none of which is handed on: the reader must not sleep with the datagram behind them.
+TEST_P(UdpReaderOn, EmptyDatagramsHideNoneBehindThem) {
+  in_network_namespace([io = GetParam()] {
+    Waker reader_waker;
+    Waker packet_waker;
+    BufferPool pool("test", packet::kLargeBufferBytes, kUdpReadPoolBytes);
+    Channel<packet::UdpBatch> channel(kInboundBatches, reader_waker, packet_waker);
+    const auto port = open_port(io, {.family = Family::v4, .receive_buffer_bytes = std::size_t{1} << 20});
+    const FileDescriptor sender(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+    ASSERT_TRUE(port);
+    const auto address = to_socket_address(loopback(Family::v4, port->port()));
+    UdpReader reader(channel, pool, reader_waker);
+    reader.set_port(port.get());
+    reader.enter();
+    for (int i = 0; i < 300; ++i) ASSERT_EQ(::sendto(sender.get(), "", 0, 0, address.get(), address.length), 0);
+    ASSERT_EQ(::sendto(sender.get(), "a", 1, 0, address.get(), address.length), 1);
+    const Now now{.boot = Instant(1h), .wall = {}};
+    packet::UdpBatch* batch = nullptr;
+    while (batch == nullptr) {
+      while (reader.turn(now)) {
+      }
+      batch = channel.take();
+      pollfd poll{.fd = port->poll_fd(), .events = POLLIN, .revents = 0};
+      ASSERT_TRUE(batch != nullptr || ::poll(&poll, 1, 0) == 1)
+          << "asleep after " << port->receive_counters().get(UdpReceiveCounter::empty);
+    }
+    EXPECT_EQ(batch->datagrams.size(), 1U);
+    EXPECT_EQ(port->receive_counters().get(UdpReceiveCounter::empty), 300U);
+    channel.give_back(batch);
+    reader.leave();
+  });
 }
 
 }  // namespace
