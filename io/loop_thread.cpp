@@ -63,7 +63,7 @@ void LoopThread::run() {
     }
     waker_.announce_sleep();
     if (!stopping_.load(std::memory_order_acquire) && !turn_all()) sleep();
-    waker_.awake();
+    waker_.awake(std::exchange(signalled_, false));
   }
   set_.forget();  // what leaves may be closed, and its number be another's at the next start
   for (Station* station : stations_) station->leave();
@@ -83,7 +83,7 @@ bool LoopThread::turn_all() {
 // differ would have the kernel told of each change.
 void LoopThread::arm_set() {
   set_.clear();
-  set_.add(waker_.fd(), POLLIN, nullptr);
+  set_.add(waker_.fd(), POLLIN, &signalled_);
   for (Station* station : stations_) station->arm(set_);
   if (set_.deadline()) set_.add(timer_.get(), POLLIN, nullptr);
 }

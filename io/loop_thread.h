@@ -56,6 +56,7 @@ class LoopThread {
   Instant turned_at_{};
   Instant looked_at_{};
   bool slept_ = false;
+  bool signalled_ = false;  // the waker's descriptor was readable
   std::vector<Station*> stations_;
   std::atomic<bool> stopping_{false};
   std::thread thread_;

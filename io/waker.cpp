@@ -13,9 +13,10 @@ Waker::Waker() : event_(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)) {
   if (event_.get() < 0) throw std::system_error(errno, std::generic_category(), "cannot create an eventfd");
 }
 
-void Waker::awake() noexcept {
-  // Still announced: nobody signalled, so there is nothing to drain.
-  if (sleeping_.exchange(false, std::memory_order_acq_rel)) return;
+void Waker::awake(bool readable) noexcept {
+  // Still announced: nobody signalled since, so there is nothing to drain but a signal that was late for an earlier
+  // awake(). That one would end every sleep.
+  if (sleeping_.exchange(false, std::memory_order_acq_rel) && !readable) return;
   std::uint64_t count = 0;
   [[maybe_unused]] const auto drained = ::read(event_.get(), &count, sizeof count);
 }

@@ -22,8 +22,8 @@ class Waker {
 
   // Consumer: look at every queue again after this call, and sleep on fd() only if all were empty.
   void announce_sleep() noexcept { sleeping_.exchange(true, std::memory_order_acq_rel); }
-  // Consumer: back from sleep, or sleep called off.
-  void awake() noexcept;
+  // Consumer: back from sleep, or sleep called off. `readable`: fd() was found so.
+  void awake(bool readable) noexcept;
 
   [[nodiscard]] int fd() const noexcept { return event_.get(); }
 

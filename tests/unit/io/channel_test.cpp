@@ -31,7 +31,7 @@ void run_by_the_rule(Waker& waker, Turn turn, Done done) {
     if (turn()) continue;
     waker.announce_sleep();
     if (!done() && !turn()) sleep_on(waker);
-    waker.awake();
+    waker.awake(true);
   }
 }
 

@@ -185,7 +185,7 @@ TEST_F(CipherLineTest, TheLastTaskOfAWorkWakesThePacketThreadAndNoOther) {
     }
   }
   EXPECT_EQ(::poll(&woken, 1, 0), 1);
-  waker_.awake();
+  waker_.awake(true);
   EXPECT_TRUE(commit());
 }
 

@@ -58,5 +58,26 @@ TEST(LoopThread, AStationThatAlwaysHasWorkDoesNotKeepOthersFromTheirs) {
   EXPECT_EQ(thread.sleeps(), 0U) << "it never rested";
 }
 
+class Idle final : public Station {
+ public:
+  bool turn(Now) override { return false; }
+  void arm(PollSet&) override {}
+};
+
+// As of a waker whose thread stood still between asking who sleeps and the write.
+TEST(LoopThread, AWakeUpThatComesLateEndsOneSleepAndNotTheNextOnes) {
+  Idle idle;
+  LoopThread thread("test");
+  thread.add(idle);
+  thread.start();
+  while (thread.sleeps() == 0) std::this_thread::yield();
+  const std::uint64_t one = 1;
+  ASSERT_EQ(::write(thread.waker().fd(), &one, sizeof one), static_cast<ssize_t>(sizeof one));
+  while (thread.sleeps() == 1) std::this_thread::yield();
+  std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  thread.stop();
+  EXPECT_LT(thread.sleeps(), 10U);
+}
+
 }  // namespace
 }  // namespace fireline::io

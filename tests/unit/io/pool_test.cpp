@@ -68,7 +68,7 @@ TEST(BufferPool, AnotherThreadsReturnWakesTheStarvingOwner) {
   pollfd fd{waker.fd(), POLLIN, 0};
   EXPECT_EQ(::poll(&fd, 1, -1), 1);
   other.join();
-  waker.awake();
+  waker.awake(true);
   EXPECT_TRUE(pool.acquire());
 }
 

@@ -151,7 +151,7 @@ TEST_F(ReceiveRingTest, BuffersThatComeBackWakeAStarvingReader) {
     pollfd poll{.fd = waker.fd(), .events = POLLIN, .revents = 0};
     EXPECT_EQ(::poll(&poll, 1, 10000), 1);
     consumer.join();
-    waker.awake();
+    waker.awake(true);
     packet::UdpBatch third;
     (void)receive_next(*port, third, pool);
     EXPECT_EQ(third.datagrams.size(), 1U);
