@@ -8,7 +8,8 @@
 //   EINVAL, EADDRNOTAVAIL,      with a sticky source: again without it, which may have vanished (the interface is
 //   ENODEV, E*UNREACH           down, the address removed)
 //   EIO, EINVAL on a GSO send   the rest of the train singly, at once; the path is remembered when a datagram of the
-//                               same train then passes, so that an impossible destination blames no path
+//                               same train then passes, so that an impossible destination blames no path; not when
+//                               one is answered with EMSGSIZE
 //   EMSGSIZE                    path MTU, never GSO: the rest of the train singly; those too large in fragments where
 //                               the socket may (io/udp_bind.h), dropped otherwise
 //   unreachable, denied, …      the rest of the train is dropped and counted

@@ -169,6 +169,14 @@ TEST_F(TrainTest, EveryErrnoHasItsReaction) {
   }
 }
 
+TEST_F(TrainTest, APathWhoseMtuIsTooSmallDoesNotRefuseTrains) {
+  kernel_.send_script = {EINVAL, EMSGSIZE};
+  EXPECT_EQ(send({"a1", "a2", "a3"}), TrainSender::State::idle);
+  EXPECT_EQ(send({"b1", "b2"}), TrainSender::State::idle);
+  EXPECT_EQ(kernel_.attempts, "3:EINVAL 1:EMSGSIZE 1:ok 1:ok 2:ok");
+  EXPECT_EQ(count(RelayCounter::drop_too_big), 1u);
+}
+
 TEST_F(TrainTest, WhatWaitsKeepsItsOrderAndItsTrain) {
   kernel_.send_script = {EAGAIN};
   EXPECT_EQ(send({"a1", "a2"}), TrainSender::State::blocked);
