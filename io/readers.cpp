@@ -81,7 +81,8 @@ bool UdpReader::turn(Now now) {
   retry_at_.reset();
   judge(now);
   bool loud = false;
-  if (loud_first_ || turns_without_loud_ >= kLoudTurns) loud = receive_loud(*batch);
+  const bool loud_turn = turns_without_loud_ >= kLoudTurns && !share_.settling();
+  if (loud_first_ || loud_turn) loud = receive_loud(*batch);
   // Asked even if the last poll knew of nothing: that was a look interval ago, and asking costs little beside a turn
   // of the loud.
   const bool first = !loud_first_ && receive_first(*batch);

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <deque>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -86,6 +87,7 @@ class TwoQueues final : public IdlePort {
   bool set_loud(std::span<const Sender> senders) noexcept override {
     if (refuses) return false;
     loud.assign(senders.begin(), senders.end());
+    if (named) named();
     return true;
   }
   int poll_fd() const noexcept override { return readable_.get(); }
@@ -97,6 +99,7 @@ class TwoQueues final : public IdlePort {
   std::deque<Numbered> first_queue;
   std::deque<Numbered> loud_queue;
   std::vector<Sender> loud;
+  std::function<void()> named;  // what happens right behind a new rule
   bool refuses = false;
 
  private:
@@ -125,6 +128,7 @@ class TwoQueues final : public IdlePort {
 };
 
 const Endpoint kFlood = *Endpoint::parse("198.51.100.1:1");
+const Endpoint kSecondFlood = *Endpoint::parse("198.51.100.3:3");
 const Endpoint kQuiet = *Endpoint::parse("198.51.100.2:2");
 
 struct Numbers {
@@ -149,13 +153,25 @@ struct UdpReaderLoud : testing::Test {
     }
   }
   void take(std::size_t batches) {
-    reading.take(batches, [&](const auto& train) { (train.source == kFlood ? flood : quiet).take(train); });
+    reading.take(batches, [&](const auto& train) {
+      if (train.source == kFlood) flood.take(train);
+      if (train.source == kSecondFlood) second.take(train);
+      if (train.source == kQuiet) quiet.take(train);
+    });
   }
 
   Memory memory;
   TwoQueues port;
   Reading reading{port, memory};
+  // A thousand others, none of them above a share, and together more than is taken.
+  void send_others(std::size_t turn) {
+    for (std::size_t i = 0; i < 70; ++i) {
+      port.send({.address = kQuiet.address, .port = static_cast<std::uint16_t>(10'000 + (70 * turn + i) % 1000)}, 0);
+    }
+  }
+
   Numbers flood;
+  Numbers second;
   Numbers quiet;
 };
 
@@ -198,10 +214,7 @@ TEST_F(UdpReaderLoud, TheLoudGetTheirTurnWhenTheOthersAloneAreTooMany) {
   const auto before = flood.taken;
   constexpr std::size_t kTurns = 1000;
   for (std::size_t turn = 0; turn < kTurns; ++turn, reading.now.boot += 1ms) {
-    // A thousand others, none of them above a share.
-    for (std::size_t i = 0; i < 70; ++i) {
-      port.send({.address = kQuiet.address, .port = static_cast<std::uint16_t>(10'000 + (70 * turn + i) % 1000)}, 0);
-    }
+    send_others(turn);
     static_cast<void>(reading.turn());
     reading.take(1, [&](const auto& train) {
       if (train.source == kFlood) flood.take(train);
@@ -209,6 +222,35 @@ TEST_F(UdpReaderLoud, TheLoudGetTheirTurnWhenTheOthersAloneAreTooMany) {
   }
   EXPECT_GE(flood.taken - before, kTurns / (2 * UdpReader::kLoudTurns) * packet::kUdpBatchDatagrams);
   EXPECT_TRUE(flood.in_order);
+}
+
+// At every distance of the turn that names it from the loud's next turn.
+TEST_F(UdpReaderLoud, ASenderNamedInATurnOfTheLoudKeepsItsOrder) {
+  const Sender sender{kSecondFlood, 0};
+  port.named = [&] {
+    if (std::ranges::find(port.loud, sender) != port.loud.end()) port.send(kSecondFlood, second.sent++);
+  };
+  for (std::size_t distance = 0; distance <= UdpReader::kLoudTurns; ++distance) {
+    SCOPED_TRACE(distance);
+    run(100ms, 126);
+    run(200ms, 0);
+    ASSERT_EQ(port.loud, (std::vector<Sender>{{kFlood, 0}}));
+    ASSERT_TRUE(port.loud_queue.empty()) << "nothing holds up what comes into it";
+    for (std::size_t turn = 0; turn < 100 && port.loud.size() == 1; ++turn) {
+      send_others(turn);
+      for (int i = 0; i < 40; ++i) port.send(kSecondFlood, second.sent++);
+      static_cast<void>(reading.turn());
+      take(1);
+      if (turn >= distance) reading.now.boot += 1ms;
+    }
+    ASSERT_EQ(port.loud.size(), 2U);
+    run(3s, 0);
+    take(kInboundBatches);
+    ASSERT_TRUE(port.loud.empty());
+    EXPECT_TRUE(second.in_order);
+    EXPECT_TRUE(flood.in_order);
+    ASSERT_EQ(second.taken, second.sent);
+  }
 }
 
 TEST_F(UdpReaderLoud, WhereTheKernelRefusesTheRuleTheReaderDrops) {
