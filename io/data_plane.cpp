@@ -18,8 +18,8 @@ WriteStatus to_write_status(IoStatus status) noexcept {
   return status == IoStatus::would_block ? WriteStatus::blocked : WriteStatus::done;
 }
 
-std::size_t datagram_count(const packet::UdpTrain& train) noexcept {
-  return (train.bytes.size() + train.segment_bytes - 1) / train.segment_bytes;
+std::size_t datagram_count(const packet::UdpTrain& train, std::size_t sent_bytes) noexcept {
+  return (train.bytes.size() - sent_bytes + train.segment_bytes - 1) / train.segment_bytes;
 }
 
 class UdpWriter final : public DeviceWriter<packet::UdpSendBatch, SendCursor> {
@@ -29,7 +29,10 @@ class UdpWriter final : public DeviceWriter<packet::UdpSendBatch, SendCursor> {
   WriteStatus write(const packet::UdpSendBatch& batch, SendCursor& cursor, Now now) noexcept override {
     if (port_ == nullptr) {
       std::size_t lost = 0;
-      for (std::size_t i = cursor.train; i < batch.trains.size(); ++i) lost += datagram_count(batch.trains[i]);
+      // A socket that is gone may have sent the beginning of the first.
+      for (std::size_t i = cursor.train; i < batch.trains.size(); ++i) {
+        lost += datagram_count(batch.trains[i], i == cursor.train ? cursor.offset_bytes : 0);
+      }
       without_socket_.fetch_add(lost, std::memory_order_relaxed);
       return WriteStatus::done;
     }

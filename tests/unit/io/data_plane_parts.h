@@ -69,7 +69,7 @@ class SocketTun final : public TunPort {
 };
 
 // Passes TUN packets to one destination and datagrams to the TUN: a job for each.
-class PassOn final : public packet::Engine {
+class PassOn : public packet::Engine {
  public:
   explicit PassOn(Endpoint destination) : destination_(destination) {}
 

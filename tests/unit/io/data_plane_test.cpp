@@ -3,8 +3,10 @@
 #include "io/data_plane.h"
 
 #include <gtest/gtest.h>
+#include <sys/epoll.h>
 #include <unistd.h>
 
+#include <array>
 #include <chrono>
 #include <filesystem>
 #include <fstream>
@@ -14,6 +16,7 @@
 
 #include "io/limits.h"
 #include "tests/unit/io/data_plane_parts.h"
+#include "tests/unit/io/idle_port.h"
 #include "tests/unit/io/udp_backend.h"
 
 namespace fireline::io {
@@ -289,6 +292,55 @@ TEST(DataPlaneHelpers, WhileOneStandsStillCommandsAreServedAndAfterwardsEverythi
   gate.open.notify_all();
   send_some();
   while (received < sent) ASSERT_NO_FATAL_FAILURE(receive());
+}
+
+// Each packet is a train of numbers.
+class Numbers final : public PassOn {
+ public:
+  using PassOn::PassOn;
+  void commit(Now now, packet::Work& work, packet::Output& output) override {
+    PassOn::commit(now, work, output);
+    for (auto& train : output.udp4.trains) train.segment_bytes = sizeof(std::uint32_t);
+  }
+};
+
+// Takes one datagram, and then none.
+class StuckPort final : public IdlePort {
+ public:
+  IoStatus receive(packet::UdpBatch&, packet::BufferSource&) override { return IoStatus::would_block; }
+  IoStatus send(const packet::UdpSendBatch&, SendCursor& cursor, Instant) override {
+    cursor.offset_bytes = sizeof(std::uint32_t);
+    stuck->store(true);
+    return IoStatus::would_block;
+  }
+  int poll_fd() const noexcept override { return never_.get(); }
+  int send_fd() const noexcept override { return never_.get(); }
+
+  std::shared_ptr<std::atomic<bool>> stuck = std::make_shared<std::atomic<bool>>(false);
+
+ private:
+  FileDescriptor never_{::epoll_create1(EPOLL_CLOEXEC)};
+};
+
+TEST(DataPlanePorts, OfATrainThatTheOldSocketHadBegunOnlyTheRestIsLost) {
+  for (const auto mode : {ThreadMode::split, ThreadMode::direct, ThreadMode::fused}) {
+    SCOPED_TRACE(name_of(mode));
+    SocketTun tun;
+    Numbers engine{*Endpoint::parse("127.0.0.1:9")};
+    FlipCipher aead;
+    DataPlane plane(engine, aead, tun, {}, {.mode = mode});
+    auto port = std::make_unique<StuckPort>();
+    const auto stuck = port->stuck;
+    plane.set_ports(std::move(port), nullptr);
+    plane.start();
+    const std::array<std::uint32_t, 3> numbers{1, 2, 3};
+    ASSERT_EQ(::send(tun.host(), numbers.data(), sizeof numbers, 0), static_cast<ssize_t>(sizeof numbers));
+    while (!stuck->load()) std::this_thread::yield();
+    plane.set_ports(nullptr, nullptr);
+    while (plane.datagrams_without_socket() == 0) std::this_thread::yield();
+    plane.stop();
+    EXPECT_EQ(plane.datagrams_without_socket(), 2U);
+  }
 }
 
 TEST(ThreadMode, NamesAreReadBack) {
