@@ -30,11 +30,20 @@ UdpSyscalls::ChainResult SendRing::send_chain(int fd, std::span<const msghdr> me
   const std::size_t submitted = submit(count);
   wait_for(submitted);
 
-  const auto tried = std::span(results_).first(submitted);
-  const auto failed = std::ranges::find_if(tried, [](int result) { return result < 0; });
-  const auto sent = static_cast<std::size_t>(failed - tried.begin());
-  if (failed != tried.end()) return {.sent = sent, .code = -*failed};
-  return {.sent = sent, .code = submitted == messages.size() ? 0 : ENOBUFS};
+  ChainResult result = result_of(std::span(results_).first(submitted));
+  if (result.code == 0 && submitted != messages.size()) result.code = ENOBUFS;
+  return result;
+}
+
+UdpSyscalls::ChainResult SendRing::result_of(std::span<const int> results) noexcept {
+  auto failed = std::ranges::find_if(results, [](int result) { return result < 0; });
+  const auto sent = static_cast<std::size_t>(failed - results.begin());
+  if (failed == results.end()) return {.sent = sent, .code = 0};
+  // A request that the kernel cannot prepare (no memory) cancels those before it too, and alone says why.
+  if (*failed == -ECANCELED) {
+    failed = std::find_if(failed, results.end(), [](int result) { return result < 0 && result != -ECANCELED; });
+  }
+  return {.sent = sent, .code = failed == results.end() ? ENOBUFS : -*failed};
 }
 
 // How many of the chain the kernel took; its requests are under way then, or at their end.

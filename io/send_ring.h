@@ -35,6 +35,9 @@ class SendRing final : public UdpSyscalls {
   [[nodiscard]] ssize_t sendmsg(int fd, const msghdr& message, int flags) noexcept override;
   [[nodiscard]] ssize_t recvmsg(int fd, msghdr& message, int flags) noexcept override;
 
+  // What the results of a chain's requests say of it.
+  [[nodiscard]] static ChainResult result_of(std::span<const int> results) noexcept;
+
  private:
   explicit SendRing(Uring ring) noexcept;
   [[nodiscard]] std::size_t submit(std::size_t count) noexcept;

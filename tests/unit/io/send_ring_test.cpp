@@ -192,6 +192,27 @@ TEST_F(SendRingTest, TheSendingThreadMayChange) {
   });
 }
 
+TEST_F(SendRingTest, WhatFailedAChainIsTold) {
+  struct Row {
+    const char* rule;
+    std::vector<int> results;
+    std::size_t sent;
+    int code;
+  };
+  const std::vector<Row> rows = {
+      {"all went", {4, 4, 4}, 3, 0},
+      {"what is behind a failed one was cancelled", {4, -EAGAIN, -ECANCELED}, 1, EAGAIN},
+      {"one that could not be prepared failed all before any was tried", {-ECANCELED, -ENOMEM, -ECANCELED}, 0, ENOMEM},
+      {"all were cancelled, and nobody says why", {-ECANCELED, -ECANCELED}, 0, ENOBUFS},
+  };
+  for (const Row& row : rows) {
+    SCOPED_TRACE(row.rule);
+    const auto result = SendRing::result_of(row.results);
+    EXPECT_EQ(result.sent, row.sent);
+    EXPECT_EQ(result.code, row.code);
+  }
+}
+
 TEST_F(SendRingTest, AClosedSocketIsTold) {
   Messages messages(3);
   const auto result = ring_->send_chain(-1, messages.headers, kFlags);
