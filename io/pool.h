@@ -9,6 +9,7 @@
 
 #include <atomic>
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -55,7 +56,7 @@ class BufferPool final : public packet::BufferSource {
   std::vector<std::unique_ptr<Slab>> slabs_;
   std::vector<packet::BufferSlot*> stack_;
   moodycamel::ConcurrentQueue<packet::BufferSlot*> returned_;
-  std::atomic<const void*> owner_{nullptr};
+  std::atomic<std::uint64_t> owner_{0};  // a thread's number; 0: nobody yet
   std::atomic<Waker*> waker_{nullptr};
   std::atomic<bool> starving_{false};
   Counter made_;

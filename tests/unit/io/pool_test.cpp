@@ -72,6 +72,22 @@ TEST(BufferPool, AnotherThreadsReturnWakesTheStarvingOwner) {
   EXPECT_TRUE(pool.acquire());
 }
 
+// A thread that starts when the owner has ended gets its memory, thread-local variables and all.
+TEST(BufferPool, AThreadInThePlaceOfTheOwnersIsAnotherOne) {
+  Waker waker;
+  BufferPool pool("test", kBytes, kBytes);
+  Buffer only;
+  std::thread([&] {
+    pool.adopt(&waker);
+    only = pool.acquire();
+    waker.announce_sleep();
+    ASSERT_FALSE(pool.acquire());
+  }).join();
+  std::thread([&] { only.reset(); }).join();
+  pollfd fd{waker.fd(), POLLIN, 0};
+  EXPECT_EQ(::poll(&fd, 1, 0), 1) << "given back through the queue, which wakes who starves";
+}
+
 TEST(BufferPool, SurvivesATrafficOfReturnsFromOtherThreads) {
   constexpr int kRounds = 20000;
   Waker owner_waker;
