@@ -16,6 +16,7 @@
 #include "io/event_loop.h"
 #include "io/icmp_errors.h"
 #include "tools/common/super_packet_limit.h"
+#include "tools/tunnel/counter_map.h"
 #include "tools/tunnel/devices.h"
 
 namespace fireline::tunnel {
@@ -51,6 +52,8 @@ class DataPath {
   [[nodiscard]] PortPair ports() const noexcept { return ports_; }
   [[nodiscard]] bool hears_icmp() const noexcept { return icmp_ != nullptr; }
   [[nodiscard]] io::DataPlane& plane() noexcept { return plane_; }
+  // What the sockets counted that bind() has closed.
+  [[nodiscard]] const CounterMap& retired_counters() const noexcept { return retired_; }
 
  private:
   void fit_super_packets();
@@ -63,6 +66,7 @@ class DataPath {
   std::unique_ptr<io::IcmpErrors> icmp_;
   std::error_code deaf_;  // why there is none
   PortPair ports_;
+  CounterMap retired_;
   SuperPacketLimit super_packets_;
   io::EventLoop::Id closed_watch_ = io::EventLoop::Id::none;
   io::EventLoop::Id fit_timer_ = io::EventLoop::Id::none;

@@ -22,9 +22,9 @@ Counts gather(const ReportSources& sources) {
   add_to(counts, sources.tun.read_counters());
   add_to(counts, sources.tun.write_counters());
   for (const auto family : {Family::v4, Family::v6}) {
+    add_to(counts, sources.plane.reader_counters(family));
     if (const io::UdpPort* port = sources.plane.port(family)) {
       add_to(counts, port->receive_counters());
-      add_to(counts, sources.plane.reader_counters(family));
       add_to(counts, port->send_counters());
     }
   }
