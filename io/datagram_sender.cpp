@@ -222,7 +222,7 @@ DatagramSender::Reaction DatagramSender::react(int code, TrainState& state, Send
         state.segments_max = 1;
         return Reaction::again;
       }
-      // Linux before 6.14 answers EINVAL to a train of datagrams that are too large for the path: no refusal of GSO.
+      // Older kernels answer EINVAL to a train of datagrams that are too large for the path: no refusal of GSO.
       state.refusal = 0;
       if (allow_fragments(fd_)) return Reaction::again;
       counters_.add(UdpSendCounter::drop_too_big);

@@ -194,7 +194,7 @@ TrainSender::Reaction TrainSender::react(int code, Attempt& attempt, std::size_t
         attempt.segments_max = 1;
         return Reaction::again;
       }
-      // Linux before 6.14 answers EINVAL to a train of datagrams that are too large for the path: no refusal of GSO.
+      // Older kernels answer EINVAL to a train of datagrams that are too large for the path: no refusal of GSO.
       attempt.refusal = 0;
       if (io::allow_fragments(attempt.socket.fd())) return Reaction::again;
       why = RelayCounter::drop_too_big;
