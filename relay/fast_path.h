@@ -11,8 +11,9 @@ namespace fireline::relay {
 class FastPath {
  public:
   virtual ~FastPath() = default;
-  // As Host::offload and Host::withdraw.
+  // As Host's.
   [[nodiscard]] virtual Host::Offload offload(const ChannelBinding& binding) = 0;
+  virtual void prolong(const ChannelBinding& binding) = 0;
   virtual void withdraw(const ChannelBinding& binding) = 0;
   // The sockets of that port are bound; they are about to be closed.
   virtual void port_opened(std::uint16_t port) = 0;

@@ -416,6 +416,10 @@ Host::Offload RelayLoop::offload(const ChannelBinding& binding) {
   return fast_path_ == nullptr ? Offload::not_offloaded : fast_path_->offload(binding);
 }
 
+void RelayLoop::prolong(const ChannelBinding& binding) {
+  if (fast_path_ != nullptr) fast_path_->prolong(binding);
+}
+
 void RelayLoop::withdraw(const ChannelBinding& binding) {
   if (fast_path_ != nullptr) fast_path_->withdraw(binding);
 }

@@ -97,6 +97,7 @@ class RelayLoop final : public Host {
   void send_control(const Endpoint& to, std::span<const std::byte> message) override;
   void send_peer(std::uint16_t port, const Endpoint& to, std::span<const std::byte> data) override;
   [[nodiscard]] Offload offload(const ChannelBinding& binding) override;
+  void prolong(const ChannelBinding& binding) override;
   void withdraw(const ChannelBinding& binding) override;
   void report(const Event& event) override;
 

@@ -116,6 +116,10 @@ XdpAdded XdpOffload::add(const ChannelBinding& binding) {
   return {offloaded ? XdpAdded::What::offloaded : XdpAdded::What::user_space, reason};
 }
 
+void XdpOffload::prolong(const ChannelBinding& binding) noexcept {
+  state_->program.prolong(binding);
+}
+
 void XdpOffload::remove(const ChannelBinding& binding) noexcept {
   state_->program.erase(binding);
 }

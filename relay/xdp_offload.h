@@ -57,6 +57,8 @@ class XdpOffload {
   // Both entries are in place, or replaced, when it returns; also for refreshed and revived bindings. A client's
   // channel that gets another peer is removed with its old peer first.
   [[nodiscard]] XdpAdded add(const ChannelBinding& binding);
+  // Entries that add() offloaded get the binding's new end, without a look at routes: three system calls on the maps.
+  void prolong(const ChannelBinding& binding) noexcept;
   // Takes both entries out; either may already be gone.
   void remove(const ChannelBinding& binding) noexcept;
   // While a port is closed its frames pass, so that the host's own traffic is never dropped.

@@ -233,6 +233,14 @@ bool XdpProgram::insert(const ChannelBinding& binding, Forwarder forwarder) {
   return false;
 }
 
+void XdpProgram::prolong(const ChannelBinding& binding) noexcept {
+  const Half client = client_half(binding);
+  Value value{};
+  if (bpf_map_lookup_elem(loaded_->channel_map(binding), &client, &value) != 0 || value.expires == 0) return;
+  // Both keys are there, so that neither map can be full.
+  static_cast<void>(insert(binding, Forwarder::program));
+}
+
 void XdpProgram::erase(const ChannelBinding& binding) noexcept {
   const Half client = client_half(binding);
   const Half peer = peer_half(binding);

@@ -59,6 +59,8 @@ class XdpProgram {
   // Puts both halves in place, or replaces them. False: a map is full or cannot be written; neither half is in place.
   // With `user_space` the program knows the binding and passes its frames.
   [[nodiscard]] bool insert(const ChannelBinding& binding, Forwarder forwarder);
+  // Halves that the program forwards by end with the binding's new `expires`; those of user space have no end.
+  void prolong(const ChannelBinding& binding) noexcept;
   // Takes both halves out; either may already be gone.
   void erase(const ChannelBinding& binding) noexcept;
   void set_live(std::uint16_t port, bool live) noexcept;

@@ -83,9 +83,12 @@ class Host {
   // The payload of a Send indication, from the allocation port, family of `to`. `data` is valid during the call alone.
   virtual void send_peer(std::uint16_t port, const Endpoint& to, std::span<const std::byte> data) = 0;
 
-  // Puts fast-path entries in place, or gives those that are there the new `expires`. Called on bind, refresh and
-  // revival of a channel and whenever its expiry changes with its allocation or permission.
+  // Puts fast-path entries in place, anew where they are. Called on bind, refresh and revival of a channel, and when a
+  // permission comes.
   [[nodiscard]] virtual Offload offload(const ChannelBinding& binding) = 0;
+  // Gives what offload() put in place the new `expires`, which changed with allocation or permission. One request of a
+  // client's calls it for each of its channels: it must cost little.
+  virtual void prolong(const ChannelBinding& binding) = 0;
   // Removes them. Also called for bindings that offload() declined, never for one that it found `full`.
   virtual void withdraw(const ChannelBinding& binding) = 0;
 

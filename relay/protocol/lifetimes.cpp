@@ -197,9 +197,12 @@ bool Lifetimes::offer(Channel& channel) {
 
 void Lifetimes::offer_again(Channel& channel) {
   if (!channel.bound || !channel.permitted) return;
-  if (channel.offered && channel.offered_until == binding_of(channel).expires) return;
   // `full` here leaves the channel to user space: what the client asked for is granted already.
-  static_cast<void>(offer(channel));
+  if (!channel.offered) return static_cast<void>(offer(channel));
+  const ChannelBinding binding = binding_of(channel);
+  if (channel.offered_until == binding.expires) return;
+  channel.offered_until = binding.expires;
+  host_.prolong(binding);
 }
 
 void Lifetimes::withdraw(Channel& channel) {

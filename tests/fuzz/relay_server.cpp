@@ -64,6 +64,11 @@ class CheckingHost final : public Host {
     entries_.insert_or_assign({binding.port, binding.channel}, binding);
     return binding.peer.port % 7 == 1 ? Offload::not_offloaded : Offload::done;
   }
+  void prolong(const ChannelBinding& binding) override {
+    const auto entry = entries_.find({binding.port, binding.channel});
+    require(entry != entries_.end());
+    entry->second = binding;
+  }
   void withdraw(const ChannelBinding& binding) override {
     require(entries_.erase({binding.port, binding.channel}) == 1);
   }

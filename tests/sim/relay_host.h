@@ -66,6 +66,7 @@ class RelayHost final : public Receiver, public relay::Host {
   void send_control(const Endpoint& to, std::span<const std::byte> message) override;
   void send_peer(std::uint16_t port, const Endpoint& to, std::span<const std::byte> data) override;
   [[nodiscard]] Offload offload(const relay::ChannelBinding&) override { return Offload::not_offloaded; }
+  void prolong(const relay::ChannelBinding&) override {}
   void withdraw(const relay::ChannelBinding&) override {}
   void report(const relay::Event& event) override;
 

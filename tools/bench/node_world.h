@@ -96,6 +96,7 @@ class NodeWorld final : public relay::Host {
   void send_control(const Endpoint& to, std::span<const std::byte> message) override;
   void send_peer(std::uint16_t, const Endpoint&, std::span<const std::byte>) override {}
   [[nodiscard]] Offload offload(const relay::ChannelBinding&) override { return Offload::not_offloaded; }
+  void prolong(const relay::ChannelBinding&) override {}
   void withdraw(const relay::ChannelBinding&) override {}
 
   [[nodiscard]] Now now() const noexcept;

@@ -17,6 +17,7 @@ class AttachedPath final : public XdpPath {
       : offload_(std::move(offload)), description_(std::move(description)) {}
 
   [[nodiscard]] Host::Offload offload(const ChannelBinding& binding) override;
+  void prolong(const ChannelBinding& binding) override { offload_.prolong(binding); }
   void withdraw(const ChannelBinding& binding) override { offload_.remove(binding); }
   void port_opened(std::uint16_t port) override { offload_.port_opened(port); }
   void port_closed(std::uint16_t port) override { offload_.port_closed(port); }

@@ -100,6 +100,23 @@ TEST(XdpProgram, BothHalvesEndTogether) {
   EXPECT_EQ(outcome_of(*program, from_client(never)), xdp_drop_expired);
 }
 
+TEST(XdpProgram, BothHalvesAreProlongedAndNothingElse) {
+  FIRELINE_LOAD_OR_SKIP(program, small_settings());
+  program->set_live(50000, true);
+  auto binding = make_binding();
+  program->prolong(binding);
+  EXPECT_EQ(outcome_of(*program, from_client(binding)), xdp_drop_unknown_channel) << "what is not there is not made";
+  binding.expires = boot_now() - std::chrono::seconds(1);
+  ASSERT_TRUE(program->insert(binding, Forwarder::program));
+  binding.expires = boot_now() + std::chrono::hours(1);
+  program->prolong(binding);
+  EXPECT_EQ(outcome_of(*program, from_client(binding)), xdp_channel4_to_udp4);
+  EXPECT_EQ(outcome_of(*program, from_peer(binding)), xdp_udp4_to_channel4);
+  ASSERT_TRUE(program->insert(binding, Forwarder::user_space));
+  program->prolong(binding);
+  EXPECT_EQ(outcome_of(*program, from_client(binding)), xdp_pass_user_space);
+}
+
 TEST(XdpProgram, BindingsOfUserSpacePass) {
   FIRELINE_LOAD_OR_SKIP(program, small_settings());
   program->set_live(50000, true);

@@ -129,6 +129,7 @@ class Bench final : public relay::Host, public StunReceiver {
   }
   void send_peer(std::uint16_t, const Endpoint&, std::span<const std::byte>) override {}
   Offload offload(const relay::ChannelBinding&) override { return Offload::not_offloaded; }
+  void prolong(const relay::ChannelBinding&) override {}
   void withdraw(const relay::ChannelBinding&) override {}
   void report(const relay::Event&) override {}
 };

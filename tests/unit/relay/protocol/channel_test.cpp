@@ -158,6 +158,8 @@ TEST(Channel, EntriesEndWithTheEarlierOfChannelAndAllocation) {
   EXPECT_EQ(expires(), 600s);
   ASSERT_EQ(relay.client.refresh(100), 0);
   EXPECT_EQ(expires(), 100s) << "a shorter allocation is told to the host";
+  EXPECT_EQ(relay.host.effects.at(relay.host.effects.size() - 2), "prolong 4000 " + std::string(kPeer))
+      << "which is no new offer: that one asks for routes";
   ASSERT_EQ(relay.client.refresh(3600), 0);
   EXPECT_EQ(expires(), 600s) << "a longer one, too";
   relay.advance(60s);

@@ -91,6 +91,7 @@ class SilentHost final : public Host {
   }
   void send_peer(std::uint16_t, const Endpoint&, std::span<const std::byte>) override {}
   Offload offload(const ChannelBinding&) override { return Offload::done; }
+  void prolong(const ChannelBinding&) override {}
   void withdraw(const ChannelBinding&) override {}
 
   int code = 0;

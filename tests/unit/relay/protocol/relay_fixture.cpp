@@ -103,6 +103,16 @@ Host::Offload RecordingHost::offload(const ChannelBinding& binding) {
   return next_offload;
 }
 
+void RecordingHost::prolong(const ChannelBinding& binding) {
+  const auto entry = entries.find({binding.client.to_string(), binding.channel});
+  if (entry == entries.end()) {
+    broken = true;
+    return;
+  }
+  entry->second = binding;
+  effects.push_back("prolong " + hex4(binding.channel) + " " + binding.peer.to_string());
+}
+
 void RecordingHost::withdraw(const ChannelBinding& binding) {
   const auto entry = entries.find({binding.client.to_string(), binding.channel});
   if (entry == entries.end() || entry->second != binding) {

@@ -43,11 +43,13 @@ class RecordingHost final : public Host {
   void send_control(const Endpoint& to, std::span<const std::byte> message) override;
   void send_peer(std::uint16_t port, const Endpoint& to, std::span<const std::byte> data) override;
   Offload offload(const ChannelBinding& binding) override;
+  void prolong(const ChannelBinding& binding) override;
   void withdraw(const ChannelBinding& binding) override;
   void report(const Event& event) override;
 
   // What happened, in order: "open 50000 46", "close 50000", "answer", "peer 50000 192.0.2.1:5 hex",
-  // "offload 4000 192.0.2.33:52625", "withdraw 4000 192.0.2.33:52625".
+  // "offload 4000 192.0.2.33:52625", "prolong 4000 192.0.2.33:52625",
+  // "withdraw 4000 192.0.2.33:52625".
   std::vector<std::string> effects;
   std::vector<std::pair<Endpoint, std::vector<std::byte>>> answers;
   std::vector<Event> events;
