@@ -15,6 +15,8 @@ namespace websocket = boost::beast::websocket;
 // What one read may bring: small, for most connections say little; large messages grow by doubling.
 constexpr std::size_t kReadBytes = 4096;
 constexpr std::size_t kReadBytesMax = std::size_t{256} << 10;
+// Of a message that nobody has taken yet, beside its text: one without any has a letter in the mailbox all the same.
+constexpr std::size_t kMessageCost = 64;
 
 std::string printable(std::string_view text) {
   std::string out;
@@ -75,7 +77,7 @@ void WebSocketPipe::queue(OutgoingText message) {
 }
 
 void WebSocketPipe::delivered(std::size_t bytes) noexcept {
-  undelivered_bytes_.fetch_sub(bytes);
+  undelivered_bytes_.fetch_sub(bytes + kMessageCost);
   if (paused_.load()) asio::post(stream_.get_executor(), [self = shared_from_this()] { self->resume(); });
 }
 
@@ -132,7 +134,7 @@ void WebSocketPipe::hand_over() {
   incoming_bytes_ = 0;
   // While it closes nobody wants more, but the peer's close frame must be read.
   if (closing_) return read();
-  undelivered_bytes_.fetch_add(message.size());
+  undelivered_bytes_.fetch_add(message.size() + kMessageCost);
   events_.message(std::move(message));
   if (over_) return;
   if (may_read()) return read();

@@ -5,8 +5,10 @@
 #include <sys/socket.h>
 
 #include <algorithm>
+#include <chrono>
 #include <map>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "tests/unit/io/scripted_server.h"
@@ -361,6 +363,18 @@ TEST_F(WebSocketServerTest, WhoIsFasterThanTheLoopIsHeldBack) {
   EXPECT_LT(written, 2000 * text.size());
   const std::size_t whole = written / text.size();
   EXPECT_TRUE(turn_until(*loop_, [&] { return texts_[opened_.at(0)].size() == whole; }));
+}
+
+TEST_F(WebSocketServerTest, MessagesWithoutTextAreHeldBackAsWell) {
+  listen();
+  const auto socket = dial_upgraded();
+  constexpr int kFrames = 1000;
+  std::string frames;
+  for (int i = 0; i < kFrames; ++i) frames += frame(Opcode::text, "", true, true);
+  ASSERT_EQ(::send(socket.get(), frames.data(), frames.size(), MSG_NOSIGNAL), static_cast<ssize_t>(frames.size()));
+  std::this_thread::sleep_for(std::chrono::milliseconds(100));  // in which the loop does not turn
+  EXPECT_LE(server_->counters().get(Counter::messages_in), 1u);
+  EXPECT_TRUE(turn_until(*loop_, [&] { return texts_[opened_.at(0)].size() == kFrames; }));
 }
 
 TEST_F(WebSocketServerTest, SeveralEndpointsAreServedAndTakenOnesNamed) {
