@@ -129,7 +129,8 @@ void Channel::send(Now, std::string_view event, std::string_view payload) {
     return;
   }
   std::size_t displaced =
-      queue_.push({.event = std::string(event), .payload = crypto::SecretText(payload), .ref = next_ref()});
+      queue_.push({.event = std::string(event), .payload = crypto::SecretText(payload), .ref = next_ref()},
+                  state_ == ChannelState::joined ? kBurstMax : kWaitingMax);
   if (displaced > 0 && in_flight_ == InFlight::message) {
     in_flight_ = InFlight::displaced;
     --displaced;
@@ -300,7 +301,7 @@ void Channel::take_reply(Now now, const Reply& reply) {
     return;
   }
   if (std::ranges::find(unanswered_beats_, reply.ref) != unanswered_beats_.end()) {
-    unanswered_beats_.clear();  // an answer to a later one says the same of the earlier ones
+    forget_beats();  // an answer to a later one says the same of the earlier ones
     return;
   }
   if (reply.ok) return;
@@ -312,13 +313,19 @@ void Channel::take_join_reply(Now now, const Reply& reply) {
   if (!reply.ok) return fail(now, "the portal refused the join: " + printable(reply.reason), false);
   join_ref_.reset();
   backoff_.reset();
-  unanswered_beats_.clear();
+  forget_beats();
   joined_at_ = now.boot;
   next_beat_ = now.boot + kHeartbeatInterval;
   counters_.add(ChannelCounter::joins);
   set_state(now, ChannelState::joined);
   actions_.emplace_back(Joined{});
   send_next();
+}
+
+// One that waits behind a slow write goes with them: its number is theirs.
+void Channel::forget_beats() noexcept {
+  beat_unsent_ = false;
+  unanswered_beats_.clear();
 }
 
 // On busy connections too: portals dropped busy peers that sent none. A write that hangs counts as unanswered.
@@ -394,8 +401,7 @@ void Channel::end(Now now) {
 void Channel::forget_connection() noexcept {
   join_ref_.reset();
   join_unsent_ = false;
-  beat_unsent_ = false;
-  unanswered_beats_.clear();
+  forget_beats();
   in_flight_ = InFlight::nothing;
 }
 

@@ -155,6 +155,7 @@ class Channel {
   void take_frame(Now now, ServerFrame frame);
   void take_reply(Now now, const Reply& reply);
   void take_join_reply(Now now, const Reply& reply);
+  void forget_beats() noexcept;
   void beat(Now now);
   void send_next();
   void lose(Now now, std::string_view sentence, std::optional<Duration> retry_after = std::nullopt);

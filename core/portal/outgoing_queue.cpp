@@ -11,8 +11,8 @@ bool OutgoingQueue::holds(std::string_view event, std::string_view payload) cons
   return false;
 }
 
-std::size_t OutgoingQueue::push(Message message) {
-  const std::size_t displaced = messages_.size() > kWaitingMax ? clear() : 0;
+std::size_t OutgoingQueue::push(Message message, std::size_t most) {
+  const std::size_t displaced = messages_.size() > most ? clear() : 0;
   messages_.push_back(std::move(message));
   return displaced;
 }

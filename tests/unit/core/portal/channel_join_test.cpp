@@ -226,6 +226,19 @@ TEST_F(ChannelJoin, AnAnswerToAnyHeartbeatCounts) {
   EXPECT_EQ(channel.state(), ChannelState::waiting);
 }
 
+TEST_F(ChannelJoin, AHeartbeatBehindASlowWriteGoesWithTheAnswerToTheOneBefore) {
+  join();
+  wait_for_timer();
+  EXPECT_EQ(actions(), Lines{R"(send {"topic":"phoenix","event":"heartbeat","payload":{},"ref":1})"});
+  takes_writes = false;
+  channel.send(now, "a", "1");
+  EXPECT_EQ(actions().size(), 1u);
+  wait_for_timer();
+  reply(1);
+  channel.written(now);
+  EXPECT_EQ(actions(), Lines{}) << "nothing is left to be asked";
+}
+
 TEST_F(ChannelJoin, AWriteThatHangsIsAnUnansweredHeartbeat) {
   join();
   takes_writes = false;

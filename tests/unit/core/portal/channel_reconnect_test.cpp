@@ -253,15 +253,30 @@ TEST_F(ChannelReconnect, TheQueueIsBoundedAndTheNewestStays) {
 TEST_F(ChannelReconnect, OverflowDoesNotCountWhatIsWithTheSocket) {
   join();
   takes_writes = false;
-  for (std::size_t i = 0; i <= kWaitingMax; ++i) channel.send(now, "a", std::to_string(i));
+  for (std::size_t i = 0; i <= kBurstMax; ++i) channel.send(now, "a", std::to_string(i));
   EXPECT_EQ(actions().size(), 1u);
   channel.send(now, "a", "last");
-  EXPECT_EQ(channel.counters().get(ChannelCounter::drop_overflow), kWaitingMax);
+  EXPECT_EQ(channel.counters().get(ChannelCounter::drop_overflow), kBurstMax);
   takes_writes = true;
   channel.written(now);
-  EXPECT_EQ(actions(), Lines{R"(send {"topic":"client","event":"a","payload":last,"ref":34})"});
+  EXPECT_EQ(actions(), Lines{R"(send {"topic":"client","event":"a","payload":last,"ref":4098})"});
   EXPECT_EQ(channel.counters().get(ChannelCounter::sent), 2u);
   EXPECT_EQ(channel.waiting(), 0u);
+}
+
+// As a gateway whose relay has gone tells each of its clients, before the socket says that it took the first.
+TEST_F(ChannelReconnect, ABurstOnAJoinedChannelIsSentWholeAndInOrder) {
+  join();
+  takes_writes = false;
+  constexpr std::size_t kClients = 1000;
+  for (std::size_t i = 0; i < kClients; ++i) channel.send(now, "a", std::to_string(i));
+  for (std::size_t i = 0; i < kClients; ++i) {
+    const Lines lines = actions();
+    ASSERT_EQ(lines.size(), 1u);
+    ASSERT_NE(lines[0].find("\"payload\":" + std::to_string(i) + ","), std::string::npos);
+    channel.written(now);
+  }
+  EXPECT_EQ(channel.counters().get(ChannelCounter::drop_overflow), 0u);
 }
 
 TEST_F(ChannelReconnect, DuplicatesDoNotQueue) {
