@@ -18,6 +18,7 @@ inline constexpr std::size_t kCandidatesMax = 256;
 // Clients remember 100 gateways.
 inline constexpr std::size_t kConnectedGatewaysMax = 256;
 inline constexpr std::size_t kBroadcastPeersMax = 1024;
+inline constexpr std::size_t kBroadcastBytesMax = std::size_t{32} << 10;  // of the candidates, which go to each peer
 // A real portal's `ref` of a flow has about 1 KiB.
 inline constexpr std::size_t kFlowReferenceBytesMax = 16'384;
 // Names, descriptions, patterns and user names: longer ones are a mistake.

@@ -238,7 +238,12 @@ CandidateBroadcast read_broadcast(JsonFields& message, std::string_view peers_ke
       .peers = read_ids(message, peers_key, kBroadcastPeersMax), .candidates = {}, .invalidate = invalidate};
   const auto candidates = message.find("candidates");
   if (!candidates || !candidates->is_array()) return message.fail(), broadcast;
+  if (candidates->get_array().value().size() > kCandidatesMax) return message.fail(), broadcast;
   broadcast.candidates = simdjson::minify(*candidates);
+  if (broadcast.candidates.size() > kBroadcastBytesMax) message.fail();
+  // Whoever is named twice is told once.
+  std::ranges::sort(broadcast.peers);
+  broadcast.peers.erase(std::ranges::unique(broadcast.peers).begin(), broadcast.peers.end());
   return broadcast;
 }
 
