@@ -13,10 +13,19 @@ std::vector<Site> sorted_sites(const Resource& resource) {
   return sites;
 }
 
+}  // namespace
+
+std::string identity_of(const Resource& resource) {
+  std::string text(name_of(resource.kind));
+  text.append(" ").append(resource.pattern).append(" ").append(resource.network.to_string());
+  return text.append(" ").append(std::to_string(static_cast<int>(resource.ip_stack)));
+}
+
+namespace {
+
 ResourceChange compare(const Resource& before, const Resource& after) {
   ResourceChange change;
-  change.identity = before.kind != after.kind || before.pattern != after.pattern || before.network != after.network ||
-                    before.ip_stack != after.ip_stack;
+  change.identity = identity_of(before) != identity_of(after);
   const std::vector<Site> old_sites = sorted_sites(before);
   const std::vector<Site> new_sites = sorted_sites(after);
   change.sites = !std::ranges::equal(old_sites, new_sites, {}, &Site::id, &Site::id);

@@ -4,12 +4,16 @@
 #pragma once
 #include <cstddef>
 #include <span>
+#include <string>
 #include <unordered_map>
 #include <vector>
 
 #include "core/policy/document.h"
 
 namespace fireline::policy {
+
+// What access to a resource opens, as a text: type, address and ip_stack; another one ends grants.
+[[nodiscard]] std::string identity_of(const Resource& resource);
 
 // Of one resource that both documents have, by id.
 struct ResourceChange {

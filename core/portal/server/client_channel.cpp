@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "core/policy/difference.h"
 #include "core/portal/credentials.h"
 #include "core/portal/frame.h"
 #include "core/portal/server/gateway_channel.h"
@@ -45,7 +46,7 @@ void pass_on(ControlPlaneState& state, const Session& client, const CandidateBro
 void client_joined(ControlPlaneState& state, Session& client, Now now) {
   ClientMemory& memory = state.memories[client.device.id];
   if (memory.key != client.key) memory = {.key = client.key, .gateways = {}};
-  review_grants_of(state, client.device.id, now);
+  review_grants_of(state, client, now);
   client.sees = resources_of(*state.document, client, now);
   std::vector<std::string_view> resources;
   for (const std::size_t place : client.sees) resources.push_back(state.resource_texts.at(*state.document, place));
@@ -115,7 +116,8 @@ void create_flow(ControlPlaneState& state, Session& client, const CreateFlow& wi
                     .token = client.token,
                     .source = client.source,
                     .token_expires = client.token_expires,
-                    .expires_at = grant_end(access->until, client.token_expires)};
+                    .expires_at = grant_end(access->until, client.token_expires),
+                    .opened = policy::identity_of(*resource)};
   authorize(state, client, *gateway, *resource, grant, now);
 }
 

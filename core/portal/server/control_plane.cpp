@@ -79,7 +79,7 @@ void ControlPlane::joined(Session& session, const ProgramFrame& frame, Now now) 
   }
   state_->actions.send(session.id, write_ok(topic, frame.ref));
   if (state_->presence.join(session) != nullptr) state_->counters.add(PortalCounter::device_superseded);
-  session.role == Role::client ? client_joined(*state_, session, now) : push_gateway_init(*state_, session, now);
+  session.role == Role::client ? client_joined(*state_, session, now) : gateway_joined(*state_, session, now);
 }
 
 void ControlPlane::left(Session& session, Now now) {
@@ -150,7 +150,9 @@ const Counters<PortalCounter>& ControlPlane::counters() const noexcept {
 void ControlPlane::plan_review(Now now) {
   next_review_ = now.boot + kReviewEvery;
   const auto seconds = std::chrono::floor<std::chrono::seconds>(now.wall);
-  if (const auto change = policy::next_change(*state_->document, seconds)) {
+  // Policies may name times beyond the clock's range.
+  const auto change = policy::next_change(*state_->document, seconds);
+  if (change && *change - seconds < std::chrono::floor<std::chrono::seconds>(kReviewEvery)) {
     next_review_ = std::min(next_review_, now.boot + (UnixTime(*change) - now.wall));
   }
 }

@@ -1,5 +1,6 @@
 #include "core/portal/server/gateway_channel.h"
 
+#include <set>
 #include <utility>
 #include <vector>
 
@@ -57,6 +58,19 @@ void push_gateway_init(ControlPlaneState& state, Session& gateway, Now now) {
                    .account_slug = state.document->account.slug,
                    .authorizations = std::move(authorizations)};
   push(state, gateway, init);
+}
+
+void gateway_joined(ControlPlaneState& state, Session& gateway, Now now) {
+  push_gateway_init(state, gateway, now);
+  // Which names grants alone: filters may have changed while it, or the portal, was away.
+  std::set<Uuid> resources;
+  for (const auto& [key, grant] : state.grants.all()) {
+    if (key.gateway == gateway.device.id && grant.expires_at > unix_seconds(now)) resources.insert(key.resource);
+  }
+  for (const Uuid& id : resources) {
+    const policy::Resource* const resource = state.document->resource(id);
+    if (resource != nullptr) push(state, gateway, ResourceUpdated{policy::gateway_view(*resource)});
+  }
 }
 
 void gateway_says(ControlPlaneState& state, Session& gateway, const GatewayRequest& request,

@@ -10,7 +10,9 @@
 
 namespace fireline::portal {
 
-// Behind the reply to the join, and again when what it says of the account changed.
+// Behind the reply to the join: `init`, and the resources of its grants as they are now.
+void gateway_joined(ControlPlaneState& state, Session& gateway, Now now);
+// Again when what it says of the account changed.
 void push_gateway_init(ControlPlaneState& state, Session& gateway, Now now);
 void gateway_says(ControlPlaneState& state, Session& gateway, const GatewayRequest& request,
                   std::optional<std::uint64_t> ref);

@@ -9,6 +9,7 @@
 #include <functional>
 #include <map>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "core/base/endpoint.h"
@@ -37,6 +38,7 @@ struct Grant {
   IpAddress source;  // of the client's connection, for conditions that ask for it
   std::optional<Timestamp> token_expires;
   Timestamp expires_at = kFarFuture;
+  std::string opened{};  // policy::identity_of() the resource as the gateway was told it; empty: not known
 };
 
 // Durable behind commit(). A failure is counted, and the grant holds in memory all the same: a portal that cannot write

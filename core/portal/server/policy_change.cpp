@@ -23,6 +23,8 @@ std::optional<Timestamp> worth(const ControlPlaneState& state, const GrantKey& k
   if (actor == nullptr || resource == nullptr) return std::nullopt;
   const policy::ResourceChange* const change = difference.of(key.resource);
   if (change != nullptr && change->identity) return std::nullopt;
+  // The portal may have been away while the policy changed.
+  if (!grant.opened.empty() && grant.opened != policy::identity_of(*resource)) return std::nullopt;
   if (site && std::ranges::find(resource->sites, *site, &policy::Site::id) == resource->sites.end()) {
     return std::nullopt;
   }
@@ -165,13 +167,20 @@ void review_everybody(ControlPlaneState& state, Now now) {
   update_clients(state, *state.document, nothing, now);
 }
 
-void review_grants_of(ControlPlaneState& state, const Uuid& client, Now now) {
+void review_grants_of(ControlPlaneState& state, const Session& client, Now now) {
+  const Uuid& id = client.device.id;
   std::vector<std::pair<GrantKey, Grant>> own;
-  for (auto at = state.grants.all().lower_bound({.client = client, .resource = {}, .gateway = {}});
-       at != state.grants.all().end() && at->first.client == client; ++at) {
+  for (auto at = state.grants.all().lower_bound({.client = id, .resource = {}, .gateway = {}});
+       at != state.grants.all().end() && at->first.client == id; ++at) {
     own.emplace_back(*at);
   }
-  for (const auto& [key, grant] : own) review_grant(state, key, grant, {}, now);
+  for (auto& [key, grant] : own) {
+    if (grant.source != client.source) {
+      grant.source = client.source;
+      static_cast<void>(state.grants.put(key, grant));  // it is in the table
+    }
+    review_grant(state, key, grant, {}, now);
+  }
 }
 
 void review_tokens(ControlPlaneState& state, Now now) {

@@ -15,8 +15,8 @@ namespace fireline::portal {
 void change_policy(ControlPlaneState& state, std::shared_ptr<const policy::Document> document, Now now);
 // Conditions may hold or not by now.
 void review_everybody(ControlPlaneState& state, Now now);
-// Those of one client that comes back.
-void review_grants_of(ControlPlaneState& state, const Uuid& client, Now now);
+// Those of one client that comes back, perhaps from where a condition forbids them.
+void review_grants_of(ControlPlaneState& state, const Session& client, Now now);
 // Ends the connections and grants of tokens that are revoked or expired.
 void review_tokens(ControlPlaneState& state, Now now);
 

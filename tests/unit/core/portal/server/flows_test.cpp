@@ -237,7 +237,7 @@ const Row kRows[] = {
        static_cast<void>(world.lines());
        world.join("gw1");
      },
-     {"gw1 < ok", "gw1 < init alice:net"}},
+     {"gw1 < ok", "gw1 < init alice:net", "gw1 < resource_updated net"}},
     {"and so it is after the portal's own restart",
      [](PortalWorld& world) {
        ask_first_gateway(world);
@@ -245,7 +245,7 @@ const Row kRows[] = {
        EXPECT_EQ(world.connect(Role::gateway, "gw1", "lab"), 101u);
        world.join("gw1");
      },
-     {"gw1 < ok", "gw1 < init alice:net"}},
+     {"gw1 < ok", "gw1 < init alice:net", "gw1 < resource_updated net"}},
     {"candidates go to those who are there, with the sender in, the others are left out",
      [](PortalWorld& world) {
        world.gateway();
@@ -258,6 +258,16 @@ const Row kRows[] = {
                  {{"client_ids", {policy::id_of("alice").to_string()}}, {"candidates", json::array()}});
      },
      {"gw1 < ice_candidates alice", "alice < invalidate_ice_candidates gw1"}},
+    {"who is named twice is told once, and what is too long for candidates is nobody's",
+     [](PortalWorld& world) {
+       world.gateway();
+       world.client();
+       const json twice{policy::id_of("gw1").to_string(), policy::id_of("gw1").to_string()};
+       world.say("alice", "broadcast_ice_candidates", {{"gateway_ids", twice}, {"candidates", {"c"}}});
+       world.say("alice", "broadcast_ice_candidates",
+                 {{"gateway_ids", twice}, {"candidates", {std::string(40'000, 'x')}}});
+     },
+     {"gw1 < ice_candidates alice", "alice < error unknown_message"}},
     {"a gateway's candidates follow flow_created when it sends them behind flow_authorized",
      [](PortalWorld& world) {
        ask_first_gateway(world);

@@ -1,6 +1,8 @@
 // Portal specification 6.11, row by row, and the order across peers.
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "tests/unit/core/portal/server/portal_world.h"
 
 namespace fireline::portal {
@@ -148,7 +150,57 @@ TEST(PolicyChange, AGatewayThatIsAwayIsToldWhatRemains) {
   ASSERT_EQ(world.connect(Role::gateway, "gw1", "lab"), 101u);
   static_cast<void>(world.lines());
   world.join("gw1");
-  EXPECT_EQ(world.lines(), (Lines{"gw1 < ok", "gw1 < init alice:far"}));
+  EXPECT_EQ(world.lines(), (Lines{"gw1 < ok", "gw1 < init alice:far", "gw1 < resource_updated far"}));
+}
+
+TEST(PolicyChange, AGatewayThatIsAwayIsToldTheFiltersThatItMissed) {
+  PortalWorld world(before());
+  grant_both(world, "");
+  world.close("gw1");
+  world.set(
+      changed([](Document& d) { d.resources[0].filters.filters = {{.protocol = policy::FilterProtocol::icmp}}; }));
+  ASSERT_EQ(world.connect(Role::gateway, "gw1", "lab"), 101u);
+  static_cast<void>(world.lines());
+  world.join("gw1");
+  const Lines lines = world.lines();
+  EXPECT_NE(std::ranges::find(lines, "gw1 < resource_updated net"), lines.end());
+}
+
+TEST(PolicyChange, APortalThatWasAwayEndsGrantsOnWhatIsElsewhereNow) {
+  PortalWorld world(before());
+  grant_both(world, "");
+  world.document =
+      std::make_shared<Document>(changed([](Document& d) { d.resources[0].network = *Prefix::parse("10.9.0.0/16"); }));
+  world.restart();
+  ASSERT_EQ(world.connect(Role::gateway, "gw1", "lab"), 101u);
+  world.join("gw1");
+  EXPECT_EQ(world.lines(), (Lines{"gw1 < ok", "gw1 < init alice:far", "gw1 < resource_updated far"}));
+}
+
+// 6.4: a condition on the source holds for the client's present connection.
+TEST(PolicyChange, AClientThatComesBackFromElsewhereLosesWhatThatForbids) {
+  policy::Conditions office;
+  office.sources = {*Prefix::parse("192.0.2.0/24")};
+  PortalWorld world(policy::document({policy::policy({0}, {0}, office), policy::policy({0}, {3})}));
+  world.gateway();
+  world.client();
+  world.ask("alice", "net");
+  world.agree("gw1");
+  world.close("alice");
+  world.source = "198.51.100.1";
+  ASSERT_EQ(world.connect(Role::client, "alice", "alice"), 101u);
+  static_cast<void>(world.lines());
+  world.join("alice");
+  const Lines lines = world.lines();
+  EXPECT_NE(std::ranges::find(lines, "gw1 < reject_access alice net"), lines.end());
+}
+
+TEST(PolicyChange, ATimeBeyondTheClocksRangeIsNotWaitedFor) {
+  PortalWorld world(before());
+  world.set(changed([](Document& d) {
+    d.policies[0].conditions.expires = std::chrono::sys_days(std::chrono::year(9999) / 12 / 31);
+  }));
+  EXPECT_EQ(world.plane->poll_timeout(), world.now.boot + kReviewEvery);
 }
 
 TEST(PolicyChange, APortalThatWasAwayFindsWhatChangedMeanwhile) {
@@ -158,7 +210,7 @@ TEST(PolicyChange, APortalThatWasAwayFindsWhatChangedMeanwhile) {
   world.restart();
   ASSERT_EQ(world.connect(Role::gateway, "gw1", "lab"), 101u);
   world.join("gw1");
-  EXPECT_EQ(world.lines(), (Lines{"gw1 < ok", "gw1 < init alice:far"}));
+  EXPECT_EQ(world.lines(), (Lines{"gw1 < ok", "gw1 < init alice:far", "gw1 < resource_updated far"}));
 }
 
 // 6.4, 6.10: at the window's end the gateway drops the grant by itself, the client's list follows at that second.

@@ -47,12 +47,9 @@ unsigned PortalWorld::connect(Role role, const std::string& name, const std::str
   const char* const component[] = {"headless-client/1.5.5", "gateway/1.4.19", "relay/0.1.0"};
   const auto user_agent = "Debian/12.0.0 " + (agent.empty() ? component[static_cast<int>(role)] : agent) + " (x86_64)";
   const auto id = ConnectionId(next_connection_++);
-  const auto admitted = plane->admit(id,
-                                     {.target = target,
-                                      .user_agent = user_agent,
-                                      .authorization = {},
-                                      .source = IpAddress::parse("192.0.2.7").value()},
-                                     now);
+  const auto admitted = plane->admit(
+      id, {.target = target, .user_agent = user_agent, .authorization = {}, .source = IpAddress::parse(source).value()},
+      now);
   if (!admitted) return admitted.error().status;
   connections_[name] = id;
   names_[id] = name;

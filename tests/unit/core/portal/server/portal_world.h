@@ -51,6 +51,7 @@ class PortalWorld {
   [[nodiscard]] const nlohmann::json& last(const std::string& name) { return last_[name]; }
 
   static constexpr UnixTime kStart = policy::at(0, 12);
+  std::string source = "192.0.2.7";  // of whoever connects next
   MapStore store;
   MapGrants grants;
   ScriptedRandom random;
