@@ -360,8 +360,9 @@ def shown_certificate(portal):
 
 async def certificate(portal):
     file, key = portal_host.openssl_certificate(portal.folder, PORTAL_ADDRESS)
-    portal.start("--tls-cert", file, "--tls-key", key, listen="0.0.0.0")
-    lab.check("readable" not in portal.process.text(), "with TLS it may listen anywhere")
+    portal.start("--tls-cert", file, "--tls-key", key, listen=None)
+    said = portal.process.text()
+    lab.check("readable" not in said and "[::]:8081" in said and "0.0.0.0:8081" in said, "with TLS it listens everywhere")
     programs = {}
     for number, (role, owner) in enumerate((("gateway", SITE), ("client", ACTOR))):
         host = portal.lab.namespace(role)

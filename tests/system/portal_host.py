@@ -67,9 +67,10 @@ class Portal:
         return [lab.built("fireline-portal"), *map(str, words), *map(str, more)]
 
     def start(self, *flags, listen="127.0.0.1", environment=None):
-        """Starts it and waits until it listens; after the first time on the same port."""
+        """Starts it and waits until it listens; after the first time on the same port. Without `listen`: where it chooses."""
         self.tls = "--tls-cert" in flags
-        arguments = self.arguments("--listen", f"{listen}:{self.port}", *flags)
+        where = ("--listen", f"{listen}:{self.port}") if listen else ()
+        arguments = self.arguments(*where, *flags)
         self.process = lab.Process(self.lab, arguments, "portal", environment)
         found = lab.wait_until(lambda: re.search(r"listens on \S+:(\d+)", self.process.text())
                                or not self.process.alive(), START_SECONDS, "the portal listens")

@@ -109,9 +109,9 @@ std::optional<std::string> read_listen(const Words& words, Options& options) {
     }
     options.listen.push_back(*endpoint);
   }
-  if (options.listen.empty()) {
-    options.listen.push_back({.address = IpAddress::parse(tls ? "::" : "127.0.0.1").value(), .port = kDefaultPort});
-  }
+  if (!options.listen.empty()) return std::nullopt;
+  if (tls) options.listen.push_back({.address = IpAddress::parse("::").value(), .port = kDefaultPort});
+  options.listen.push_back({.address = IpAddress::parse(tls ? "0.0.0.0" : "127.0.0.1").value(), .port = kDefaultPort});
   return std::nullopt;
 }
 
