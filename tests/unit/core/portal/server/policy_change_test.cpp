@@ -142,15 +142,20 @@ TEST(PolicyChange, AClientThatIsAwayLosesItsGrantsToo) {
   EXPECT_EQ(world.lines(), (Lines{"gw1 < reject_access alice far", "gw1 < reject_access alice net"}));
 }
 
+// What gw1 is told when it joins anew.
+Lines lines_of_return(PortalWorld& world) {
+  EXPECT_EQ(world.connect(Role::gateway, "gw1", "lab"), 101u);
+  static_cast<void>(world.lines());
+  world.join("gw1");
+  return world.lines();
+}
+
 TEST(PolicyChange, AGatewayThatIsAwayIsToldWhatRemains) {
   PortalWorld world(before());
   grant_both(world, "");
   world.close("gw1");
   world.set(changed([](Document& d) { d.policies[0].resources = {3}; }));
-  ASSERT_EQ(world.connect(Role::gateway, "gw1", "lab"), 101u);
-  static_cast<void>(world.lines());
-  world.join("gw1");
-  EXPECT_EQ(world.lines(), (Lines{"gw1 < ok", "gw1 < init alice:far", "gw1 < resource_updated far"}));
+  EXPECT_EQ(lines_of_return(world), (Lines{"gw1 < ok", "gw1 < init alice:far", "gw1 < resource_updated far"}));
 }
 
 TEST(PolicyChange, AGatewayThatIsAwayIsToldTheFiltersThatItMissed) {
@@ -159,10 +164,7 @@ TEST(PolicyChange, AGatewayThatIsAwayIsToldTheFiltersThatItMissed) {
   world.close("gw1");
   world.set(
       changed([](Document& d) { d.resources[0].filters.filters = {{.protocol = policy::FilterProtocol::icmp}}; }));
-  ASSERT_EQ(world.connect(Role::gateway, "gw1", "lab"), 101u);
-  static_cast<void>(world.lines());
-  world.join("gw1");
-  const Lines lines = world.lines();
+  const Lines lines = lines_of_return(world);
   EXPECT_NE(std::ranges::find(lines, "gw1 < resource_updated net"), lines.end());
 }
 
@@ -172,9 +174,7 @@ TEST(PolicyChange, APortalThatWasAwayEndsGrantsOnWhatIsElsewhereNow) {
   world.document =
       std::make_shared<Document>(changed([](Document& d) { d.resources[0].network = *Prefix::parse("10.9.0.0/16"); }));
   world.restart();
-  ASSERT_EQ(world.connect(Role::gateway, "gw1", "lab"), 101u);
-  world.join("gw1");
-  EXPECT_EQ(world.lines(), (Lines{"gw1 < ok", "gw1 < init alice:far", "gw1 < resource_updated far"}));
+  EXPECT_EQ(lines_of_return(world), (Lines{"gw1 < ok", "gw1 < init alice:far", "gw1 < resource_updated far"}));
 }
 
 // 6.4: a condition on the source holds for the client's present connection.
@@ -208,9 +208,7 @@ TEST(PolicyChange, APortalThatWasAwayFindsWhatChangedMeanwhile) {
   grant_both(world, "");
   world.document = std::make_shared<Document>(changed([](Document& d) { d.policies[0].resources = {3}; }));
   world.restart();
-  ASSERT_EQ(world.connect(Role::gateway, "gw1", "lab"), 101u);
-  world.join("gw1");
-  EXPECT_EQ(world.lines(), (Lines{"gw1 < ok", "gw1 < init alice:far", "gw1 < resource_updated far"}));
+  EXPECT_EQ(lines_of_return(world), (Lines{"gw1 < ok", "gw1 < init alice:far", "gw1 < resource_updated far"}));
 }
 
 // 6.4, 6.10: at the window's end the gateway drops the grant by itself, the client's list follows at that second.
