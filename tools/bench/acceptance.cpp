@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include "tools/bench/loss_free_rate.h"
+
 namespace fireline::bench {
 namespace {
 
@@ -10,7 +12,6 @@ constexpr double kCpuFactor = 2.6;
 constexpr double kFloodShare = 0.40;
 constexpr double kSingleShare = 0.50;
 constexpr double kOverloadShare = 0.9;
-constexpr double kOverloadLeast = 1.8;  // of the twice that is asked for
 constexpr double kPingIdleMilliseconds = 0.25;
 constexpr double kPingLoadedMilliseconds = 1.5;
 constexpr double kPingFactor = 1.5;

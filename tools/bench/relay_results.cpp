@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "tools/bench/loss_free_rate.h"
+
 namespace fireline::bench {
 namespace {
 
@@ -86,7 +88,6 @@ Judgement judge_ratio(const RelayBlock& block, const RelaySeries& series, RelayM
 
 Judgement judge_fairness(const RelaySeries& series, RelayMeasure measure) {
   constexpr double kLeast = 0.95;
-  constexpr double kOverloadLeast = 1.8;  // of the twice that is asked for
   Judgement judgement;
   judgement.rule = fmt::format("{} >= {}", text_of(measure).key, kLeast);
   const auto index = series.median(measure);
