@@ -9,6 +9,7 @@
 // Lifetime: made and dropped by ConnectionTable; never moves. Threads: one owner.
 #pragma once
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 
@@ -18,6 +19,7 @@
 #include "core/node/connection_parameters.h"
 #include "core/node/node_event.h"
 #include "core/node/node_status.h"
+#include "core/turn/channels.h"
 
 namespace fireline::node {
 
@@ -30,6 +32,11 @@ struct Connection {
         active(now) {}
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
+
+  // Who asks for channels at relays: the same for every connection under this id, whatever its keys are.
+  [[nodiscard]] turn::ChannelOwner channel_owner() const noexcept {
+    return turn::ChannelOwner{std::hash<std::string>{}(parameters.id) | 1};  // never nobody
+  }
 
   ConnectionParameters parameters;
   ice::Agent agent;

@@ -72,7 +72,9 @@ void add_remote_candidates(NodeState& state, Now now, std::string_view id, std::
     state.counters.add(counter);
     if (counter != NodeCounter::remote_candidates || text->candidate.kind == ice::CandidateKind::host) continue;
     // Its checks may come through our relay before ours have gone there.
-    if (auto* allocation = state.relays.find(connection->relay)) allocation->bind(now, text->candidate.address);
+    if (auto* allocation = state.relays.find(connection->relay)) {
+      allocation->bind(now, text->candidate.address, connection->channel_owner());
+    }
   }
   wake(state, now, *connection);
   state.touch(*connection);

@@ -54,7 +54,7 @@ void route(NodeState& state, Now now, Connection& connection) {
   Route found = route_of(state, now, connection);
   if (!found.path && found.allocation != nullptr) {
     // Asking binds: the request is on its way before the first message.
-    (void)found.allocation->channel_for(now, connection.path->destination);
+    (void)found.allocation->channel_for(now, connection.path->destination, connection.channel_owner());
     send_to_relays(state);
     found = route_of(state, now, connection);
   }

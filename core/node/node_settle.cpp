@@ -89,7 +89,7 @@ void send_check(NodeState& state, Now now, Connection& connection, const ice::Ag
     if (allocation == nullptr || allocation->candidates().relayed(family) != transmit.source) {
       return state.counters.add(NodeCounter::unsent_no_relay);
     }
-    const auto channel = allocation->channel_for(now, transmit.destination);
+    const auto channel = allocation->channel_for(now, transmit.destination, connection.channel_owner());
     const auto server = allocation->server();
     if (!channel || !server) return state.counters.add(NodeCounter::unsent_no_channel);
     stun::write_channel_header(message, *channel, static_cast<std::uint16_t>(bare.size()));

@@ -90,12 +90,12 @@ std::optional<ChannelPayload> Allocation::unwrap(Now now, ConstBytes datagram) {
   return ChannelPayload{.peer = *peer, .local = *local, .payload = data->payload};
 }
 
-std::optional<std::uint16_t> Allocation::channel_for(Now now, const Endpoint& peer) {
+std::optional<std::uint16_t> Allocation::channel_for(Now now, const Endpoint& peer, ChannelOwner owner) {
   const auto number = channels_.sendable(now.boot, peer);
   if (number) {
     last_sent_ = now.boot;
   } else {
-    bind(now, peer);
+    bind(now, peer, owner);
   }
   return number;
 }
@@ -107,13 +107,13 @@ std::optional<SendableChannel> Allocation::channel_to(Now now, const Endpoint& p
   return SendableChannel{.number = *number, .until = *until};
 }
 
-void Allocation::bind(Now now, const Endpoint& peer) {
+void Allocation::bind(Now now, const Endpoint& peer, ChannelOwner owner) {
   if (discarded_ || is_suspended()) {
     counters_.add(TurnCounter::bind_suspended);
   } else if (!has_allocation()) {
-    buffer_peer(peer);
+    buffer_peer(peer, owner);
   } else {
-    queue_bind(now.boot, peer);
+    queue_bind(now.boot, peer, owner);
   }
 }
 
@@ -222,7 +222,7 @@ void Allocation::refresh_with(Instant now, Request request) {
   requests_.add(now, request);
 }
 
-void Allocation::queue_bind(Instant now, const Endpoint& peer) {
+void Allocation::queue_bind(Instant now, const Endpoint& peer, ChannelOwner owner) {
   if (!candidates_.relayed(peer.address.family())) {
     counters_.add(TurnCounter::bind_wrong_family);
     return;
@@ -232,7 +232,11 @@ void Allocation::queue_bind(Instant now, const Endpoint& peer) {
     counters_.add(TurnCounter::bind_too_many);
     return;
   }
-  const auto number = channels_.begin_bind(now, peer);
+  if (channels_.exceeds_share(peer, owner)) {
+    counters_.add(TurnCounter::bind_share_used);
+    return;
+  }
+  const auto number = channels_.begin_bind(now, peer, owner);
   if (!number) {
     counters_.add(TurnCounter::bind_no_channel);
     return;
@@ -240,13 +244,13 @@ void Allocation::queue_bind(Instant now, const Endpoint& peer) {
   requests_.add(now, {.kind = RequestKind::channel_bind, .server = *active_, .peer = peer, .channel = *number});
 }
 
-void Allocation::buffer_peer(const Endpoint& peer) {
-  if (std::ranges::find(buffered_peers_, peer) != buffered_peers_.end()) return;
+void Allocation::buffer_peer(const Endpoint& peer, ChannelOwner owner) {
+  if (std::ranges::find(buffered_peers_, peer, &WaitingPeer::peer) != buffered_peers_.end()) return;
   if (buffered_peers_.size() == kBufferedPeersMax) {
     buffered_peers_.pop_front();
     counters_.add(TurnCounter::buffered_overwritten);
   }
-  buffered_peers_.push_back(peer);
+  buffered_peers_.push_back({.peer = peer, .owner = owner});
 }
 
 bool Allocation::is_trusted(const Request& request, const stun::MessageView& response) {
@@ -313,7 +317,7 @@ void Allocation::allocate_succeeded(Instant now, const Request& request, const s
   for (const auto& address : relayed) {
     if (address) candidates_.add_relayed(request.server, *address, events_);
   }
-  for (const Endpoint& peer : buffered_peers_) queue_bind(now, peer);
+  for (const WaitingPeer& waiting : buffered_peers_) queue_bind(now, waiting.peer, waiting.owner);
   buffered_peers_.clear();
 }
 
@@ -376,7 +380,8 @@ void Allocation::mismatched(Instant now, const Request& request) {
     buffered_peers_.clear();
     return;
   }
-  if (request.kind == RequestKind::channel_bind) buffer_peer(request.peer);
+  // Whoever it was for: one is bound anew, and the next ones ask with their owners.
+  if (request.kind == RequestKind::channel_bind) buffer_peer(request.peer, ChannelOwner::nobody);
   queue(now, request.kind == RequestKind::allocate ? RequestKind::remove : RequestKind::allocate);
 }
 

@@ -100,13 +100,15 @@ class Allocation {
   [[nodiscard]] std::optional<ChannelPayload> unwrap(Now now, ConstBytes datagram);
 
   // The channel on which data for the peer may be sent to server(), right now; the data counts as sent. Empty: drop it;
-  // a binding has been started where that makes sense. O(1).
-  [[nodiscard]] std::optional<std::uint16_t> channel_for(Now now, const Endpoint& peer);
+  // a binding has been started where that makes sense, on behalf of the owner. O(1).
+  [[nodiscard]] std::optional<std::uint16_t> channel_for(Now now, const Endpoint& peer,
+                                                         ChannelOwner owner = ChannelOwner::nobody);
   // The same question without binding or counting: for data that others send. Checks that go through the channel keep
   // it and stand for the data here.
   [[nodiscard]] std::optional<SendableChannel> channel_to(Now now, const Endpoint& peer) const noexcept;
-  // Makes sure that the peer's data can reach us: binds a channel now, or as soon as there is an allocation.
-  void bind(Now now, const Endpoint& peer);
+  // Makes sure that the peer's data can reach us: binds a channel now, or as soon as there is an allocation. Nothing
+  // happens when the owner has as many channels as he may have (channels.h).
+  void bind(Now now, const Endpoint& peer, ChannelOwner owner = ChannelOwner::nobody);
   // Asks the relay whether the allocation still exists, and believes silence after a second. Starts anew when
   // suspended.
   void refresh(Now now);
@@ -134,6 +136,10 @@ class Allocation {
   [[nodiscard]] AllocationStatus status(Now now) const;
 
  private:
+  struct WaitingPeer {
+    Endpoint peer;
+    ChannelOwner owner = ChannelOwner::nobody;
+  };
   struct Lifetime {
     Instant expires;
     std::optional<Instant> refresh;  // empty while a Refresh is on its way, and when one failed to tell a lifetime
@@ -142,8 +148,8 @@ class Allocation {
   void start(Instant now);
   void queue(Instant now, RequestKind kind);
   void refresh_with(Instant now, Request request);  // unless one is on its way
-  void queue_bind(Instant now, const Endpoint& peer);
-  void buffer_peer(const Endpoint& peer);
+  void queue_bind(Instant now, const Endpoint& peer, ChannelOwner owner);
+  void buffer_peer(const Endpoint& peer, ChannelOwner owner);
 
   [[nodiscard]] bool is_trusted(const Request& request, const stun::MessageView& response);
   void handle_success(Instant now, const Request& request, const Endpoint& local, const stun::MessageView& response);
@@ -178,7 +184,7 @@ class Allocation {
   Channels channels_;
   KnownCandidates candidates_;
   EventQueue events_;
-  std::deque<Endpoint> buffered_peers_;
+  std::deque<WaitingPeer> buffered_peers_;
 
   std::optional<Family> active_;  // of the server address in use: the first that answered
   std::optional<Lifetime> lifetime_;

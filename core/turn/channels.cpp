@@ -37,7 +37,13 @@ bool Channels::needs_bind(Instant now, const Endpoint& peer) const noexcept {
   return channel == nullptr || (!channel->in_flight && !channel->live(now));
 }
 
-std::optional<std::uint16_t> Channels::begin_bind(Instant now, const Endpoint& peer) {
+bool Channels::exceeds_share(const Endpoint& peer, ChannelOwner owner) const noexcept {
+  if (owner == ChannelOwner::nobody || find(peer) != nullptr) return false;
+  const auto held = held_.find(owner);
+  return held != held_.end() && held->second >= kChannelsPerOwnerMax;
+}
+
+std::optional<std::uint16_t> Channels::begin_bind(Instant now, const Endpoint& peer, ChannelOwner owner) {
   if (const auto known = slots_by_peer_.find(peer); known != slots_by_peer_.end()) {
     Channel& channel = channels_[known->second];
     if (!channel.cooled_down(now)) {
@@ -56,6 +62,7 @@ std::optional<std::uint16_t> Channels::begin_bind(Instant now, const Endpoint& p
   if (!number) return std::nullopt;
   const auto slot = static_cast<std::uint16_t>(channels_.size());
   channels_.push_back({.peer = peer,
+                       .owner = owner,
                        .bound_at = now,
                        .sent_at = now,
                        .number = *number,
@@ -65,6 +72,7 @@ std::optional<std::uint16_t> Channels::begin_bind(Instant now, const Endpoint& p
                        .received = false});
   slot_of_[index_of(*number)] = slot;
   slots_by_peer_.emplace(peer, slot);
+  ++held_[owner];
   return number;
 }
 
@@ -98,6 +106,7 @@ void Channels::prune(Instant now) {
 void Channels::clear() noexcept {
   channels_.clear();
   slots_by_peer_.clear();
+  held_.clear();
   slot_of_.fill(kNone);
   never_used_ = 0;
   next_ = 0;
@@ -150,6 +159,7 @@ std::optional<std::uint16_t> Channels::choose_number(Instant now) {
 void Channels::erase(std::uint16_t slot) {
   slot_of_[index_of(channels_[slot].number)] = kNone;
   slots_by_peer_.erase(channels_[slot].peer);
+  if (const auto held = held_.find(channels_[slot].owner); --held->second == 0) held_.erase(held);
   const auto last = static_cast<std::uint16_t>(channels_.size() - 1);
   if (slot != last) {
     channels_[slot] = channels_[last];

@@ -3,10 +3,13 @@
 // A binding holds 10 minutes at the relay; then its number and its peer cool down for 5 more, in which the relay takes
 // only the same pair again. So a peer keeps its number for 15 minutes after its last binding, and a number goes to
 // another peer only after that. Numbers that were never used come first, in order; after them the others, round robin.
+// A number that cools down is out of reach for everybody, so that who names ever new peers could use all of them up:
+// one owner has kChannelsPerOwnerMax at a time, cooling ones included.
 // Source: RFC 8656 section 12.
 //
 // Lifetime: clear() when the allocation ends. Threads: one. Allocates when a peer is bound, never for data.
-// Limits: 4096 numbers, as many peers. Every call takes the time; it must not run backwards.
+// Limits: 4096 numbers, as many peers, of one owner kChannelsPerOwnerMax. Every call takes the time; it must not run
+// backwards.
 #pragma once
 #include <array>
 #include <cstddef>
@@ -26,6 +29,11 @@ inline constexpr Duration kChannelCoolDown = std::chrono::minutes(5);
 inline constexpr Duration kChannelReuse = kChannelLifetime + kChannelCoolDown;
 inline constexpr Duration kChannelRefresh = kChannelLifetime / 2;
 inline constexpr std::size_t kChannelsMax = stun::kMaxChannel - stun::kMinChannel + 1;
+// A peer has some 4 to 8 addresses, and as many new ones in each network that it moves to: 16 networks in 15 minutes.
+inline constexpr std::size_t kChannelsPerOwnerMax = 128;
+
+// On whose behalf a channel is bound: any number that stays the same when the owner connects anew.
+enum class ChannelOwner : std::uint64_t { nobody = 0 };  // nobody: without a share
 
 class Channels {
  public:
@@ -42,8 +50,12 @@ class Channels {
 
   // Whether a ChannelBind would tell the relay anything: not when the channel is bound, or a request is on the way.
   [[nodiscard]] bool needs_bind(Instant now, const Endpoint& peer) const noexcept;
-  // Chooses the number for a ChannelBind that the caller sends. Empty: no number is free.
-  [[nodiscard]] std::optional<std::uint16_t> begin_bind(Instant now, const Endpoint& peer);
+  // Whether the peer would need one number more than the owner may have: then no begin_bind(). O(1).
+  [[nodiscard]] bool exceeds_share(const Endpoint& peer, ChannelOwner owner) const noexcept;
+  // Chooses the number for a ChannelBind that the caller sends. Empty: no number is free. A peer's channel stays with
+  // the owner that it had first.
+  [[nodiscard]] std::optional<std::uint16_t> begin_bind(Instant now, const Endpoint& peer,
+                                                        ChannelOwner owner = ChannelOwner::nobody);
   // The relay accepted.
   void confirm(Instant now, std::uint16_t number) noexcept;
   // The relay refused: peer and number know nothing of each other any more.
@@ -62,6 +74,7 @@ class Channels {
  private:
   struct Channel {
     Endpoint peer;
+    ChannelOwner owner = ChannelOwner::nobody;
     Instant bound_at;  // of the last answer
     Instant sent_at;   // of the last request
     std::uint16_t number = 0;
@@ -91,8 +104,9 @@ class Channels {
   std::vector<Channel> channels_;                    // dense; a slot moves when another one is erased
   std::array<std::uint16_t, kChannelsMax> slot_of_;  // by number; kNone when free
   std::unordered_map<Endpoint, std::uint16_t, PeerHash> slots_by_peer_;
-  std::uint16_t never_used_ = 0;  // this number and all above it
-  std::uint16_t next_ = 0;        // round robin once none is left of those
+  std::unordered_map<ChannelOwner, std::size_t> held_;  // channels of each owner that has any; nobody's too
+  std::uint16_t never_used_ = 0;                        // this number and all above it
+  std::uint16_t next_ = 0;                              // round robin once none is left of those
 };
 
 }  // namespace fireline::turn

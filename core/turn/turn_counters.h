@@ -29,6 +29,7 @@ enum class TurnCounter : std::uint8_t {
   requests_given_up,  // no answer in time
   // Channels.
   bind_no_channel,       // all 4096 numbers are in use or cooling down
+  bind_share_used,       // its owner has as many as one may have
   bind_too_many,         // too many ChannelBinds in flight
   bind_wrong_family,     // a buffered peer whose family the allocation did not get
   bind_suspended,        // there is no allocation, and nothing is on the way to get one
@@ -75,6 +76,8 @@ enum class TurnCounter : std::uint8_t {
       return "turn.requests_given_up";
     case TurnCounter::bind_no_channel:
       return "turn.bind.no_channel";
+    case TurnCounter::bind_share_used:
+      return "turn.bind.share_used";
     case TurnCounter::bind_too_many:
       return "turn.bind.too_many";
     case TurnCounter::bind_wrong_family:

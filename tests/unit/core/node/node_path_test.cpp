@@ -125,6 +125,41 @@ TEST(NodePath, MovesFromRelayToDirectByItselfAndSaysSo) {
   EXPECT_TRUE(world.exchange());
 }
 
+// Every candidate that the client names takes a channel for 15 minutes. He withdraws them, names others, connects anew.
+TEST(NodePath, OneClientCannotUseUpTheChannelsOfTheGatewaysRelay) {
+  World world(relayed());
+  world.connect();
+  const auto name = [&](std::uint16_t first, bool withdraw) {
+    std::vector<std::string> some;
+    for (std::uint16_t i = 0; i < 64; ++i) {
+      some.push_back("candidate:1 1 UDP 1694498815 192.0.2.1 " + std::to_string(first + i) +
+                     " typ srflx raddr 0.0.0.0 rport 0");
+    }
+    world.gateway->call([&](Node& node, packet::Output& output) {
+      if (withdraw) {
+        node.invalidate_remote_candidates(world.now(), "client", some, output);
+      } else {
+        node.add_remote_candidates(world.now(), "client", some, output);
+      }
+      return true;
+    });
+    world.run(100ms);
+  };
+  for (std::uint16_t wave = 0; wave < 10; ++wave) {
+    if (wave == 5) {
+      world.password_suffix = "again";
+      ASSERT_EQ(world.upsert(*world.gateway, *world.client), UpsertOutcome::replaced);
+      ASSERT_EQ(world.upsert(*world.client, *world.gateway), UpsertOutcome::replaced);
+    }
+    name(static_cast<std::uint16_t>(1000 + 64 * wave), false);
+    name(static_cast<std::uint16_t>(1000 + 64 * wave), true);
+  }
+  std::size_t channels = 0;
+  for (const RelayStatus& relay : world.gateway->node->relays(world.now())) channels += relay.allocation.bound_channels;
+  EXPECT_LE(channels, turn::kChannelsPerOwnerMax);
+  EXPECT_GE(channels, turn::kChannelsPerOwnerMax - 8) << "what is forbidden was tried";
+}
+
 TEST(NodePath, ALostAllocationSuspendsThePathAndPacketsWait) {
   World world(relayed());
   world.connect();

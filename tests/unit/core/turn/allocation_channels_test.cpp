@@ -105,6 +105,32 @@ TEST(TurnChannels, ExhaustedNumbersAreCounted) {
   EXPECT_EQ(h.allocation.status(h.now).bound_channels, kChannelsMax);
 }
 
+TEST(TurnChannels, AnOwnerBeyondHisShareIsCountedAndTakesNothingFromOthers) {
+  constexpr ChannelOwner kGreedy{1};
+  Harness h;
+  ASSERT_TRUE(h.bound(h.take(Method::binding), kMapped4));
+  h.allocation.bind(h.now, numbered_peer(0), kGreedy);  // waits for the allocation
+  ASSERT_TRUE(h.allocated(h.take(Method::allocate)));
+  ASSERT_TRUE(h.succeed(h.take(Method::channel_bind)));
+  for (std::size_t i = 1; i < kChannelsPerOwnerMax + 10; ++i) {
+    if (i % 2 == 0) {
+      h.allocation.bind(h.now, numbered_peer(i), kGreedy);
+    } else {
+      static_cast<void>(h.allocation.channel_for(h.now, numbered_peer(i), kGreedy));
+    }
+    h.drain();
+    if (i < kChannelsPerOwnerMax) {
+      ASSERT_TRUE(h.succeed(h.take(Method::channel_bind)));
+    }
+  }
+  EXPECT_EQ(h.count(Method::channel_bind), 0u);
+  EXPECT_EQ(h.counted(TurnCounter::bind_share_used), 10u);
+  EXPECT_EQ(h.allocation.status(h.now).bound_channels, kChannelsPerOwnerMax);
+  h.allocation.bind(h.now, kPeer4, ChannelOwner{2});
+  h.drain();
+  EXPECT_EQ(h.count(Method::channel_bind), 1u);
+}
+
 TEST(TurnChannels, PayloadBelongsToThePeerAndToOurRelayedAddressOfItsFamily) {
   Harness h;
   h.allocate();

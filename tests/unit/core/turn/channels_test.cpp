@@ -165,6 +165,39 @@ TEST(Channels, PruningKeepsWhatIsLeftReachable) {
   }
 }
 
+TEST(Channels, AnOwnerHasAShareThatCoolingNumbersCountIn) {
+  constexpr ChannelOwner kOne{1};
+  constexpr ChannelOwner kOther{2};
+  Channels channels;
+  for (std::uint16_t i = 0; i < kChannelsPerOwnerMax; ++i) {
+    ASSERT_FALSE(channels.exceeds_share(peer(i), kOne)) << i;
+    channels.confirm(kStart, channels.begin_bind(kStart, peer(i), kOne).value());
+  }
+  EXPECT_TRUE(channels.exceeds_share(peer(5000), kOne));
+  EXPECT_FALSE(channels.exceeds_share(peer(5000), kOther));
+  EXPECT_FALSE(channels.exceeds_share(peer(5000), ChannelOwner::nobody));
+  EXPECT_FALSE(channels.exceeds_share(peer(7), kOne)) << "it has a number already";
+  // Bound again by somebody else it stays with its owner.
+  EXPECT_EQ(channels.begin_bind(kStart + 1min, peer(7), kOther), 0x4007);
+  EXPECT_TRUE(channels.exceeds_share(peer(5000), kOne));
+  channels.confirm(kStart + 1min, 0x4007);
+
+  channels.prune(kStart + 15min - 1ns);
+  EXPECT_TRUE(channels.exceeds_share(peer(5000), kOne)) << "they cool down";
+  channels.forget(0x4000);
+  EXPECT_FALSE(channels.exceeds_share(peer(5000), kOne));
+  static_cast<void>(channels.begin_bind(kStart, peer(5000), kOne));
+  EXPECT_TRUE(channels.exceeds_share(peer(5001), kOne));
+  channels.prune(kStart + 15min);
+  EXPECT_FALSE(channels.exceeds_share(peer(5001), kOne));
+  channels.clear();
+  for (std::uint16_t i = 0; i < kChannelsPerOwnerMax; ++i) {
+    ASSERT_FALSE(channels.exceeds_share(peer(i), kOne)) << i;
+    static_cast<void>(channels.begin_bind(kStart, peer(i), kOne));
+  }
+  EXPECT_TRUE(channels.exceeds_share(peer(5000), kOne));
+}
+
 TEST(Channels, ForgettingIsForPeerAndNumber) {
   Channels channels;
   bound(channels, kStart, peer(1));
