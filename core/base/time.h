@@ -1,6 +1,8 @@
 // Time is an argument: core reads no clock. A loop reads both clocks once per turn and passes the pair on.
 #pragma once
+#include <algorithm>
 #include <chrono>
+#include <optional>
 
 namespace fireline {
 
@@ -23,5 +25,11 @@ struct Now {
   Instant boot;
   UnixTime wall;
 };
+
+// Of two timers, either of which may not run.
+[[nodiscard]] constexpr std::optional<Instant> earlier(std::optional<Instant> a, std::optional<Instant> b) noexcept {
+  if (!a || !b) return a ? a : b;
+  return std::min(*a, *b);
+}
 
 }  // namespace fireline

@@ -44,7 +44,9 @@ struct Receiver {
  private:
   void update_relays(const std::vector<std::string>& removed, const portal::RelayEntries& connected) const {
     state.node.update_relays(now, removed, connected, output);
-    if (!connected.empty()) ask_again(state, now);
+    if (connected.empty()) return;
+    state.relay_asks.settle();
+    ask_again(state, now);
   }
 };
 
@@ -122,9 +124,7 @@ bool Client::step_handshake(Now now, packet::Output& output) {
 }
 
 std::optional<Instant> Client::poll_timeout() const {
-  const auto node = state_->node.poll_timeout();
-  const auto site = state_->sites.poll_timeout();
-  return node && site ? std::min(*node, *site) : node ? node : site;
+  return earlier(earlier(state_->node.poll_timeout(), state_->sites.poll_timeout()), state_->relay_asks.poll_timeout());
 }
 
 void Client::handle_timeout(Now now, packet::Output& output) {

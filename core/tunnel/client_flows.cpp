@@ -19,7 +19,6 @@ struct Connect {
 
 void report(ClientState& state, const Uuid& resource, FlowOutcome outcome);
 void ask_portal(ClientState& state, const Uuid& resource);
-void want_relays(ClientState& state);
 [[nodiscard]] Connect connect(ClientState& state, Now now, const portal::FlowCreated& flow, packet::Output& output);
 ConnectedGateway& record_gateway(ClientState& state, const portal::FlowCreated& flow, node::UpsertOutcome outcome);
 void take_from_gateway(ClientState& state, Now now, ResourceEntry& entry, packet::Output& output);
@@ -49,7 +48,7 @@ void create_flow(ClientState& state, Now now, const portal::FlowCreated& flow, p
   if (connected.outcome == node::UpsertOutcome::no_relays) {
     // What waits must survive until relays are there: its senders would only find out by their own timeouts.
     state.pending.wait_for_relays(flow.resource);
-    want_relays(state);
+    state.relay_asks.want();
     return report(state, flow.resource, FlowOutcome::no_relays);
   }
 
@@ -137,6 +136,7 @@ void reset(ClientState& state, Now now, const crypto::Key& private_key, packet::
   state.sticky.clear();
   // Questions of the earlier session get no answer.
   state.resources.for_each([&](const ResourceEntry& entry) { state.pending.pace().forget(entry.resource.id); });
+  state.relay_asks = {};
   // What was to be told belongs to connections that are gone.
   std::erase_if(state.events, [](const ClientEvent& event) {
     return std::holds_alternative<portal::IceCandidates>(event) || std::holds_alternative<RelaysWanted>(event);
@@ -160,6 +160,7 @@ void settle(ClientState& state, Now now, packet::Output& output) {
     again = !state.released.empty() && state.works_planned == 0;
     if (again) send_released(state, now, output);
   }
+  if (state.relay_asks.poll(now.boot)) state.tell(RelaysWanted{});
 }
 
 namespace {
@@ -203,12 +204,6 @@ void ask_portal(ClientState& state, const Uuid& resource) {
     return;
   }
   state.tell(portal::CreateFlow{.resource = resource, .connected_gateways = state.sticky.sorted()});
-}
-
-void want_relays(ClientState& state) {
-  const bool told = std::ranges::any_of(
-      state.events, [](const ClientEvent& event) { return std::holds_alternative<RelaysWanted>(event); });
-  if (!told) state.tell(RelaysWanted{});
 }
 
 Connect connect(ClientState& state, Now now, const portal::FlowCreated& flow, packet::Output& output) {
@@ -292,7 +287,7 @@ void refresh_site(ClientState& state, const Uuid& site) {
 }
 
 void handle_node_event(ClientState& state, NodeEvent event) {
-  if (event.kind == NodeEvent::Kind::no_relays_left) return want_relays(state);
+  if (event.kind == NodeEvent::Kind::no_relays_left) return state.relay_asks.want();
   const auto id = Uuid::parse(event.connection);
   if (!id) return;
   switch (event.kind) {

@@ -17,6 +17,7 @@
 #include "core/tunnel/gateway_table.h"
 #include "core/tunnel/latest_value.h"
 #include "core/tunnel/pending_flows.h"
+#include "core/tunnel/relays_wanted.h"
 #include "core/tunnel/resource_table.h"
 #include "core/tunnel/site_status.h"
 #include "core/tunnel/sticky_gateways.h"
@@ -69,6 +70,7 @@ struct ClientState final : wireguard::InnerPolicy {
   RouteMemo route_memo;
   SourceMemo source_memo;
   Instant next_look = Instant::min();  // at the gateways' silence
+  RelayAsks relay_asks;
 
   std::deque<ClientEvent> events;
   bool tun_changed = false;        // what `tun` is made of may have

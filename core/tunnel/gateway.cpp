@@ -77,9 +77,7 @@ bool Gateway::step_handshake(Now now, packet::Output& output) {
 }
 
 std::optional<Instant> Gateway::poll_timeout() const {
-  const auto node = state_->node.poll_timeout();
-  if (!node || !state_->next_tick) return node ? node : state_->next_tick;
-  return std::min(*node, *state_->next_tick);
+  return earlier(earlier(state_->node.poll_timeout(), state_->next_tick), state_->relay_asks.poll_timeout());
 }
 
 void Gateway::handle_timeout(Now now, packet::Output& output) {

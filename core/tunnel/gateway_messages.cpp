@@ -31,6 +31,7 @@ void count_refusal(GatewayState& state, GrantOutcome outcome);
 
 void Handler::operator()(const portal::GatewayInit& message) const {
   state.node.update_relays(now, {}, message.relays, output);
+  if (!message.relays.empty()) state.relay_asks.settle();
   state.configured = true;
   state.ipv4 = message.interface.ipv4;
   state.ipv6 = message.interface.ipv6;
@@ -40,6 +41,7 @@ void Handler::operator()(const portal::GatewayInit& message) const {
 
 void Handler::operator()(const portal::RelaysPresence& message) const {
   state.node.update_relays(now, message.disconnected_ids, message.connected, output);
+  if (!message.connected.empty()) state.relay_asks.settle();
 }
 
 void Handler::operator()(const portal::AuthorizeFlow& message) const {
@@ -48,7 +50,7 @@ void Handler::operator()(const portal::AuthorizeFlow& message) const {
   // know.
   if (outcome == GrantOutcome::granted) state.events.emplace_back(portal::FlowAuthorized{.ref = message.ref});
   count_refusal(state, outcome);
-  if (outcome == GrantOutcome::no_relays) state.events.emplace_back(RelaysWanted());
+  if (outcome == GrantOutcome::no_relays) state.relay_asks.want();
   state.events.emplace_back(GrantReport{.client = message.client, .resource = message.resource.id, .outcome = outcome});
 }
 

@@ -23,6 +23,7 @@ void GatewayState::finish(Now now, packet::Output& output) {
   send_answers(now, output);
   close_gone(now, output);
   collect_events();
+  if (relay_asks.poll(now.boot)) events.emplace_back(RelaysWanted());
   if (!clients.may_expire()) {
     next_tick.reset();
   } else if (!next_tick) {
@@ -55,7 +56,7 @@ void GatewayState::collect_events() {
 void GatewayState::take(node::NodeEvent event) {
   using Kind = node::NodeEvent::Kind;
   if (event.kind == Kind::no_relays_left) {
-    events.emplace_back(RelaysWanted());
+    relay_asks.want();
     return;
   }
   const auto id = Uuid::parse(event.connection);

@@ -8,6 +8,7 @@
 #include "core/tunnel/client_table.h"
 #include "core/tunnel/gateway.h"
 #include "core/tunnel/gateway_packets.h"
+#include "core/tunnel/relays_wanted.h"
 
 namespace fireline::tunnel {
 
@@ -26,6 +27,7 @@ struct GatewayState {
   IpAddress ipv4;
   IpAddress ipv6;
   std::optional<Instant> next_tick;  // set while a grant may expire
+  RelayAsks relay_asks;
   std::deque<GatewayEvent> events;
 
  private:

@@ -14,11 +14,6 @@ using stun::Attribute;
 // has minutes left.
 constexpr Duration kChannelCheckInterval = std::chrono::seconds(1);
 
-std::optional<Instant> earlier(std::optional<Instant> a, std::optional<Instant> b) noexcept {
-  if (!a) return b;
-  return b ? std::min(*a, *b) : a;
-}
-
 constexpr Family other(Family family) noexcept {
   return family == Family::v4 ? Family::v6 : Family::v4;
 }

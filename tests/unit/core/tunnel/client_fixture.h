@@ -67,6 +67,10 @@ class ClientFixture {
     now.boot += by;
     now.wall += by;
   }
+  void handle_timeout() {
+    client->handle_timeout(now, output);
+    collect();
+  }
   void reset() {
     client->reset(now, crypto::seeded_key(2), output);
     collect();

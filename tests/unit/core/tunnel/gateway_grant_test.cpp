@@ -68,6 +68,7 @@ TEST(GatewayGrant, WhatIsAnsweredAndWhatIsNot) {
       {"no relays are known",
        [](GatewayWorld& world, portal::AuthorizeFlow&) {
          world.handle(portal::RelaysPresence{.disconnected_ids = {"relay"}, .connected = {}});
+         world.run(kRelayAsksForgotten);
          world.events.clear();
        },
        GrantOutcome::no_relays, GatewayCounter::refused_no_relays},
