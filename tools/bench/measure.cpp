@@ -166,7 +166,7 @@ class Round {
     const double rate = search_loss_free_rate(flood.goodput / kGiga / 2, [&](double gigabits) {
       const UdpResult probe = load(kPacedTrain, gigabits, kProbeTime);
       // A rate that the sender did not reach is not shown to be carried.
-      return probe.offered < kOfferedLeast * gigabits * kGiga ? 1.0 : probe.loss();
+      return probe.offered < kOfferedLeast * gigabits * kGiga ? 1.0 : probe.loss() + probe.late();
     });
     series_.add(Measure::loss_free_rate, rate);
     if (rate > 0) {

@@ -80,6 +80,8 @@ class Receiver {
     thread_.join();
     return meter_;
   }
+  // After finish(); of what brought at least one datagram.
+  [[nodiscard]] Clock::time_point last_arrival() const noexcept { return last_arrival_; }
 
  private:
   void receive() {
@@ -106,6 +108,7 @@ class Receiver {
       const int got = recvmmsg(socket_.get(), messages.data(), kReceiveBatch, MSG_WAITFORONE, nullptr);
       if (got < 0 && errno != EAGAIN && errno != EINTR) return;
       if (got < 0 && over_.load()) return;
+      if (got > 0) last_arrival_ = Clock::now();
       for (int i = 0; i < got; ++i) {
         const auto index = static_cast<std::size_t>(i);
         count(ConstBytes(buffers).subspan(index * kReceiveBytes, messages[index].msg_len), messages[index].msg_hdr);
@@ -138,6 +141,7 @@ class Receiver {
   io::FileDescriptor socket_;
   bool acknowledges_;
   SequenceMeter meter_;
+  Clock::time_point last_arrival_;
   std::atomic<bool> over_{false};
   std::jthread thread_;
 };
@@ -244,20 +248,21 @@ UdpResult run_udp(const UdpPath& path, const UdpLoad& load) {
   std::optional<Receiver> receiver;
   if (!path.receiver_namespace.empty()) receiver.emplace(path.receiver_namespace, load.quic);
   Sender sender(path, load);
+  const auto start = Clock::now();
   std::jthread thread([&] { sender.send(); });
   thread.join();
   if (sender.error() != 0) throw BenchError(fmt::format("UDP send: {}", std::strerror(sender.error())));
   UdpResult result;
   result.sent = sender.sent();
-  const double bits = 8 * static_cast<double>(load.payload_bytes) / std::max(sender.seconds(), 1e-9);
-  result.offered = bits * static_cast<double>(result.sent);
+  std::chrono::duration<double> arriving{};
   if (receiver) {
     const SequenceMeter& meter = receiver->finish();
     result.received = meter.received();
     result.reordered = meter.reordered();
     result.duplicates = meter.duplicates();
-    result.goodput = bits * static_cast<double>(result.received);
+    arriving = receiver->last_arrival() - start;
   }
+  result.set_times(load.payload_bytes, sender.seconds(), arriving.count());
   return result;
 }
 

@@ -1,6 +1,7 @@
 // Our own UDP load: one sender thread and one counting receiver thread, each pinned to a core of its own where there
 // are two. Datagrams are numbered, arrivals are counted: goodput is what came, not what was sent.
 #pragma once
+#include <algorithm>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -26,10 +27,28 @@ struct UdpResult {
   std::uint64_t received = 0;  // without duplicates
   std::uint64_t reordered = 0;
   std::uint64_t duplicates = 0;
-  double offered = 0;  // payload bits per second
-  double goodput = 0;  // payload bits per second that arrived
+  double seconds = 0;           // of the sender
+  double arriving_seconds = 0;  // from the first send to the last arrival, at least `seconds`
+  double offered = 0;           // payload bits per second
+  // Payload bits per second that arrived, in arriving_seconds: what waits in long queues when the sender ends was not
+  // carried in the sender's time.
+  double goodput = 0;
   [[nodiscard]] double loss() const noexcept {
     return sent == 0 ? 0 : 1 - static_cast<double>(received) / static_cast<double>(sent);
+  }
+  // The share of what was sent that came too late to call its rate carried: behind more than kQueueSeconds of queue.
+  [[nodiscard]] double late() const noexcept {
+    const double behind = arriving_seconds - seconds - kQueueSeconds;
+    return behind <= 0 ? 0 : behind / arriving_seconds;
+  }
+  static constexpr double kQueueSeconds = 0.01;  // ten times what a packet takes under load
+
+  // Makes rates of the counts. `arriving` counts from the first send; less than the sender's time when nothing came.
+  void set_times(std::size_t payload_bytes, double sending, double arriving) noexcept {
+    seconds = std::max(sending, 1e-9);
+    arriving_seconds = std::max(seconds, arriving);
+    offered = 8 * static_cast<double>(payload_bytes * sent) / seconds;
+    goodput = 8 * static_cast<double>(payload_bytes * received) / arriving_seconds;
   }
 };
 

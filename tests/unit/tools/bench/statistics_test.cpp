@@ -7,6 +7,7 @@
 
 #include "tools/bench/loss_free_rate.h"
 #include "tools/bench/sequence_meter.h"
+#include "tools/bench/udp_generator.h"
 
 namespace fireline::bench {
 namespace {
@@ -42,6 +43,22 @@ TEST(SequenceMeter, CountsWhatCame) {
   EXPECT_EQ(meter.reordered(), 2u) << "2 after 3, and 9 after 7,000,000";
   meter.arrived(~std::uint64_t{0});
   EXPECT_EQ(meter.received(), 6u) << "a foreign number is ignored";
+}
+
+TEST(UdpResult, WhatWaitsInAQueueWhenTheSenderEndsIsNotCarriedInItsTime) {
+  constexpr std::size_t kPayload = 1000;
+  UdpResult result;
+  result.sent = 30'000;
+  result.received = 12'500;  // a hop of 5,000 a second with a queue of 5,000
+  result.set_times(kPayload, 1.5, 2.5);
+  EXPECT_DOUBLE_EQ(result.offered, 8 * 1000 * 20'000.0);
+  EXPECT_DOUBLE_EQ(result.goodput, 8 * 1000 * 5'000.0);
+  EXPECT_NEAR(result.late(), (1 - UdpResult::kQueueSeconds) / 2.5, 1e-9);
+  result.set_times(kPayload, 1.5, 1.505);
+  EXPECT_EQ(result.late(), 0) << "on its way";
+  result.set_times(kPayload, 1.5, 0.7);
+  EXPECT_DOUBLE_EQ(result.goodput, 8 * 1000 * 12'500 / 1.5) << "what ends early is not faster";
+  EXPECT_EQ(result.late(), 0);
 }
 
 TEST(LossFreeRate, FindsTheLimitOfAPathWithinTenPercent) {
