@@ -19,6 +19,7 @@
 #include "core/crypto/x25519.h"
 #include "tools/bench/report_files.h"
 #include "tools/bench/report_parts.h"
+#include "tools/bench/statistics.h"
 
 namespace fireline::bench {
 namespace {
@@ -65,7 +66,7 @@ std::int64_t clock_cost() {
 class Samples {
  public:
   void add(double value) { values_.insert(std::ranges::upper_bound(values_, value), value); }
-  [[nodiscard]] double median() const { return values_[values_.size() / 2]; }
+  [[nodiscard]] double median() const { return summarize(values_)->median; }
   [[nodiscard]] double least() const { return values_.front(); }
   [[nodiscard]] double most() const { return values_.back(); }
 
