@@ -117,6 +117,11 @@ class Rules(unittest.TestCase):
         failing = {rule for rule, _, _, expected in ROWS if expected} | {rules.banned_calls}
         self.assertEqual(failing, set(rules.RULES))
 
+    def test_every_rule_is_an_entry_of_ctest(self):
+        entries = (Path(__file__).parent / "CMakeLists.txt").read_text()
+        names = entries.partition("foreach(rule ")[2].partition(")")[0].split()
+        self.assertEqual(names, [rule.__name__ for rule in rules.RULES])
+
     def test_banned_calls(self):
         for line in BANNED_IN_CORE:
             with self.subTest(line):
