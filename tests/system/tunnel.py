@@ -6,8 +6,11 @@
     │ eth0    10.76.0.1 fd76::1├────── veth ────────┤ eth0    10.76.0.2 fd76::2│
     └──────────────────────────┘                    └──────────────────────────┘
 """
+import json
+import os
 import subprocess
 
+import kernel
 from lab import SOCKETS, TCP_BYTES, Failure, check, goodput, iperf, program, wait_until
 
 OVERLAY = {"near": ("10.77.0.1", "fd77::1"), "far": ("10.77.0.2", "fd77::2")}
@@ -52,7 +55,18 @@ class Tunnel:
         for address in self.addresses:
             self.namespace.run("ip", "address", "add", address, "dev", self.interface,
                                *(["nodad"] if ":" in address else []))
+        self.check_backend()
         return self
+
+    def check_backend(self):
+        """The UDP backend that the environment asks for is in use: the program goes on without one that fails."""
+        wanted = {**os.environ, **self.environment}.get("FIRELINE_WG_UDP_IO")
+        if wanted is None or self.program_name != "fireline":
+            return
+        if wanted == "io_uring":
+            kernel.require_io_uring()
+        asked = (program(self.program_name), "--status", self.interface, "--json")
+        wait_until(lambda: json.loads(self.namespace.output(*asked))["udp_io"] == wanted, 5, f"its sockets' backend is {wanted}")
 
     def ready(self):
         return (SOCKETS / f"{self.interface}.sock").exists() and self.namespace.has_link(self.interface)

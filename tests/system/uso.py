@@ -8,6 +8,7 @@ usage: uso.py
 import random
 import socket
 
+import kernel
 import lab
 import ledger
 from tunnel import OVERLAY, Ends
@@ -28,8 +29,8 @@ def scenario(laboratory):
     near, far = ends.tunnels("fireline", "fireline")
     ends.ping_both_ways()
     states = {tunnel.namespace.label: ledger.Ledger(tunnel).offloads["tun_uso"]["state"] for tunnel in (near, far)}
-    if set(states.values()) != {"on"}:
-        raise lab.Skip(f"no USO on this kernel's TUN: {states}")
+    kernel.require_uso()
+    lab.require(set(states.values()) == {"on"}, f"fireline-wg uses USO, which this kernel has: {states}")
     for family in (0, 1):
         for merged in (False, True):
             before = [ledger.Ledger(tunnel) for tunnel in (near, far)]
