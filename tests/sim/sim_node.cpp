@@ -23,6 +23,16 @@ constexpr unsigned kTimerRunsMax = 64;
 constexpr unsigned kHandshakeStepsMax = 1000;
 constexpr std::size_t kTransportBytes = 32;  // WireGuard's header and tag
 
+// Whether a datagram is data of so many bytes: in a channel of a relay (true) or bare (false). Empty: something else.
+std::optional<bool> carries(ConstBytes datagram, std::size_t message_bytes) {
+  constexpr std::uint32_t kTransportData = 4;
+  if (datagram.size() == message_bytes && load_le32(datagram, 0) == kTransportData) return false;
+  if (datagram.size() != message_bytes + stun::kChannelHeaderBytes) return std::nullopt;
+  const bool channel = stun::ChannelDataView::parse(datagram).has_value();
+  if (channel && load_le32(datagram, stun::kChannelHeaderBytes) == kTransportData) return true;
+  return std::nullopt;
+}
+
 std::uint64_t drops(const node::Node& node, std::string_view prefix) {
   std::uint64_t total = 0;
   node.device().counters().for_each([&](std::string_view name, std::uint64_t value) {
@@ -128,7 +138,6 @@ void SimNode::send_packets(const std::string& id, const std::vector<std::vector<
                        !status->path_suspended;
   if (expects) {
     planned.path = status->path;
-    planned.packets = packets.size();
     planned.message_bytes = packets.front().size() + kTransportBytes;
   }
   node_->plan(now(), batch, *planned.work);
@@ -251,10 +260,8 @@ void SimNode::send(packet::UdpSendBatch& batch, const Planned* expectation) {
     next_datagram_ += train.count();
     if (train.count() > packet::kTrainSegments) fail("train", "of too many datagrams");
     if (expectation != nullptr) {
-      const std::size_t skip = expectation->path->relay.empty() ? 0 : stun::kChannelHeaderBytes;
-      const ConstBytes first = train.datagram(0);
-      if (first.size() == expectation->message_bytes + skip && load_le32(first, skip) == 4) {
-        check_path(out, *expectation);
+      if (const auto relayed = carries(train.datagram(0), expectation->message_bytes)) {
+        check_path(out, *expectation, *relayed);
         ++trains;
         messages += train.count();
       }
@@ -277,10 +284,11 @@ void SimNode::send(packet::UdpSendBatch& batch, const Planned* expectation) {
 }
 
 // A train takes the path that held when it was planned.
-void SimNode::check_path(const packet::UdpTrain& train, const Planned& expectation) const {
+void SimNode::check_path(const packet::UdpTrain& train, const Planned& expectation, bool relayed) const {
   const node::PathState& path = *expectation.path;
   const std::string what = "data planned for " + path.source.to_string() + " to " + path.destination.to_string();
-  if (path.relay.empty()) {
+  if (relayed == path.relay.empty()) fail("path", what + (relayed ? " left through a relay" : " left without a relay"));
+  if (!relayed) {
     if (train.destination == path.destination && train.local.address == path.source.address) return;
     fail("path", what + " left for " + train.destination.to_string());
   }

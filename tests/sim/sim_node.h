@@ -85,7 +85,6 @@ class SimNode final : public Receiver {
     std::vector<std::uint64_t> datagrams{};  // of a received train
     // Of a batch from the TUN: how it must leave. Empty: no expectation.
     std::optional<node::PathState> path;
-    std::size_t packets = 0;
     std::size_t message_bytes = 0;
   };
 
@@ -98,7 +97,7 @@ class SimNode final : public Receiver {
   void settle(std::span<const std::uint64_t> datagrams = {}, const Planned* expectation = nullptr);
   void send(packet::UdpSendBatch& batch, const Planned* expectation);
   void write_tun(std::span<const std::uint64_t> datagrams);
-  void check_path(const packet::UdpTrain& train, const Planned& expectation) const;
+  void check_path(const packet::UdpTrain& train, const Planned& expectation, bool relayed) const;
   [[noreturn]] void fail(const std::string& invariant, const std::string& text) const;
 
   EventQueue& queue_;
