@@ -12,14 +12,15 @@ install(FILES LICENSE DESTINATION share/doc/fireline RENAME copyright)
 file(GLOB fireline_units CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tools/*/*.service)
 set(fireline_unit_script [[
   foreach(unit @fireline_units@)
-    get_filename_component(name ${unit} NAME)
-    file(READ ${unit} text)
+    get_filename_component(name "${unit}" NAME)
+    file(READ "${unit}" text)
     string(REPLACE "/usr/bin/" "${CMAKE_INSTALL_PREFIX}/bin/" text "${text}")
     file(WRITE "$ENV{DESTDIR}${CMAKE_INSTALL_PREFIX}/lib/systemd/system/${name}" "${text}")
   endforeach()
 ]])
+list(TRANSFORM fireline_units REPLACE "(.+)" "\"\\1\"")
+list(JOIN fireline_units " " fireline_units)
 string(REPLACE "@fireline_units@" "${fireline_units}" fireline_unit_script "${fireline_unit_script}")
-string(REPLACE ";" " " fireline_unit_script "${fireline_unit_script}")
 install(CODE "${fireline_unit_script}")
 
 # One package: each host enables the unit of what it is to be. None starts by being installed.
