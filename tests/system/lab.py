@@ -312,9 +312,10 @@ def _sweep():
     for path in (*SOCKETS.glob("fl*.sock"), *STATUS_SOCKETS.glob("fl*.sock")):
         if orphaned(path.name):
             path.unlink(missing_ok=True)
-    for path in Path(tempfile.gettempdir()).glob("fl*-*"):
-        if orphaned(path.name):
-            shutil.rmtree(path, ignore_errors=True)
+    for folder in (Path(tempfile.gettempdir()), Path("/etc/netns")):
+        for path in folder.glob("fl*-*"):
+            if orphaned(path.name):
+                shutil.rmtree(path, ignore_errors=True)
 
 
 def run(scenario, *arguments):

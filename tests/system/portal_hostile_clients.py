@@ -13,14 +13,17 @@ import resource
 import socket
 import struct
 import sys
+import threading
 import time
 
 import lab
 from portal_host import ACTOR, Portal, document, networks
 from portal_peer import AGENTS, Peer, key_of, query_of
+from strain import Strain
 
 PATIENCE = 120
 REQUEST_SECONDS = 15  # io/websocket_server.h
+DRIP_SECONDS = 5  # until a sender of a byte each second notices, and the connections that were made before
 SOURCE_CONNECTIONS = 1024
 SECRET = "flc_" + "h0stile-" * 5
 
@@ -125,6 +128,25 @@ def requests(portal):
                 and portal.counter("login.drop.bad_token") >= 4, f"the counters name them: {portal.status()['counters']}")
 
 
+class Dripping:
+    """Sends a byte each second on every connection, from its making until the portal ends them."""
+
+    def __init__(self, connections):
+        self.open, self.ended = set(connections), []
+        self.begin, self.strain = time.monotonic(), Strain()
+        threading.Thread(target=self.run, daemon=True).start()
+
+    def run(self):
+        while self.open:
+            time.sleep(1)
+            for connection in list(self.open):
+                try:
+                    connection.sendall(b"f")
+                except OSError:
+                    self.open.discard(connection)
+                    self.ended.append(time.monotonic() - self.begin)
+
+
 def crowd(portal):
     """Connections that send a byte now and then, as many as one source may have, and one more."""
     slow = [dial(portal, "127.0.0.9") for _ in range(SOURCE_CONNECTIONS)]
@@ -135,18 +157,18 @@ def crowd(portal):
     connection = dial(portal, "127.0.0.10")
     connection.sendall(b"GET /healthz HTTP/1.1\r\nHost: h\r\n\r\n")
     lab.check(read_all(connection).startswith(b"HTTP/1.1 200 "), "others are served")
-    return slow, time.monotonic()
+    return slow, Dripping(slow[:50])
 
 
-def crowd_ends(portal, slow, begin):
+def crowd_ends(portal, slow, dripping):
     """Slow requests are over after their time, however often a byte comes."""
-    for connection in slow[:50]:
-        connection.sendall(b"f")
-    for connection in slow:
+    for connection in slow[50:]:
         read_all(connection)
-    took = time.monotonic() - begin
-    lab.check(portal.counter("websocket.closed.timed_out") >= SOURCE_CONNECTIONS,
-              f"requests that do not end are dropped ({took:.0f} s; limit {REQUEST_SECONDS} s)")
+    lab.wait_until(lambda: not dripping.open, PATIENCE, "those that send a byte each second are closed as well")
+    lab.check(portal.counter("websocket.closed.timed_out") >= SOURCE_CONNECTIONS, "requests that do not end are dropped")
+    last = max(dripping.ended)
+    lab.check(dripping.strain.allows(REQUEST_SECONDS + DRIP_SECONDS, last),
+              f"with a byte each second after {last:.0f} s ({REQUEST_SECONDS} s and {DRIP_SECONDS} of ours, {dripping.strain})")
 
 
 # ---- who has a token ----
@@ -264,7 +286,7 @@ def scenario(laboratory):
     token = portal.token("client", ACTOR)
     good = asyncio.run(served(portal, token))
 
-    slow, begin = crowd(portal)
+    slow, _ = crowd(portal)
     requests(portal)
     # The requests above were failures of this source: it has to wait, or come back to another portal.
     portal.process.signal(15)
@@ -274,7 +296,7 @@ def scenario(laboratory):
     portal.check_secret_free(token, SECRET)
     portal.start()
 
-    slow, begin = crowd(portal)
+    slow, dripping = crowd(portal)
     frames(portal, token)
     messages(portal, token)
     hostile, sent = flood(portal, token, good)
@@ -283,7 +305,7 @@ def scenario(laboratory):
     print(f"  after {sent >> 10} KiB of flood a login took {time.monotonic() - began:.2f} s")
     for connection in hostile:
         connection.close()
-    crowd_ends(portal, slow, begin)
+    crowd_ends(portal, slow, dripping)
     portal.check_memory("behind all of that")
     portal.check_secret_free(token, SECRET)
     lab.require(portal.process.stop(10) == 0, "it ends with code 0")

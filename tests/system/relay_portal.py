@@ -37,8 +37,8 @@ class Portal:
         self.policy.write_text(json.dumps(POLICY))
         # The name is in the relay's hosts file, which `ip netns exec` puts in place.
         hosts = Path("/etc/netns") / relay.name
-        hosts.mkdir(parents=True)
         laboratory.at_end.append(lambda: shutil.rmtree(hosts))
+        hosts.mkdir(parents=True)
         (hosts / "hosts").write_text(f"127.0.0.1 localhost\n{PORTAL} {NAME}\n")
         self.process = None
         self.tokens = []

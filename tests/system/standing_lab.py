@@ -68,7 +68,10 @@ def sweep():
     """Takes down what a killed `up` left half built."""
     for name in names():
         candidate = StandingLab(name)
-        state = candidate.read()
+        try:
+            state = candidate.read()
+        except FileNotFoundError:  # taken down just now
+            continue
         if state["state"] == "building" and not lab.process_lives(state["pid"]):
             candidate.remove()
 
@@ -141,11 +144,20 @@ def build(name, scenario, make):
 
 def status(name):
     for one in [find(name).name] if name else names():
-        state = StandingLab(one).read()
-        print(f"lab {one}: {state['state']}, scenario {state['scenario']}")
-        if state["state"] != "up":
-            continue
-        world = StandingLab(one).world()
+        try:
+            show(StandingLab(one))
+        except (FileNotFoundError, lab.Failure):
+            # Another command may take it down meanwhile.
+            if name or StandingLab(one).exists():
+                raise
+    return 0
+
+
+def show(standing):
+    state = standing.read()
+    print(f"lab {standing.name}: {state['state']}, scenario {state['scenario']}")
+    if state["state"] == "up":
+        world = standing.world()
         for label, host in world.hosts.items():
             links = json.loads(host.output("ip", "-json", "address"))
             addresses = [info["local"] for link in links for info in link["addr_info"]
@@ -155,7 +167,6 @@ def status(name):
             kind = state["kinds"].get(label.removeprefix("router-"), "") if label.startswith("router-") else ""
             print(f"  {label:16}{kind:11}{'unplugged ' if unplugged else ''}{' '.join(addresses)}"
                   f"{'  pids ' + ' '.join(pids) if pids else ''}")
-    return 0
 
 
 def down(name, everything):
