@@ -29,10 +29,12 @@ class Settings {
     mnl_attr_nest_end(header, families);
     return query_.ask(nullptr, nullptr);
   }
-  std::optional<HostError> delete_addresses() {
+  std::optional<HostError> delete_addresses_but(const TunnelAddresses& wanted) {
     const auto present = list_addresses(query_, index_);
     if (!present) return network_error(present.error(), "list the addresses of " + interface_);
     for (const ListedAddress& one : *present) {
+      const bool whole = one.prefix_length == one.address.bits() && one.peer == one.address;
+      if (whole && (one.address == wanted.v4 || one.address == wanted.v6)) continue;
       const int code = change_address(RTM_DELADDR, 0, one.address, one.peer, one.prefix_length);
       if (treatment_of(NetlinkOperation::delete_address, code) == Treatment::fatal) {
         return network_error(code, "delete the address " + one.address.to_string() + " of " + interface_);
@@ -104,7 +106,7 @@ Result<AppliedAddresses, HostError> set_addresses(const std::string& interface, 
   // A link-local address that the kernel has just made is tentative and cannot be deleted (EBUSY). Where this fails
   // there is no IPv6.
   (void)settings.stop_address_generation();
-  if (auto error = settings.delete_addresses()) return err(*std::move(error));
+  if (auto error = settings.delete_addresses_but(addresses)) return err(*std::move(error));
   if (auto error = settings.set_mtu(mtu)) return err(*std::move(error));
 
   AppliedAddresses applied;

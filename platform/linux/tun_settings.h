@@ -36,9 +36,10 @@ struct AppliedAddresses {
   std::vector<std::string> warnings;  // one sentence for each family that does not work though it was asked for
 };
 
-// In this order: no generated link-local addresses, all present addresses deleted, MTU, IPv4, IPv6, link up. It
-// succeeds if at least one family did. When it returns the kernel may have dropped every route through the interface
-// (deleting the last IPv4 address does that, in all tables): set all routes again afterwards. Idempotent.
+// In this order: no generated link-local addresses, all other addresses deleted, MTU, IPv4, IPv6, link up. It succeeds
+// if at least one family did. An address that is there already stays, and the routes with it. When another takes its
+// place the kernel drops every route through the interface (deleting the last IPv4 address does that, in all tables):
+// set all routes again afterwards. Idempotent.
 [[nodiscard]] Result<AppliedAddresses, HostError> set_addresses(const std::string& interface,
                                                                 const TunnelAddresses& addresses,
                                                                 std::uint32_t mtu = kTunnelMtu);

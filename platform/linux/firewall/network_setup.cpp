@@ -33,7 +33,11 @@ constexpr std::array kSettings = {
     Setting{"net.ipv6.conf.default.forwarding", "1"},
 };
 
-using Values = std::map<std::string, std::string>;  // of kSettings, as they were before us
+// What the kernel sets to 0 when forwarding begins and to 1 when it ends, whatever it was: a host that took no
+// redirects would take them afterwards.
+constexpr const char* kRedirects = "net.ipv4.conf.all.accept_redirects";
+
+using Values = std::map<std::string, std::string>;  // of kSettings and kRedirects, as they were before us
 
 bool is_plain_name(const std::string& name, std::size_t length_max) {
   return !name.empty() && name.size() <= length_max && std::ranges::all_of(name, [](char c) {
@@ -79,7 +83,7 @@ Values read_state(const std::string& path) {
     if (equals == std::string::npos) continue;
     const std::string name = line.substr(0, equals);
     // The file decides nothing but values of our own settings, whoever wrote it.
-    if (std::ranges::any_of(kSettings, [&](const Setting& one) { return name == one.name; })) {
+    if (name == kRedirects || std::ranges::any_of(kSettings, [&](const Setting& one) { return name == one.name; })) {
       values[name] = line.substr(equals + 1);
     }
   }
@@ -101,7 +105,8 @@ std::optional<HostError> write_state(const std::string& path, const Values& valu
   return std::nullopt;
 }
 
-// A host that forwards ignores router advertisements (accept_ra 1): its IPv6 route would lapse.
+// A host that forwards ignores router advertisements (accept_ra 1), and loses the routes that it has of them in the
+// moment in which it begins to: to be asked before.
 std::vector<std::string> advertisement_warnings(const NetworkSetup& setup) {
   auto query = NetlinkQuery::open();
   if (!query) return {};
@@ -138,6 +143,7 @@ std::optional<HostError> keep_settings(const NetworkSetup& setup) {
     changes = changes || *present != one.value;
   }
   if (!changes) return std::nullopt;
+  if (const auto redirects = read_sysctl(setup.sysctl_root, kRedirects)) before.emplace(kRedirects, *redirects);
   return write_state(setup.state_file, before);
 }
 
@@ -159,6 +165,10 @@ std::optional<HostError> set_settings(const NetworkSetup& setup, NetworkSetupRep
 
 void restore_settings(const NetworkSetup& setup, NetworkSetupReport& report) {
   Values before = read_state(setup.state_file);
+  const auto redirects = before.extract(kRedirects);
+  // As the kernel left it when we began to forward; anything else is somebody else's since, and stays.
+  const auto present = read_sysctl(setup.sysctl_root, kRedirects);
+  const std::string wanted = present == "0" && !redirects.empty() ? redirects.mapped() : present.value_or("");
   for (const Setting& one : kSettings) {
     // Somebody else's since.
     if (read_sysctl(setup.sysctl_root, one.name) != one.value) before.erase(one.name);
@@ -171,6 +181,11 @@ void restore_settings(const NetworkSetup& setup, NetworkSetupReport& report) {
       report.warnings.push_back(host_error(code, "restore " + text).sentence);
     } else {
       report.done.push_back("restored " + text);
+    }
+  }
+  if (!wanted.empty() && read_sysctl(setup.sysctl_root, kRedirects) != wanted) {
+    if (const int code = write_sysctl(setup.sysctl_root, kRedirects, wanted); code != 0) {
+      report.warnings.push_back(host_error(code, "restore " + assignment(kRedirects, wanted)).sentence);
     }
   }
   std::error_code ignored;
@@ -195,11 +210,12 @@ Result<NetworkSetupReport, HostError> set_up_network(const NetworkSetup& setup) 
                                 ": run as root, with a kernel that has nf_tables and its NAT"});
   }
   if (!present) report.done.push_back("made the nftables table inet " + setup.table);
+  const auto warnings = advertisement_warnings(setup);
   if (auto error = set_settings(setup, report)) return err(*std::move(error));
   if (auto rules = firewall->run_json("list ruleset")) {
     report.warnings = forward_obstacles(*rules, setup.interface, setup.table);
   }
-  std::ranges::move(advertisement_warnings(setup), std::back_inserter(report.warnings));
+  std::ranges::copy(warnings, std::back_inserter(report.warnings));
   return report;
 }
 

@@ -1,10 +1,13 @@
 #include "platform/linux/firewall/network_setup.h"
 
+#include <arpa/inet.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <array>
 #include <filesystem>
 
 #include "tests/unit/io/temporary_directory.h"
@@ -65,6 +68,23 @@ TEST(NetworkSetup, MakesWhatAGatewayNeedsAndLeavesNothingBehind) {
     EXPECT_THAT(again->done, IsEmpty());
     EXPECT_THAT(again->warnings, IsEmpty());
   });
+}
+
+// One router advertisement of a default router, as it comes from the interface at the other end of the cable.
+void advertise_router(const char* from) {
+  const io::FileDescriptor socket(::socket(AF_INET6, SOCK_RAW | SOCK_CLOEXEC, IPPROTO_ICMPV6));  // sums by itself
+  const int hops = 255;
+  const int index = static_cast<int>(::if_nametoindex(from));
+  ASSERT_EQ(::setsockopt(socket.get(), IPPROTO_IPV6, IPV6_MULTICAST_HOPS, &hops, sizeof hops), 0);
+  ASSERT_EQ(::setsockopt(socket.get(), IPPROTO_IPV6, IPV6_MULTICAST_IF, &index, sizeof index), 0);
+  sockaddr_in6 everybody{};
+  everybody.sin6_family = AF_INET6;
+  everybody.sin6_scope_id = static_cast<std::uint32_t>(index);
+  ASSERT_EQ(::inet_pton(AF_INET6, "ff02::1", &everybody.sin6_addr), 1);
+  constexpr std::array<std::uint8_t, 16> kMessage{134, 0, 0, 0, 64, 0, 0x07, 0x08};  // RFC 4861 4.2: 1,800 s
+  ASSERT_EQ(::sendto(socket.get(), kMessage.data(), kMessage.size(), 0,
+                     static_cast<sockaddr*>(static_cast<void*>(&everybody)), sizeof everybody),
+            static_cast<ssize_t>(kMessage.size()));
 }
 
 //   client  100.64.0.5 ── tun-firezone  GATEWAY  uplink ── 198.51.100.2  server, without a way back to 100.64.0.0/11
@@ -165,13 +185,41 @@ TEST(NetworkSetup, SaysWhichFilterOfOthersDrops) {
 TEST(NetworkSetup, SaysWhichRouteWillLapseWithForwarding) {
   io::in_network_namespace([] {
     const Host host;
-    run("ip link add fllan0 type veth peer name flpeer0; ip link set fllan0 up; ip link set flpeer0 up; "
-        "sysctl -qw net.ipv6.conf.fllan0.accept_ra=1; ip -6 address add 2001:db8::2/64 dev fllan0 nodad; "
-        "ip -6 route add default via 2001:db8::1 dev fllan0 proto ra");
+    run("ip link add fllan0 type veth peer name flpeer0; sysctl -qw net.ipv6.conf.fllan0.accept_dad=0 "
+        "net.ipv6.conf.flpeer0.accept_dad=0 net.ipv6.conf.fllan0.accept_ra=1 "
+        "net.ipv6.conf.fllan0.accept_ra_from_local=1; "
+        "ip link set fllan0 up; ip link set flpeer0 up");
+    const auto advertised = [] {
+      advertise_router("flpeer0");
+      return output_of("ip -6 route show default dev fllan0");
+    };
+    ASSERT_THAT(advertised(), HasSubstr("proto ra"));
     EXPECT_THAT(set_up_network(host.setup)->warnings,
                 ElementsAre(HasSubstr("run `sysctl net.ipv6.conf.fllan0.accept_ra=2`")));
+    EXPECT_THAT(output_of("ip -6 route show default dev fllan0"), IsEmpty()) << "the kernel deletes it at once";
     run("sysctl -qw net.ipv6.conf.fllan0.accept_ra=2");
+    ASSERT_THAT(advertised(), HasSubstr("proto ra"));
     EXPECT_THAT(set_up_network(host.setup)->warnings, IsEmpty());
+  });
+}
+
+TEST(NetworkSetup, AHostThatTookNoRedirectsTakesNoneAfterwards) {
+  io::in_network_namespace([] {
+    const auto redirects = [] { return output_of("sysctl -n net.ipv4.conf.all.accept_redirects"); };
+    for (const std::string value : {"0", "1"}) {
+      const Host host;
+      run("sysctl -qw net.ipv4.conf.all.accept_redirects=" + value);
+      ASSERT_TRUE(set_up_network(host.setup));
+      EXPECT_EQ(redirects(), "0\n") << "the kernel's doing";
+      ASSERT_TRUE(set_up_network(host.setup)) << "which is not what was before";
+      ASSERT_TRUE(tear_down_network(host.setup));
+      EXPECT_EQ(redirects(), value + '\n');
+    }
+    const Host host;
+    ASSERT_TRUE(set_up_network(host.setup));
+    run("sysctl -qw net.ipv4.conf.all.accept_redirects=1");
+    ASSERT_TRUE(tear_down_network(host.setup));
+    EXPECT_EQ(redirects(), "1\n") << "somebody else's since";
   });
 }
 

@@ -53,6 +53,31 @@ TEST(TunSettings, ReplacesWhatWasThereAlsoALinkLocalAddressThatWasJustMade) {
   });
 }
 
+TEST(TunSettings, WhatStaysKeepsItsRoutes) {
+  io::in_network_namespace([] {
+    const auto tun = make_tun(kName);
+    ASSERT_TRUE(set_addresses(kName, kBoth));
+    run("ip route add 10.9.0.0/16 dev fltest0; ip route add 10.8.0.0/16 dev fltest0 table 100; "
+        "ip -6 route add fd99::/64 dev fltest0");
+    const auto routes = [] { return output_of("ip route show table all dev fltest0; ip -6 route show dev fltest0"); };
+    const std::string before = routes();
+    ASSERT_THAT(before, HasSubstr("10.8.0.0/16"));
+    ASSERT_TRUE(set_addresses(kName, kBoth));
+    EXPECT_EQ(routes(), before);
+    // The same addresses with other networks are others.
+    run("ip address add 100.64.0.9/24 dev fltest0; ip -6 address del fd00:2021:1111::7/128 dev fltest0; "
+        "ip -6 address add fd00:2021:1111::7/64 dev fltest0");
+    ASSERT_TRUE(set_addresses(kName, kBoth));
+    EXPECT_THAT(addresses(), HasSubstr("inet6 fd00:2021:1111::7/128"));
+    EXPECT_THAT(addresses(), Not(HasSubstr("100.64.0.9")));
+    EXPECT_THAT(routes(), HasSubstr("10.8.0.0/16"));
+    // Another client's.
+    ASSERT_TRUE(set_addresses(kName, {IpAddress::parse("100.64.0.8"), kBoth.v6}));
+    EXPECT_THAT(addresses(), Not(HasSubstr("100.64.0.7")));
+    EXPECT_THAT(addresses(), HasSubstr("100.64.0.8/32"));
+  });
+}
+
 TEST(TunSettings, AHostWithoutIpv6WorksWithIpv4Alone) {
   io::in_network_namespace([] {
     run("echo 1 > /proc/sys/net/ipv6/conf/all/disable_ipv6; echo 1 > /proc/sys/net/ipv6/conf/default/disable_ipv6");
