@@ -81,6 +81,7 @@ Result<void, std::string> Program::open_rest() {
 void Program::tell_addresses() {
   std::vector<IpAddress> addresses;
   for (const auto& one : platform::interface_addresses()) addresses.push_back(one.address);
+  if (addresses.empty()) return;  // it could not be told: what was known is better than nothing
   tunnel_->run([&](tunnel::Gateway& gateway, Now, packet::Output&) { gateway.set_host_addresses(addresses); });
 }
 
