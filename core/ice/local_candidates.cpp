@@ -7,9 +7,20 @@
 
 namespace fireline::ice {
 
+namespace {
+
+// The base of a reflexive one is nothing that the peer knows, and it is in no pair: with another base it is the same.
+bool is_known_as(const Candidate& entry, const Candidate& candidate) noexcept {
+  const bool paired = candidate.kind != CandidateKind::server_reflexive;
+  return paired ? is_same(entry, candidate) : is_same_announcement(entry, candidate);
+}
+
+}  // namespace
+
 LocalCandidates::Added LocalCandidates::add(const Candidate& candidate) {
-  const auto known = std::ranges::find_if(entries_, [&](const auto& e) { return is_same(e.candidate, candidate); });
+  const auto known = std::ranges::find_if(entries_, [&](const auto& e) { return is_known_as(e.candidate, candidate); });
   if (known != entries_.end()) {
+    known->candidate.base = candidate.base;
     if (!std::exchange(known->discarded, false)) return {Outcome::redundant, &*known};
     return {Outcome::re_enabled, &*known};
   }
@@ -40,7 +51,7 @@ LocalCandidates::Added LocalCandidates::add(const Candidate& candidate) {
 
 std::optional<LocalCandidate> LocalCandidates::discard(const Candidate& candidate) {
   for (auto& entry : entries_) {
-    if (entry.discarded || !is_same(entry.candidate, candidate)) continue;
+    if (entry.discarded || !is_known_as(entry.candidate, candidate)) continue;
     entry.discarded = true;
     return entry;
   }

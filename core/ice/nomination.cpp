@@ -5,12 +5,13 @@
 namespace fireline::ice {
 namespace {
 
-// When `pair` counts as left by the controlling side, given what arrived on the others; empty when it does not.
+// When `pair` counts as left by the controlling side, given what arrived on the others; empty when it does not. Others
+// that never answered do not count: a request that somebody heard and sends again comes from nowhere that answers.
 std::optional<Instant> deserted_at(const Pair& pair, const CheckList& list) noexcept {
   const auto& last = pair.use_candidate.front();
   if (!last) return std::nullopt;
   const bool busier_one = std::ranges::any_of(list.pairs(), [&](const Pair& other) {
-    return other.nominated && other.use_candidate.back() && *other.use_candidate.back() > *last;
+    return other.nominated && other.answered && other.use_candidate.back() && *other.use_candidate.back() > *last;
   });
   if (!busier_one) return std::nullopt;
   return *last + kDesertedAfter;
@@ -51,7 +52,12 @@ void Nomination::choose_as_controlled(Instant now, const CheckList& list) noexce
     const auto left = deserted_at(pair, list);
     return !left || *left > now;
   };
-  auto winner = std::ranges::find_if(list.pairs(), [&](const Pair& pair) { return pair.answered && is_in_use(pair); });
+  const auto has_answered = [&](const Pair& pair) { return pair.answered && is_in_use(pair); };
+  auto winner = std::ranges::find_if(list.pairs(), has_answered);
+  // Of equals the newest, which is the last: behind a NAT that forgot, the peer's checks come from a new port.
+  for (auto other = winner; other != list.pairs().end() && other->priority == winner->priority; ++other) {
+    if (has_answered(*other)) winner = other;
+  }
   if (winner == list.pairs().end()) winner = std::ranges::find_if(list.pairs(), is_in_use);
   selected_.reset();
   if (winner != list.pairs().end()) selected_ = winner->id;

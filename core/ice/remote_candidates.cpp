@@ -1,6 +1,7 @@
 #include "core/ice/remote_candidates.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "core/ice/check_list.h"
 #include "core/ice/priority.h"
@@ -59,9 +60,9 @@ std::optional<RemoteCandidates::Added> RemoteCandidates::add_known(const Candida
     const bool revived = entry.discarded;
     entry.discarded = false;
     // The peer stands behind it from here on, whatever we knew it by.
-    entry.origin = RemoteOrigin::signalled;
+    const bool signalled = std::exchange(entry.origin, RemoteOrigin::signalled) == RemoteOrigin::signalled;
     if (revived) entry.candidate.priority = candidate.priority;
-    return Added{revived ? Outcome::re_enabled : Outcome::known, &entry};
+    return Added{revived ? Outcome::re_enabled : signalled ? Outcome::known : Outcome::replaced, &entry};
   }
   for (auto& entry : entries_) {
     if (entry.discarded || entry.origin == RemoteOrigin::signalled) continue;

@@ -53,8 +53,10 @@ void RelaySet::refresh(Now now) {
 
 bool RelaySet::suspect(Now now, const Endpoint& server) {
   Allocation* allocation = find_by_server(server);
-  if (allocation != nullptr) allocation->suspect(now);
-  return allocation != nullptr;
+  if (allocation == nullptr) return false;
+  // The relay is asked at the address that answers; that the other one cannot be reached says nothing about it.
+  if (allocation->server().value_or(server) == server) allocation->suspect(now);
+  return true;
 }
 
 void RelaySet::reset() {

@@ -180,6 +180,33 @@ TEST_F(Gateway, ARequestHeardAndSentAgainFromElsewhereMovesNoData) {
   EXPECT_TRUE(side.uses(kHere, there));
 }
 
+// The client's checks come every 25 s, the stranger's meanwhile.
+TEST(AgentScenarios, ARequestHeardAndSentAgainWhileTheConnectionIsIdleMovesNoData) {
+  VirtualNetwork net;
+  net.add(net.client, {host("10.0.0.4:52625")});
+  net.add(net.gateway, {host("198.51.100.7:52625")});
+  net.run_for(std::chrono::seconds(30));
+  net.set_timing(Pace::idle);
+  net.run_for(std::chrono::seconds(60));
+  std::vector<std::byte> heard;
+  for (const Sent& one : net.client.sent) {
+    if (one.is_request && one.nominates) heard = one.bytes;
+  }
+  ASSERT_FALSE(heard.empty());
+  ASSERT_TRUE(net.gateway.agent.path().has_value());
+  const Endpoint before = net.gateway.agent.path()->destination;
+  for (int second = 0; second < 60; ++second) {
+    net.run_for(std::chrono::seconds(1));
+    if (second % 4 == 0) {
+      net.gateway.agent.handle_binding(net.now(), at("192.0.2.66:666"), at("198.51.100.7:52625"),
+                                       *stun::MessageView::parse(heard));
+      net.gateway.drain(net.now());
+    }
+    ASSERT_TRUE(net.gateway.agent.path().has_value()) << second;
+    EXPECT_EQ(net.gateway.agent.path()->destination, before) << second;
+  }
+}
+
 TEST_F(Gateway, RequestsFromAWithdrawnAddressAreIgnoredUntilItIsAnnouncedAgain) {
   const auto candidate = announced(host("192.0.2.10:52625"));
   side.agent.add_remote(kNow, candidate);

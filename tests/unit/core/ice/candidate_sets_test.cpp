@@ -56,6 +56,20 @@ TEST(LocalCandidates, ReflexiveOnesAreSignalledAndNeverPaired) {
   EXPECT_FALSE(local.any()) << "nothing can be checked from it";
 }
 
+TEST(LocalCandidates, AReflexiveOneWithAnotherBaseIsTheSame) {
+  LocalCandidates local;
+  const auto unrelated = [](const char* base) {
+    Candidate candidate = reflexive("203.0.113.9:40000", base);
+    candidate.related = unspecified(Family::v4);
+    return candidate;
+  };
+  local.add(unrelated("10.0.0.4:1"));
+  EXPECT_EQ(local.add(unrelated("10.0.0.5:1")).outcome, Local::redundant) << "the peer knows no base";
+  EXPECT_EQ(local.entries().size(), 1u);
+  EXPECT_TRUE(local.discard(unrelated("10.0.0.5:1")).has_value());
+  EXPECT_TRUE(local.entries().front().discarded);
+}
+
 TEST(LocalCandidates, ADiscardedOneThatComesBackKeepsItsPriority) {
   LocalCandidates local;
   const auto first = local.add(host("10.0.0.4:1")).entry->candidate.priority;
@@ -176,6 +190,15 @@ TEST_F(RemoteSet, AnAnnouncementReplacesAnOptimisticOneAndCanBeWithdrawn) {
   EXPECT_TRUE(remote.discard(relayed("203.0.113.9:52625")).has_value());
   EXPECT_EQ(remote.find(at("203.0.113.9:52625")), nullptr);
   EXPECT_TRUE(optimistic().empty()) << "what was withdrawn is not made up again";
+}
+
+TEST_F(RemoteSet, OneThatWasMadeUpAndIsAnnouncedIsPairedAnewAsTheAnnouncedOne) {
+  add(host("10.0.0.4:52625"));
+  add(reflexive("203.0.113.9:40000", "10.0.0.4:52625"));
+  ASSERT_THAT(optimistic(), testing::ElementsAre("203.0.113.9:52625"));
+  const Candidate made = remote.find(at("203.0.113.9:52625"))->candidate;
+  EXPECT_EQ(add(made), Remote::replaced) << "the same in every word";
+  EXPECT_EQ(add(made), Remote::known);
 }
 
 TEST_F(RemoteSet, IsBoundedAndForgetsDiscoveredOnesFirst) {

@@ -284,11 +284,46 @@ TEST(NodePath, BothNatsMayForgetEverything) {
   }
 }
 
+// The client's checks come from a new port, which the gateway has to find out by itself.
+TEST(NodePath, ANatThatForgetsCostsASecondWhateverItsKindIs) {
+  for (const sim::Dependence kind : {endpoint_independent, address_and_port_dependent}) {
+    SCOPED_TRACE(kind == endpoint_independent);
+    World world({.client_nat = kind});
+    world.connect();
+    world.run(2s);
+    for (int times = 0; times < 3; ++times) {
+      SCOPED_TRACE(times);
+      ASSERT_NE(world.gateway->status("client").path->kind, PathKind::relayed);
+      world.network.reboot_nat(world.client_site);
+      EXPECT_LT(outage(world, 30s), 1200ms);
+      world.run(10s);
+    }
+    EXPECT_EQ(world.client->count(Kind::failed) + world.gateway->count(Kind::failed), 0u);
+  }
+}
+
+TEST(NodePath, AnIcmpErrorAboutTheRelaysOtherAddressIsNone) {
+  World world({.v6 = true});
+  world.connect();
+  world.run(2s);
+  const Endpoint server = world.client->node->relays(world.now())[0].allocation.server.value();
+  const Endpoint other = endpoint(server.address.is_v4() ? "[2001:db8:1::1]:3478" : "203.0.113.1:3478");
+  const auto refreshes = [&] { return world.client->node->turn_counters().get(turn::TurnCounter::requests); };
+  const auto before = refreshes();
+  world.client->unreachable(other);
+  world.run(100ms);
+  EXPECT_EQ(refreshes(), before);
+  world.run(1s);
+  world.client->unreachable(server);
+  EXPECT_EQ(refreshes(), before + 1) << "else this tests nothing";
+}
+
 TEST(NodePath, IcmpIsAHintAndEndsNothing) {
   World world;
   world.connect();
   world.run(1s);
   const ConnectionStatus before = world.client->status("gateway");
+  const std::array changes{world.client->count(Kind::path_changed), world.gateway->count(Kind::path_changed)};
   for (int i = 0; i < 50; ++i) {
     for (const Endpoint& destination :
          {before.path->destination, endpoint("203.0.113.1:3478"), endpoint("192.0.2.9:9")}) {
@@ -301,7 +336,8 @@ TEST(NodePath, IcmpIsAHintAndEndsNothing) {
   world.run(10s);
   EXPECT_TRUE(world.exchange());
   EXPECT_EQ(world.client->count(Kind::failed) + world.client->count(Kind::no_relays_left), 0u);
-  EXPECT_EQ(world.client->count(Kind::path_changed), 0u + world.gateway->count(Kind::path_changed));
+  EXPECT_EQ(world.client->count(Kind::path_changed), changes[0]);
+  EXPECT_EQ(world.gateway->count(Kind::path_changed), changes[1]);
 }
 
 TEST(NodePath, AnIpv4ClientReachesAnIpv6GatewayThroughTheRelay) {

@@ -380,14 +380,12 @@ TEST(TurnTimers, NoTimerIsRepeatedWithoutProgressWhateverTheRelayDoes) {
     SCOPED_TRACE(seed);
     Harness h(seed % 2 == 0 ? both_servers() : server_v4());
     std::mt19937_64 dice(seed);
-    std::size_t sent = 0;
     for (int step = 0; step < 300; ++step) {
       if (h.sent.empty() || dice() % 3 == 0) {
         h.advance(std::chrono::milliseconds(dice() % 20000));
       } else {
         const SentRequest request = h.sent.front();
         h.sent.erase(h.sent.begin());
-        ++sent;
         constexpr std::array<std::uint16_t, 7> kCodes{400, 401, 420, 437, 437, 438, 438};
         const auto choice = dice() % 8;
         if (request.method() == Method::binding) {
@@ -405,7 +403,6 @@ TEST(TurnTimers, NoTimerIsRepeatedWithoutProgressWhateverTheRelayDoes) {
       if (dice() % 16 == 0) h.allocation.suspect(h.now);
       h.drain();
     }
-    EXPECT_LT(sent, 300u);
   }
 }
 
