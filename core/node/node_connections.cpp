@@ -235,8 +235,9 @@ void remove(NodeState& state, Now now, Connection& connection) {
 
 void say_goodbye(NodeState& state, Now now, Connection& connection) {
   if (!connection.path || connection.suspended) return;
-  state.device.send_packet(now, connection.parameters.peer_key, wireguard::kGoodbye, state.outbox.output());
-  state.counters.add(NodeCounter::goodbyes_sent);
+  packet::Output& output = state.outbox.output();
+  const bool sent = state.device.send_packet(now, connection.parameters.peer_key, wireguard::kGoodbye, output);
+  if (sent) state.counters.add(NodeCounter::goodbyes_sent);
 }
 
 Connection* admit_candidates(NodeState& state, std::string_view id, std::span<const std::string>& candidates) {

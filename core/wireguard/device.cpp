@@ -60,8 +60,8 @@ bool Device::initiate(Now now, const crypto::PublicKey& peer) {
   return wireguard::initiate(*state_, now, peer);
 }
 
-void Device::send_packet(Now now, const crypto::PublicKey& peer, ConstBytes packet, packet::Output& output) {
-  wireguard::send_packet(*state_, now, peer, packet, output);
+bool Device::send_packet(Now now, const crypto::PublicKey& peer, ConstBytes packet, packet::Output& output) {
+  return wireguard::send_packet(*state_, now, peer, packet, output);
 }
 
 std::optional<Instant> Device::last_data(const crypto::PublicKey& peer) const {

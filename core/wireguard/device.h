@@ -79,7 +79,7 @@ class Device final : public packet::Engine {
   bool initiate(Now now, const crypto::PublicKey& peer);
   // An IP packet of our own, such as kGoodbye, through the current session, at once: it overtakes packets that wait and
   // works that are not committed. Without a session or path it is dropped and counted.
-  void send_packet(Now now, const crypto::PublicKey& peer, ConstBytes packet, packet::Output& output);
+  bool send_packet(Now now, const crypto::PublicKey& peer, ConstBytes packet, packet::Output& output);
   // When an IP packet was last sent, queued or received; keepalives and handshakes do not count.
   [[nodiscard]] std::optional<Instant> last_data(const crypto::PublicKey& peer) const;
   // The next of them gives the event data_moved, once: a peer that was idle is not.

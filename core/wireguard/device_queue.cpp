@@ -115,13 +115,19 @@ bool seal_keepalive(DeviceState& state, Now now, Peer& peer, Session& session, p
   return true;
 }
 
-void send_packet(DeviceState& state, Now now, const crypto::PublicKey& key, ConstBytes packet, packet::Output& output) {
+bool send_packet(DeviceState& state, Now now, const crypto::PublicKey& key, ConstBytes packet, packet::Output& output) {
   Peer* peer = state.peers.find(key);
   Session* session = peer == nullptr || !peer->path ? nullptr : state.usable_session(now, *peer, 1);
   const std::size_t padded = state.padded_bytes(packet.size());
-  if (session == nullptr || packet.size() > state.mtu) return state.counters.add(DeviceCounter::unsent_no_session);
+  if (session == nullptr || packet.size() > state.mtu) {
+    state.counters.add(DeviceCounter::unsent_no_session);
+    return false;
+  }
   packet::Buffer buffer = take_buffer(state, stun::kChannelHeaderBytes + padded + kTransportOverheadBytes);
-  if (!buffer) return state.counters.add(DeviceCounter::unsent_no_buffer);
+  if (!buffer) {
+    state.counters.add(DeviceCounter::unsent_no_buffer);
+    return false;
+  }
   const Bytes message = buffer.bytes().subspan(stun::kChannelHeaderBytes, padded + kTransportOverheadBytes);
   const Bytes plaintext = message.subspan(kTransportHeaderBytes, padded);
   std::ranges::copy(packet, plaintext.begin());
@@ -140,6 +146,7 @@ void send_packet(DeviceState& state, Now now, const crypto::PublicKey& key, Cons
   peer->timers.any_sent(now.boot);
   peer->timers.data_sent(now.boot, state.jitter);
   state.arm(*peer);
+  return true;
 }
 
 bool send_message(DeviceState& state, ConstBytes message, const PeerPath& path, packet::Output& output) {

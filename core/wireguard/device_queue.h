@@ -24,6 +24,6 @@ bool seal_keepalive(DeviceState& state, Now now, Peer& peer, Session& session, p
 bool send_message(DeviceState& state, ConstBytes message, const PeerPath& path, packet::Output& output);
 
 // An IP packet of our own through the session, at once; counted when it cannot leave.
-void send_packet(DeviceState& state, Now now, const crypto::PublicKey& key, ConstBytes packet, packet::Output& output);
+bool send_packet(DeviceState& state, Now now, const crypto::PublicKey& key, ConstBytes packet, packet::Output& output);
 
 }  // namespace fireline::wireguard

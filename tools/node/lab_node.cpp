@@ -99,6 +99,7 @@ void LabNode::connect() {
 }
 
 void LabNode::close() {
+  loop_.cancel(again_);  // it may have failed just now
   session_.clear();
   with_node([](node::Node& node, Now now, packet::Output& output) { node.close_all(now, output); });
 }

@@ -137,6 +137,23 @@ TEST(NodeLife, AnExpiredTunnelOfTheClientSaysGoodbyeToAGatewayThatMayBeStuck) {
   EXPECT_EQ(world.client->counted(NodeCounter::goodbyes_sent), 1u);
 }
 
+TEST(NodeLife, AGoodbyeThatCouldNotBeSentIsNotCounted) {
+  World world;
+  world.allocate();
+  ConnectionParameters parameters = world.parameters_at(*world.gateway, *world.client);
+  parameters.preshared_key = crypto::Key();  // a path, and never a session
+  world.gateway->call([&](Node& node, packet::Output& output) { return node.upsert(world.now(), parameters, output); });
+  world.upsert(*world.client, *world.gateway);
+  world.run(2s);
+  ASSERT_TRUE(world.client->status("gateway").path.has_value());
+  world.client->call([&](Node& node, packet::Output& output) {
+    node.close(world.now(), "gateway", output);
+    return true;
+  });
+  EXPECT_EQ(world.client->counted(NodeCounter::goodbyes_sent), 0u);
+  EXPECT_EQ(world.client->node->device().counters().get(wireguard::DeviceCounter::unsent_no_session), 1u);
+}
+
 TEST(NodeLife, AGatewayDropsPacketsWithoutAPathAClientKeepsThem) {
   World world;
   world.allocate();

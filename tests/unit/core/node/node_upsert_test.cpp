@@ -216,10 +216,9 @@ TEST(NodeCandidates, AreLimitedForEachMessageAndForEachConnection) {
 
 TEST(NodeCandidates, AChannelIsBoundForWhatIsNoHost) {
   World world;
-  world.allocate();
   world.signalling = false;
+  world.client->set_relays({}, world.entries(*world.client, 0));
   world.upsert(*world.client, *world.gateway);
-  world.run(100ms);
   world.client->call([&](Node& node, packet::Output& output) {
     node.add_remote_candidates(world.now(), "gateway",
                                std::vector<std::string>{"candidate:1 1 udp 37748479 203.0.113.9 50000 typ relay raddr "
@@ -227,7 +226,8 @@ TEST(NodeCandidates, AChannelIsBoundForWhatIsNoHost) {
                                output);
     return true;
   });
-  world.run(100ms);
+  ASSERT_EQ(world.client->node->relays(world.now())[0].allocation.waiting_peers, 1u) << "before any check goes there";
+  world.run(200ms);
   ASSERT_EQ(world.client->node->relays(world.now()).size(), 1u);
   EXPECT_EQ(world.client->node->relays(world.now())[0].allocation.bound_channels, 1u);
 }
