@@ -10,6 +10,7 @@ namespace fireline::wireguard {
 namespace {
 
 [[nodiscard]] Instant initiation_allowed_at(const Peer& peer) noexcept;
+void postpone_initiation(DeviceState& state, Peer& peer, Instant allowed);
 void send_initiation(DeviceState& state, Now now, Peer& peer, packet::Output& output);
 // False when the message was counted as dropped, or answered with a cookie.
 [[nodiscard]] bool admit(DeviceState& state, Now now, const QueuedHandshake& message, packet::Output& output);
@@ -30,14 +31,11 @@ void want_initiation(DeviceState& state, Now now, Peer& peer, Ask ask) {
     peer.timers.attempt_started(now.boot);
   }
   if (peer.initiation_wanted) return;
-  // An unanswered initiation has its timer: packets must not send another one before.
-  if (ask == Ask::data && peer.initiating()) return;
+  // The next initiation has its timer: packets must not send it before. Also when the last one was forgotten for the
+  // peer's: two ends whose initiations crossed would cross again and again without the timer's jitter.
+  if (ask == Ask::data && peer.timers.armed(Timer::retransmit_handshake)) return;
   const Instant allowed = initiation_allowed_at(peer);
-  if (allowed > now.boot) {
-    peer.initiation_postponed = true;
-    peer.timers.handshake_postponed(allowed, state.jitter);
-    return state.arm(peer);
-  }
+  if (allowed > now.boot) return postpone_initiation(state, peer, allowed);
   state.wanted.push_back(peer);
   state.wanted_since = now.boot;
 }
@@ -46,8 +44,13 @@ bool send_wanted_initiations(DeviceState& state, Now now, std::size_t limit, pac
   std::size_t taken = 0;
   for (; taken < limit && !state.wanted.empty(); ++taken) {
     Peer& peer = state.wanted.pop_front();
-    // In the meantime an initiation of the peer may have been answered.
-    if (initiation_allowed_at(peer) <= now.boot) send_initiation(state, now, peer, output);
+    const Instant allowed = initiation_allowed_at(peer);
+    if (allowed <= now.boot) {
+      send_initiation(state, now, peer, output);
+    } else if (!peer.queue.empty()) {
+      // An initiation of the peer was answered in the meantime; should that be lost, packets wait for ours.
+      postpone_initiation(state, peer, allowed);
+    }
   }
   return taken != 0;
 }
@@ -81,6 +84,12 @@ namespace {
 // confirm the session before we start one of our own.
 Instant initiation_allowed_at(const Peer& peer) noexcept {
   return peer.last_handshake_sent ? *peer.last_handshake_sent + kRekeyTimeout : Instant::min();
+}
+
+void postpone_initiation(DeviceState& state, Peer& peer, Instant allowed) {
+  peer.initiation_postponed = true;
+  peer.timers.handshake_postponed(allowed, state.jitter);
+  state.arm(peer);
 }
 
 void send_initiation(DeviceState& state, Now now, Peer& peer, packet::Output& output) {

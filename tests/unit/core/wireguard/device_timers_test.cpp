@@ -234,6 +234,100 @@ TEST(DeviceTimers, InitiationsThatCrossedAreTriedAgain) {
   EXPECT_EQ(world.a.count(DeviceCounter::handshakes_completed), 1u);
 }
 
+// 40 ms away from each other, both speaking all the time from the same moment on: each forgets its initiation for the
+// other's, and data must not send the next one before the timer with its jitter.
+TEST(DeviceTimers, InitiationsThatCrossedAreTriedAgainWithJitterWhateverIsToBeSent) {
+  struct Row {
+    const char* what;
+    Duration gap;  // between packets of each end; zero: none
+    std::uint16_t keepalive_seconds;
+  };
+  for (const Row& row : {Row{"packets each 5 ms", 5ms, 0}, Row{"keepalives of a second", Duration::zero(), 1},
+                         Row{"keepalives of five seconds", Duration::zero(), 5}}) {
+    SCOPED_TRACE(row.what);
+    constexpr Duration kWay = 40ms;
+    struct Flying {
+      Instant at;
+      Node* to;
+      Datagram datagram;
+    };
+    World world;
+    std::vector<Flying> wire;
+    const auto step_both = [&] {
+      for (auto [own, other] : {std::pair(&world.a, &world.b), std::pair(&world.b, &world.a)}) {
+        own->step(world.now);
+        for (const Datagram& one : std::exchange(own->sent, {})) wire.push_back({world.now.boot + kWay, other, one});
+      }
+    };
+    for (auto [own, other] : {std::pair(&world.a, &world.b), std::pair(&world.b, &world.a)}) {
+      DeviceUpdate update;
+      update.peers.push_back(peer_update(other->public_key));
+      update.peers.front().persistent_keepalive_seconds = row.keepalive_seconds;
+      own->device.apply(world.now, update, own->output);
+      own->collect();
+    }
+    const auto connected = [&] {
+      return world.a.count(DeviceCounter::handshakes_completed) > 0 &&
+             world.b.count(DeviceCounter::handshakes_completed) > 0;
+    };
+    const Instant start = world.now.boot;
+    for (; !connected() && world.now.boot - start < 60s; world.now.boot += 1ms, world.now.wall += 1ms) {
+      if (row.gap != Duration::zero() && (world.now.boot - start) % row.gap == Duration::zero()) {
+        world.a.send(world.now, a_to_b());
+        world.b.send(world.now, b_to_a());
+      }
+      for (Node* node : {&world.a, &world.b}) {
+        const auto due = node->device.poll_timeout();
+        if (due && *due <= world.now.boot) node->handle_timeout(world.now);
+      }
+      step_both();
+      std::vector<Flying> arrived;
+      std::erase_if(wire, [&](const Flying& one) {
+        if (one.at > world.now.boot) return false;
+        arrived.push_back(one);
+        return true;
+      });
+      for (const Flying& one : arrived) one.to->receive(world.now, {one.datagram});
+      step_both();
+    }
+    EXPECT_TRUE(connected());
+    EXPECT_GT(world.now.boot - start, kRekeyTimeout) << "they did not cross: this tests nothing";
+    EXPECT_LT(world.now.boot - start, 3 * kRekeyTimeout);
+  }
+}
+
+// The peer's initiation is answered while ours stands behind others', a packet comes, and the confirmation is lost.
+TEST(DeviceTimers, APacketBehindAnInitiationThatWasSkippedHasItsTimer) {
+  World world;
+  DeviceUpdate others;
+  SeededRandom random(3);
+  for (int i = 0; i < 20; ++i) {
+    crypto::PublicKey key;
+    random.fill(key.bytes);
+    others.peers.push_back(peer_update(key));
+    others.peers.back().endpoint = world.a.address;
+    others.peers.back().persistent_keepalive_seconds = 25;
+  }
+  world.b.device.apply(world.now, others, world.b.output);
+  world.b.collect();
+  ASSERT_TRUE(world.b.device.initiate(world.now, world.a.public_key));
+  world.a.send(world.now, a_to_b());
+  world.b.receive(world.now, std::exchange(world.a.sent, {}));
+  ASSERT_TRUE(world.b.device.step_handshake(world.now, world.b.output));
+  world.b.collect();
+  ASSERT_EQ(world.b.count(DeviceCounter::sent_responses), 1u);
+  world.b.send(world.now, b_to_a());
+  world.b.step(world.now);
+  for (auto& one : others.peers) one.remove = true;
+  world.b.device.apply(world.now, others, world.b.output);
+  world.b.collect();
+  world.lose();
+  ASSERT_EQ(world.b.device.gauges().queued_packets, 1u);
+  const auto before = world.b.count(DeviceCounter::sent_initiations);
+  world.advance_alone(world.b, kRekeyTimeout + 1s);
+  EXPECT_EQ(world.b.count(DeviceCounter::sent_initiations), before + 1);
+}
+
 TEST(DeviceTimers, TenThousandPeersAreWokenEachAtItsTime) {
   World world;
   DeviceUpdate update;
