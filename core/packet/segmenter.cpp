@@ -84,7 +84,15 @@ Result<Segmenter, SegmentError> Segmenter::prepare_super_packet(const TunPacket&
     ip_sum_ = sum(bytes.first(2)) + sum(bytes.subspan(6, 4)) + sum(bytes.subspan(12, ip_header_bytes_ - 12));
   }
   const ConstBytes transport = bytes.subspan(ip_header_bytes_, header_bytes_ - ip_header_bytes_);
-  transport_sum_ = pseudo_header_sum(parsed->source(), parsed->destination(), parsed->protocol(), 0);
+  const std::size_t fixed_header_bytes = family_ == Family::v4 ? kIpv4HeaderBytes : kIpv6HeaderBytes;
+  if (packet.offload.needs_checksum && ip_header_bytes_ > fixed_header_bytes) {
+    // A routing header names another destination than the one that counts (RFC 8200 section 8.1); the sender has summed
+    // the right one, with the length of the whole.
+    const std::uint16_t partial = load_be16(transport, is_tcp ? kTcpChecksumOffset : kUdpChecksumOffset);
+    transport_sum_ = word_sum(partial) + word_sum(static_cast<std::uint16_t>(~(transport.size() + payload_bytes)));
+  } else {
+    transport_sum_ = pseudo_header_sum(parsed->source(), parsed->destination(), parsed->protocol(), 0);
+  }
   if (is_tcp) {
     kind_ = Kind::tcp;
     sequence_ = load_be32(transport, 4);

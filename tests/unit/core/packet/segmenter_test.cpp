@@ -209,6 +209,36 @@ TEST(Segmenter, Ipv6ExtensionHeadersArePartOfEachHeader) {
   EXPECT_EQ(segments_of(*segmenter), expected);
 }
 
+// TCP to fd00::7 over fd00::63: the header has the first hop, the checksum is over the last one.
+TEST(Segmenter, BehindARoutingHeaderTheLastDestinationIsSummed) {
+  const IpAddress last = *IpAddress::parse("fd00::7");
+  Packet super = make_packet({.v6 = true, .payload = 1000});
+  Packet routing = from_hex("06020401 00000000");
+  routing.insert(routing.end(), last.bytes().begin(), last.bytes().end());
+  super.insert(super.begin() + 40, routing.begin(), routing.end());
+  store_u8(super, 6, 43);
+  store_be16(super, 4, static_cast<std::uint16_t>(super.size() - 40));
+  constexpr std::uint16_t kTransport = 64;
+  const auto pseudo_sum = [&](std::size_t tcp_bytes) {
+    Packet header(super.begin() + 8, super.begin() + 24);
+    header.insert(header.end(), last.bytes().begin(), last.bytes().end());
+    header.resize(40);
+    store_be32(header, 32, static_cast<std::uint32_t>(tcp_bytes));
+    store_u8(header, 39, kProtocolTcp);
+    return test::slow_sum(header);
+  };
+  store_be16(super, kTransport + 16, pseudo_sum(super.size() - kTransport));
+  for (const Offload& offload : {Offload{Segmentation::none, true, 0, kTransport, 16, false},
+                                 Offload{Segmentation::tcp6, true, 600, kTransport, 16, false}}) {
+    const auto segmenter = Segmenter::make({super, offload});
+    ASSERT_TRUE(segmenter.has_value());
+    for (const Packet& segment : segments_of(*segmenter)) {
+      const ConstBytes tcp = ConstBytes(segment).subspan(kTransport);
+      EXPECT_EQ(test::slow_sum(tcp, pseudo_sum(tcp.size())), 0xFFFF);
+    }
+  }
+}
+
 struct ErrorRow {
   const char* rule;
   test::PacketSpec spec;
