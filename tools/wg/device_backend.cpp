@@ -140,9 +140,11 @@ class DeviceBackend final : public WgBackend {
     const bool new_port = update.listen_port && (port != port_ || port == 0 || !bound());
     if (!new_port && fwmark == fwmark_) return std::nullopt;
     if (!up_) {
-      // Bound when the interface comes up; whether that will work is worth knowing today.
-      auto probe = io::open_udp_pair({.port = port, .fwmark = fwmark, .io = udp_io_});
-      if (!probe) return UapiError{probe.error().code, probe.error().to_string()};
+      // Bound when the interface comes up; whether a new port will be had is worth knowing today.
+      if (new_port) {
+        auto probe = io::open_udp_pair({.port = port, .fwmark = fwmark, .io = udp_io_});
+        if (!probe) return UapiError{probe.error().code, probe.error().to_string()};
+      }
       port_ = port;
       fwmark_ = fwmark;
       return std::nullopt;
@@ -154,6 +156,7 @@ class DeviceBackend final : public WgBackend {
       if (auto error = socket->set_fwmark(fwmark)) return UapiError{error->code, error->to_string()};
     }
     fwmark_ = fwmark;
+    forget_local_addresses();  // another mark, another route: the source that answers left from may be wrong there
     return std::nullopt;
   }
 
@@ -164,8 +167,12 @@ class DeviceBackend final : public WgBackend {
     port_ = sockets->v4 ? sockets->v4->port() : sockets->v6->port();
     fwmark_ = fwmark;
     replace_sockets(std::move(*sockets));
-    plane_.run([&](packet::Engine&, Now, packet::Output&) { device_.forget_local_addresses(); });
+    forget_local_addresses();
     return std::nullopt;
+  }
+
+  void forget_local_addresses() {
+    plane_.run([&](packet::Engine&, Now, packet::Output&) { device_.forget_local_addresses(); });
   }
 
   void replace_sockets(io::UdpPortPair sockets) {

@@ -19,7 +19,7 @@ constexpr std::array kFamilies{
     MetricFamily{"fireline.interface.up", gauge, "1 while the interface is up."},
     MetricFamily{"fireline.peers", gauge, "Configured peers."},
     MetricFamily{"fireline.peers.active", gauge, "Peers with a handshake in the last 180 seconds."},
-    MetricFamily{"fireline.peer.bytes", counter, "Bytes of authenticated messages of all present peers."},
+    MetricFamily{"fireline.peer.bytes", gauge, "Bytes of authenticated messages of all present peers."},
     MetricFamily{"fireline.offload", gauge, "1 for the state that a kernel feature is in."},
     MetricFamily{"fireline.packets.in", counter, "Packets that came in, by place of entry."},
     MetricFamily{"fireline.packets.out", counter, "Packets that left, by place of exit."},

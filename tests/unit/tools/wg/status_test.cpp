@@ -235,7 +235,7 @@ fireline_peers 2
 # TYPE fireline_peers_active gauge
 fireline_peers_active 1
 # HELP fireline_peer_bytes Bytes of authenticated messages of all present peers.
-# TYPE fireline_peer_bytes counter
+# TYPE fireline_peer_bytes gauge
 fireline_peer_bytes{network_io_direction="receive"} 2048
 fireline_peer_bytes{network_io_direction="transmit"} 1572864
 # HELP fireline_offload 1 for the state that a kernel feature is in.
