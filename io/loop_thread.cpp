@@ -1,7 +1,6 @@
 #include "io/loop_thread.h"
 
 #include <pthread.h>
-#include <signal.h>
 #include <sys/timerfd.h>
 #include <time.h>
 #include <unistd.h>
@@ -10,6 +9,8 @@
 #include <cerrno>
 #include <system_error>
 #include <utility>
+
+#include "io/blocked_signals.h"
 
 namespace fireline::io {
 namespace {
@@ -34,17 +35,12 @@ LoopThread::LoopThread(std::string name)
 void LoopThread::start() {
   if (running() || stations_.empty()) return;
   stopping_.store(false, std::memory_order_release);
-  // Signals belong to the control thread: block them all while the new thread inherits the mask.
-  sigset_t all;
-  sigset_t before;
-  sigfillset(&all);
-  pthread_sigmask(SIG_SETMASK, &all, &before);
+  const BlockedSignals inherited;
   // It names itself: from outside that is writing a file, which a filter of system calls may forbid.
   thread_ = std::thread([this] {
     pthread_setname_np(pthread_self(), name_.substr(0, 15).c_str());
     run();
   });
-  pthread_sigmask(SIG_SETMASK, &before, nullptr);
 }
 
 void LoopThread::stop() {

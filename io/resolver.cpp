@@ -1,5 +1,6 @@
 #include "io/resolver.h"
 
+#include <net/if.h>
 #include <netdb.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
@@ -9,15 +10,16 @@
 #include <cctype>
 #include <cerrno>
 #include <charconv>
-#include <csignal>
 #include <cstring>
 #include <fstream>
 #include <iterator>
 #include <ranges>
+#include <system_error>
 #include <thread>
 
 #include "core/crypto/random.h"
 #include "core/dns/address_query.h"
+#include "io/blocked_signals.h"
 #include "io/file_descriptor.h"
 #include "io/loop_mailbox.h"
 #include "io/socket_address.h"
@@ -136,19 +138,20 @@ void Resolver::Impl::resolve_system(const std::string& host, Callback callback) 
   auto mailbox = LoopMailbox::make(loop_);
   if (!mailbox) return answer_later({});
   mailbox_ = std::move(*mailbox);
-  // Nobody waits for the thread: getaddrinfo cannot be ended, and what comes too late finds no mailbox.
-  sigset_t all;
-  sigset_t before;
-  sigfillset(&all);
-  pthread_sigmask(SIG_SETMASK, &all, &before);
-  std::thread([this, host, address = mailbox_->address()] {
+  const auto ask = [this, host, address = mailbox_->address()] {
     auto addresses = ask_system(host);
     address([this, addresses = std::move(addresses)]() mutable {
       found_ = std::move(addresses);
       finish();
     });
-  }).detach();
-  pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  };
+  const BlockedSignals inherited;
+  // Nobody waits for the thread: getaddrinfo cannot be ended, and what comes too late finds no mailbox.
+  try {
+    std::thread(ask).detach();
+  } catch (const std::system_error&) {
+    answer_later({});  // a host without room for a thread; the question comes again
+  }
 }
 
 void Resolver::Impl::resolve_direct(const DirectQuestion& question, Callback callback) {
@@ -225,6 +228,22 @@ void Resolver::cancel() {
   impl_->cancel();
 }
 
+namespace {
+
+// Of a number or an interface's name; 0: no such interface.
+std::uint32_t scope_of(std::string_view zone) {
+  std::uint32_t scope = 0;
+  const auto [end, error] = std::from_chars(zone.data(), zone.data() + zone.size(), scope);
+  if (error == std::errc() && end == zone.data() + zone.size()) return scope;
+  return ::if_nametoindex(std::string(zone).c_str());
+}
+
+bool is_link_local(const IpAddress& address) {
+  return !address.is_v4() && load_be16(address.bytes(), 0) >> 6 == 0xFE80 >> 6;
+}
+
+}  // namespace
+
 std::vector<Endpoint> nameservers_in(std::string_view resolv_conf) {
   std::vector<Endpoint> servers;
   for_each_line(resolv_conf, "#;", [&servers](std::string_view line) {
@@ -234,10 +253,9 @@ std::vector<Endpoint> nameservers_in(std::string_view resolv_conf) {
     const auto address = IpAddress::parse(word.substr(0, zone));
     if (!address) return;
     Endpoint server{*address, 53, 0};
-    if (zone < word.size()) {
-      const auto digits = word.substr(zone + 1);
-      std::from_chars(digits.data(), digits.data() + digits.size(), server.scope);
-    }
+    if (zone < word.size()) server.scope = scope_of(word.substr(zone + 1));
+    // Which link? A server that cannot be asked would stand in the way of the system's resolver.
+    if (server.scope == 0 && is_link_local(*address)) return;
     servers.push_back(server);
   });
   return servers;

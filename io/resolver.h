@@ -56,7 +56,8 @@ class Resolver {
   std::unique_ptr<Impl> impl_;
 };
 
-// The lines "nameserver ADDRESS" of a resolv.conf, port 53; a zone is read if it is a number. At most kDnsServersMax.
+// The lines "nameserver ADDRESS" of a resolv.conf, port 53; a zone is a number or the name of an interface. A
+// link-local server without one is left out. At most kDnsServersMax.
 [[nodiscard]] std::vector<Endpoint> nameservers_in(std::string_view resolv_conf);
 // The addresses of `host` in a hosts file, names compared without regard to case.
 [[nodiscard]] std::vector<IpAddress> addresses_in_hosts(std::string_view hosts_file, std::string_view host);

@@ -2,22 +2,18 @@
 
 #include <pthread.h>
 
-#include <csignal>
+#include "io/blocked_signals.h"
 
 namespace fireline::io {
 
 WebSocketThread::WebSocketThread(std::string name) : name_(std::move(name)), work_(context_.get_executor()) {}
 
 void WebSocketThread::start() {
-  sigset_t all;
-  sigset_t before;
-  sigfillset(&all);
-  pthread_sigmask(SIG_SETMASK, &all, &before);
+  const BlockedSignals inherited;
   thread_ = std::thread([this] {
     pthread_setname_np(pthread_self(), name_.c_str());
     context_.run();
   });
-  pthread_sigmask(SIG_SETMASK, &before, nullptr);
 }
 
 void WebSocketThread::stop() {

@@ -1,7 +1,10 @@
 #include "io/resolver.h"
 
 #include <gtest/gtest.h>
+#include <net/if.h>
 #include <netinet/in.h>
+#include <pthread.h>
+#include <signal.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 
@@ -159,6 +162,33 @@ TEST_F(ResolverTest, TheSystemsResolverAnswersLater) {
   resolver_.cancel();
 }
 
+TEST_F(ResolverTest, WithoutRoomForAThreadTheAnswerIsEmpty) {
+  const auto blocked = [] {
+    sigset_t mask;
+    pthread_sigmask(SIG_SETMASK, nullptr, &mask);
+    std::vector<int> numbers;
+    for (int number = 1; number < NSIG; ++number) {
+      if (sigismember(&mask, number) == 1) numbers.push_back(number);
+    }
+    return numbers;
+  };
+  const auto before = blocked();
+  pthread_attr_t usual;
+  ASSERT_EQ(pthread_getattr_default_np(&usual), 0);
+  pthread_attr_t huge;
+  pthread_attr_init(&huge);
+  ASSERT_EQ(pthread_attr_setstacksize(&huge, std::size_t{1} << 48), 0);
+  ASSERT_EQ(pthread_setattr_default_np(&huge), 0);
+  std::optional<std::vector<IpAddress>> answer;
+  resolver_.resolve_system("localhost", [&](std::vector<IpAddress> found) { answer = std::move(found); });
+  ASSERT_EQ(pthread_setattr_default_np(&usual), 0);
+  pthread_attr_destroy(&usual);
+  pthread_attr_destroy(&huge);
+  ASSERT_TRUE(turn_until(*loop_, [&] { return answer.has_value(); }));
+  EXPECT_TRUE(answer->empty());
+  EXPECT_EQ(blocked(), before);
+}
+
 TEST(Nameservers, AreReadFromResolvConf) {
   const auto servers = nameservers_in(
       "# nameserver 192.0.2.1\nsearch x\nnameserver 192.0.2.2 ; mine\n"
@@ -167,6 +197,9 @@ TEST(Nameservers, AreReadFromResolvConf) {
   EXPECT_EQ(servers[0].to_string(), "192.0.2.2:53");
   EXPECT_EQ(servers[1].to_string(), "[fe80::1%3]:53");
   EXPECT_EQ(servers[2].to_string(), "[2001:db8::1]:53");
+  const auto zones = nameservers_in("nameserver fe80::1%lo\nnameserver fe80::1%none0\nnameserver fe80::1\n");
+  ASSERT_EQ(zones.size(), 1u) << "which of them can be asked";
+  EXPECT_EQ(zones[0].scope, ::if_nametoindex("lo"));
   std::string many;
   for (int i = 0; i < 100; ++i) many += "nameserver 192.0.2.1\n";
   EXPECT_EQ(nameservers_in(many).size(), kDnsServersMax);
