@@ -149,7 +149,17 @@ IoStatus TunDevice::write(const packet::TunWriteBatch& batch, TunCursor& cursor)
       written_.add(TunWriteCounter::would_block);
       return IoStatus::would_block;
     }
-    if (code == EBADFD || code == EBADF) return IoStatus::closed;
+    if (code == EBADFD || code == EBADF) {
+      for (; cursor.packet < batch.packets.size(); ++cursor.packet) {
+        const packet::TunWrite& lost = batch.packets[cursor.packet];
+        std::size_t lost_bytes = 0;
+        for (const ConstBytes& slice : std::span(batch.slices).subspan(lost.first_slice, lost.slice_count)) {
+          lost_bytes += slice.size();
+        }
+        written_.add(TunWriteCounter::drop_down, segments_in(lost_bytes, lost.header_bytes, lost.offload));
+      }
+      return IoStatus::closed;
+    }
     note_write_error(code, packet, segments);
     ++cursor.packet;
   }

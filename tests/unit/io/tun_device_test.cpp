@@ -314,6 +314,7 @@ TEST(TunDevice, RemovalOfTheInterfaceClosesIt) {
     const auto good = ipv4_packet(IPPROTO_UDP, "10.7.0.2", "10.7.0.1", std::vector<std::byte>(20));
     TunCursor cursor;
     EXPECT_EQ(tun->write(batch_of(good), cursor), IoStatus::closed);
+    EXPECT_EQ(tun->write_counters().get(TunWriteCounter::drop_down), 1u);
     EXPECT_FALSE(tun->mtu().has_value());
     EXPECT_FALSE(tun->kernel_drops().has_value());
   });
