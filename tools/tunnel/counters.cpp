@@ -19,10 +19,22 @@ void add_counters(DataPath& path, const Devices& devices, CounterMap& out) {
   for (const auto family : {Family::v4, Family::v6}) {
     add_counter_set(path.plane().reader_counters(family), out);
     const io::UdpPort* port = path.plane().port(family);
-    if (port == nullptr) continue;
-    add_counter_set(port->receive_counters(), out);
-    add_counter_set(port->send_counters(), out);
+    if (port != nullptr) add_counters(*port, out);
   }
+  if (const auto drops = devices.tun->kernel_drops()) {
+    out["tun.read.kernel_drops"] += drops->transmit;
+    out["tun.write.kernel_drops"] += drops->receive;
+  }
+}
+
+void add_counters(const io::UdpPort& port, CounterMap& out) {
+  using enum io::UdpReceiveCounter;
+  add_counter_set(port.receive_counters(), out);
+  add_counter_set(port.send_counters(), out);
+  // The counters learn of drops with the next datagram.
+  const io::UdpStatus status = port.status();
+  out[std::string(name_of(kernel_drops))] += status.kernel_drops - port.receive_counters().get(kernel_drops);
+  out[std::string(name_of(loud_drops))] += status.loud_drops - port.receive_counters().get(loud_drops);
 }
 
 }  // namespace fireline::tunnel

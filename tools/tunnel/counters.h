@@ -9,6 +9,8 @@ namespace fireline::tunnel {
 
 // Node, ICE, TURN, WireGuard.
 void add_counters(const node::Node& node, CounterMap& out);
+// One socket, with the kernel's drops as they are now.
+void add_counters(const io::UdpPort& port, CounterMap& out);
 // Packet loop, TUN device, the sockets: those that are open at this moment, and those before them.
 void add_counters(DataPath& path, const Devices& devices, CounterMap& out);
 

@@ -10,6 +10,7 @@
 #include "core/stun/channel_data.h"
 #include "core/wireguard/messages.h"
 #include "io/udp_open.h"
+#include "tools/tunnel/counters.h"
 
 namespace fireline::tunnel {
 namespace {
@@ -99,10 +100,7 @@ void DataPath::fit_super_packets() {
 
 // The old sockets go first: their port is wanted again.
 std::string DataPath::bind() {
-  plane_.set_ports(nullptr, nullptr, [this](const io::UdpPort& old) {
-    add_counter_set(old.receive_counters(), retired_);
-    add_counter_set(old.send_counters(), retired_);
-  });
+  plane_.set_ports(nullptr, nullptr, [this](const io::UdpPort& old) { add_counters(old, retired_); });
   auto v4 = open_socket(Family::v4, options_);
   auto v6 = open_socket(Family::v6, options_);
   ports_ = {port_of(v4), port_of(v6)};

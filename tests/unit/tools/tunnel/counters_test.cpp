@@ -7,7 +7,9 @@
 #include <memory>
 #include <thread>
 #include <utility>
+#include <vector>
 
+#include "io/udp_open.h"
 #include "tests/unit/io/data_plane_parts.h"
 #include "tests/unit/io/running_tun.h"
 
@@ -66,6 +68,29 @@ TEST(TunnelCounters, NoneFallsWhenTheSocketsAreBoundAnewUnderTraffic) {
     path.plane().set_ports(nullptr, nullptr);
     EXPECT_TRUE(counters_of(path, **devices).contains("udp.receive.loud_senders")) << "the reader is still there";
   });
+}
+
+// Nobody reads, so that no datagram tells the counter of the drops.
+TEST(TunnelCounters, ASocketsKernelDropsAreToldAsTheyAreNow) {
+  const auto here = *IpAddress::parse("127.0.0.1");
+  const auto to = io::open_udp({.family = Family::v4, .address = here, .receive_buffer_bytes = 65536});
+  const auto from = io::open_udp({.family = Family::v4});
+  ASSERT_TRUE(to && from);
+  std::vector<std::byte> bytes(1000);
+  packet::UdpSendBatch batch;
+  batch.trains.resize(1000);
+  for (packet::UdpTrain& train : batch.trains) {
+    train.bytes = bytes;
+    train.segment_bytes = 1000;
+    train.destination = {here, (*to)->port(), 0};
+  }
+  io::SendCursor cursor;
+  while ((*from)->send(batch, cursor, Instant(std::chrono::hours(1))) == io::IoStatus::would_block) {
+  }
+  CounterMap counters;
+  add_counters(**to, counters);
+  EXPECT_GT(counters["udp.receive.kernel_drops"], 100u);
+  EXPECT_EQ(counters["udp.receive.kernel_drops"], (*to)->status().kernel_drops);
 }
 
 }  // namespace
