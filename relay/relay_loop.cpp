@@ -24,8 +24,13 @@ int milliseconds_up(Duration wait) noexcept {
   return static_cast<int>(std::min<std::int64_t>(whole, std::numeric_limits<int>::max()));
 }
 
-bool is_exhaustion(int code) noexcept {
-  return code == EMFILE || code == ENFILE || code == ENOMEM || code == ENOBUFS;
+// Somebody has the port, or it is reserved. With any other errno no port could be bound.
+bool is_of_the_port(int code) noexcept {
+  return code == EADDRINUSE || code == EACCES;
+}
+
+bool is_of_the_limit(int code) noexcept {
+  return code == EMFILE || code == ENFILE;
 }
 
 // Of the control port, which one flag names.
@@ -334,8 +339,8 @@ void RelayLoop::remove(RelaySocket* socket) {
 
 Host::Opened RelayLoop::open_allocation_socket(std::uint16_t port, Family family, RelaySocket*& out) {
   if (open_sockets_ >= options_.sockets_max) {
-    say_exhausted("all " + std::to_string(options_.sockets_max) +
-                  " sockets that the limit of open files allows are open");
+    say_exhausted(
+        "all " + std::to_string(options_.sockets_max) + " sockets that the limit of open files allows are open", true);
     return Opened::exhausted;
   }
   auto socket = RelaySocket::open({.family = family,
@@ -343,8 +348,8 @@ Host::Opened RelayLoop::open_allocation_socket(std::uint16_t port, Family family
                                    .address = family == Family::v4 ? options_.bind_ip4 : options_.bind_ip6,
                                    .gro = options_.gro});
   if (!socket.has_value()) {
-    if (is_exhaustion(socket.error().code)) {
-      say_exhausted(socket.error().to_string());
+    if (!is_of_the_port(socket.error().code)) {
+      say_exhausted(socket.error().to_string(), is_of_the_limit(socket.error().code));
       return Opened::exhausted;
     }
     spdlog::warn("{}", socket.error().to_string());
@@ -352,17 +357,17 @@ Host::Opened RelayLoop::open_allocation_socket(std::uint16_t port, Family family
   }
   out = add(std::move(*socket));
   if (out == nullptr) {
-    say_exhausted(io::last_error("watch a socket of", "the relay").to_string());
+    say_exhausted(io::last_error("watch a socket of", "the relay").to_string(), false);
     return Opened::exhausted;
   }
-  exhausted_ = false;
   return Opened::done;
 }
 
 // Once per time of need: every client that asks would write a line.
-void RelayLoop::say_exhausted(const std::string& why) {
+void RelayLoop::say_exhausted(const std::string& why, bool of_the_limit) {
   if (std::exchange(exhausted_, true)) return;
-  spdlog::warn("{}: new allocations are answered 508: raise LimitNOFILE of the unit, or ulimit -n", why);
+  spdlog::warn("{}: new allocations are answered 508{}", why,
+               of_the_limit ? ": raise LimitNOFILE of the unit, or ulimit -n" : "");
 }
 
 RelaySocket* RelayLoop::control_socket(Family family) const noexcept {
@@ -396,6 +401,7 @@ Host::Opened RelayLoop::open_port(std::uint16_t port, Families families) {
 void RelayLoop::close_port(std::uint16_t port) {
   if (fast_path_ != nullptr) fast_path_->port_closed(port);
   const PortSockets closing = std::exchange(ports_[port], {});
+  exhausted_ = false;
   remove(closing.v4);
   remove(closing.v6);
 }

@@ -115,7 +115,7 @@ class RelayLoop final : public Host {
   [[nodiscard]] RelaySocket* add(std::unique_ptr<RelaySocket> socket);
   void remove(RelaySocket* socket);
   [[nodiscard]] Opened open_allocation_socket(std::uint16_t port, Family family, RelaySocket*& out);
-  void say_exhausted(const std::string& why);
+  void say_exhausted(const std::string& why, bool of_the_limit);
   [[nodiscard]] RelaySocket* control_socket(Family family) const noexcept;
   [[nodiscard]] RelaySocket* allocation_socket(std::uint16_t port, Family family) const noexcept;
 
@@ -158,7 +158,7 @@ class RelayLoop final : public Host {
   std::vector<std::unique_ptr<RelaySocket>> sockets_;  // by slot
   std::vector<Slot> free_slots_;
   std::size_t open_sockets_ = 0;
-  bool exhausted_ = false;          // said in the log, and no socket was opened since
+  bool exhausted_ = false;          // said in the log, and no allocation got its sockets since
   std::vector<PortSockets> ports_;  // by port number
   RelaySocket* control_v4_ = nullptr;
   RelaySocket* control_v6_ = nullptr;

@@ -68,7 +68,7 @@ class Host {
   // and undoes the binding.
   enum class Offload : std::uint8_t { done, not_offloaded, full };
   // `unusable`: somebody has that port; the server draws another one and does not try this one again while it runs.
-  // `exhausted`: no port could be opened now, for lack of descriptors or memory; the server answers 508.
+  // `exhausted`: no port could be opened now, for lack of descriptors, memory or the address; the server answers 508.
   enum class Opened : std::uint8_t { done, unusable, exhausted };
 
   virtual ~Host() = default;

@@ -59,7 +59,7 @@ enum class ServerCounter : std::uint8_t {
   allocations_expired,
   allocations_replaced,    // deleted because the same username came from elsewhere
   limit_allocations,       // 508: all of the relay's are in use
-  limit_sockets,           // 508: no descriptor or memory for another socket
+  limit_sockets,           // 508: no descriptor, memory or local address for another socket
   limit_user_allocations,  // 486: all of the user's are in use
   limit_channels,          // 508
   limit_permissions,       // 508

@@ -9,6 +9,7 @@
 #include <sys/time.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <sstream>
 #include <thread>
@@ -312,6 +313,32 @@ TEST_F(RelayLoopTest, WithoutDescriptorsNoPortIsToBlame) {
   }
   ASSERT_EQ(loop_->open_port(port, {.v4 = true, .v6 = true}), Host::Opened::done);
   loop_->close_port(port);
+}
+
+TEST_F(RelayLoopTest, AnAddressThatIsAwayIsNotThePortsFault) {
+  auto made = RelayLoop::make({.families = {.v4 = true, .v6 = false},
+                               .listen_port = 0,
+                               .bind_ip4 = kLoopback.address,
+                               .bind_ip6 = IpAddress::parse("2001:db8::1")},
+                              *control_);
+  ASSERT_TRUE(made) << made.error().to_string();
+  RelayLoop& loop = **made;
+  std::ostringstream text;
+  const auto before = spdlog::default_logger();
+  spdlog::set_default_logger(
+      std::make_shared<spdlog::logger>("relay", std::make_shared<spdlog::sinks::ostream_sink_mt>(text)));
+  const std::uint16_t port = free_port();
+  for (int i = 0; i < 3; ++i) {
+    EXPECT_EQ(loop.open_port(port, {.v4 = true, .v6 = true}), Host::Opened::exhausted);
+    EXPECT_EQ(loop.sockets(), 1u);
+  }
+  spdlog::set_default_logger(before);
+  const std::string lines = text.str();
+  EXPECT_EQ(std::ranges::count(lines, '\n'), 1) << lines;
+  EXPECT_NE(lines.find("EADDRNOTAVAIL"), std::string::npos) << lines;
+  EXPECT_EQ(lines.find("LimitNOFILE"), std::string::npos) << lines;
+  ASSERT_EQ(loop.open_port(port, {.v4 = true, .v6 = false}), Host::Opened::done);
+  loop.close_port(port);
 }
 
 TEST_F(RelayLoopTest, TakesNoMoreSocketsThanItMay) {
