@@ -8,7 +8,7 @@ void ReadySet::insert(Slot slot) {
   if (slot >= members_of_.size()) members_of_.resize(std::size_t{slot} + 1);
   if (members_of_[slot].age != 0) return;
   ++members_;
-  push(slot, 0);
+  push(slot, reading_);
 }
 
 std::optional<ReadySet::Slot> ReadySet::take() {
@@ -16,7 +16,9 @@ std::optional<ReadySet::Slot> ReadySet::take() {
     std::ranges::pop_heap(heap_, Later{});
     const Entry entry = heap_.back();
     heap_.pop_back();
-    if (members_of_[entry.slot].age == entry.age) return entry.slot;
+    if (members_of_[entry.slot].age != entry.age) continue;
+    reading_ = entry.packets;
+    return entry.slot;
   }
   return std::nullopt;
 }

@@ -1,6 +1,7 @@
-// Which readable socket is read next: always the one with the fewest packets read since it became ready, the longest
-// waiting first among equals. So a flood on one socket costs every other at most one batch of waiting, and no socket
-// that was read gets more than one batch (kBatchPackets) ahead of another ready one.
+// Which readable socket is read next: always the one with the fewest packets counted, the longest waiting first among
+// equals. A socket that becomes ready starts with the count of the one taken last, so that neither it nor those that
+// have been busy for long are passed over: a flood on one socket costs every other at most one batch of waiting, and no
+// socket gets more than one batch (kBatchPackets) ahead of another ready one.
 //
 // Use: insert() for each readiness event; take() one, read a batch from it, then keep() it with the number of packets
 // read, or drop() it when the kernel had no more. Slots are small numbers that the caller gives to its sockets.
@@ -37,7 +38,7 @@ class ReadySet {
 
  private:
   struct Entry {
-    std::uint64_t packets;  // read since the slot became ready
+    std::uint64_t packets;  // read since the slot became ready, and the count that it began with
     std::uint64_t age;      // smaller waits longer; unique
     Slot slot;
   };
@@ -59,6 +60,7 @@ class ReadySet {
   std::vector<Member> members_of_;
   std::size_t members_ = 0;
   std::uint64_t last_age_ = 0;
+  std::uint64_t reading_ = 0;  // the count of the slot taken last: no member has fewer
 };
 
 }  // namespace fireline::relay

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <array>
 #include <random>
 #include <vector>
 
@@ -24,11 +25,11 @@ TEST(ReadySet, TheFewestPacketsFirstTiesByAge) {
       {"one ready socket is read", insert, 5, 0, 5},
       {"readiness reported twice is one membership", insert, 5, 0, 5},
       {"who read nothing yet comes before who read much", keep, 5, 64, 5},
-      {"a new one starts at zero and comes first", insert, 9, 0, 9},
-      {"fewer packets still come first", keep, 9, 63, 9},
-      {"at the same count the one that waits longer", keep, 9, 1, 5},
+      {"a new one starts where the reading is, behind who waits there", insert, 9, 0, 5},
+      {"fewer packets still come first", keep, 9, 63, 5},
+      {"at the same count the one that waits longer", keep, 5, 63, 9},
       {"a socket that is empty leaves", drop, 5, 0, 9},
-      {"and comes back with nothing counted", insert, 5, 0, 5},
+      {"and comes back where the reading is", insert, 5, 0, 9},
       {"a closed socket is gone", erase, 5, 0, 9},
       {"closing twice changes nothing", erase, 5, 0, 9},
       {"the last one closed leaves an empty set", erase, 9, 0, std::nullopt},
@@ -85,6 +86,27 @@ TEST(ReadySet, NoSocketGetsMoreThanABatchAhead) {
     set.keep(*slot, packets);
     const auto [least, most] = std::ranges::minmax(read);
     ASSERT_LE(most - least, kBatchPackets);
+  }
+}
+
+// Both always have more; one has had it for a million packets already.
+TEST(ReadySet, WhoWasBusyForLongIsNotPassedOverForANewOne) {
+  ReadySet set;
+  set.insert(0);
+  for (int i = 0; i < 15'625; ++i) {
+    ASSERT_EQ(set.take(), 0u);
+    set.keep(0, kBatchPackets);
+  }
+  set.insert(1);
+  std::array<std::size_t, 2> read{};
+  for (int i = 0; i < 1000; ++i) {
+    const auto slot = set.take();
+    ASSERT_TRUE(slot);
+    read.at(*slot) += kBatchPackets;
+    set.keep(*slot, kBatchPackets);
+    // The first one's last batch before is its lead.
+    ASSERT_LE(read[1], read[0] + 2 * kBatchPackets);
+    ASSERT_LE(read[0], read[1] + kBatchPackets);
   }
 }
 
