@@ -65,7 +65,7 @@ struct Event {
 class Host {
  public:
   // `not_offloaded`: this channel stays in user space. `full`: no entry of it is left in place; the server answers 508
-  // and undoes the binding.
+  // and undoes the binding, but for a bound channel with --auth static, which stays in user space.
   enum class Offload : std::uint8_t { done, not_offloaded, full };
   // `unusable`: somebody has that port; the server draws another one and does not try this one again while it runs.
   // `exhausted`: no port could be opened now, for lack of descriptors, memory or the address; the server answers 508.

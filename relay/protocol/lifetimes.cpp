@@ -77,7 +77,9 @@ bool Lifetimes::bind_channel(Instant now, std::uint32_t allocation, std::uint16_
   channel.expires = now + kChannelTime;
   channel.permitted = !permissions_ || registry_.find_permission(channel.port, peer.address) != kNoRecord;
   registry_.set_bound(channel, true);
-  if (channel.permitted && !offer(channel)) {
+  // With permissions unknown frames pass to user space, where a channel that is bound goes on.
+  const bool may_stay = permissions_ && was_bound;
+  if (channel.permitted && !offer(channel) && !may_stay) {
     channel.expires = was_until;
     registry_.set_bound(channel, was_bound);
     if (fresh) registry_.remove_channel(number);

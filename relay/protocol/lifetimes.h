@@ -35,7 +35,8 @@ class Lifetimes {
   // `why`: allocation_deleted or allocation_expired.
   void delete_allocation(std::uint32_t number, EventKind why);
 
-  // Binds anew, refreshes or revives. False: the host's fast path is full; everything is as it was before.
+  // Binds anew, refreshes or revives. False: the host's fast path is full; everything is as it was before. With
+  // permissions a channel that is bound is refreshed all the same, and stays in user space.
   [[nodiscard]] bool bind_channel(Instant now, std::uint32_t allocation, std::uint16_t channel, const Endpoint& peer);
   // Installs or refreshes.
   void permit(Instant now, std::uint32_t allocation, const IpAddress& peer);

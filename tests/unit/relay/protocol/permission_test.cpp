@@ -215,6 +215,23 @@ TEST(StaticChannel, IsForwardedInUserSpaceWhenItsPermissionComesBackToAFullFastP
   relay.expect_consistent();
 }
 
+TEST(StaticChannel, ThatWorksInUserSpaceIsRefreshedThereWhileTheFastPathIsFull) {
+  Site relay;
+  ASSERT_EQ(relay.client.bind(0x4000, kPeer), 0);
+  relay.advance(300s);
+  relay.host.next_offload = Host::Offload::full;
+  ASSERT_EQ(relay.client.permit({"192.0.2.33:0"}), 0);
+  relay.advance(240s);
+  EXPECT_EQ(relay.client.bind(0x4000, kPeer), 0);
+  EXPECT_EQ(relay.client.bind(0x4001, "192.0.2.34:1"), 508) << "a new one is told to go elsewhere";
+  relay.advance(60s);
+  EXPECT_NE(relay.client.to_peer(0x4000, "x"), "dropped") << "600 s after the first bind";
+  relay.host.next_offload = Host::Offload::done;
+  ASSERT_EQ(relay.client.bind(0x4000, kPeer), 0);
+  EXPECT_EQ(relay.host.entries.size(), 1u) << "in place once there is room";
+  relay.expect_consistent();
+}
+
 TEST(StaticChannel, NumbersGoUpToThoseOfRfc5766) {
   Site relay;
   EXPECT_EQ(relay.client.bind(0x7FFF, kPeer), 0);
