@@ -299,6 +299,7 @@ static __always_inline int decide(struct xdp_md* ctx, struct input* in, const st
   }
   if (in->udp.target_port != settings->listen_port) return xdp_pass_other_port;
   if (is_other_address(in, settings, family)) return xdp_pass_other_address;
-  int outcome = parse_channel(in, channel, end);
+  const int padding_passes = (settings->flags & bpf_htons(xdp_flag_unknown_passes)) != 0;
+  int outcome = parse_channel(in, channel, end, padding_passes);
   return outcome == parse_done ? from_channel(ctx, in, settings, family) : outcome;
 }

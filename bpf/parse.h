@@ -60,12 +60,16 @@ static __always_inline int parse_ipv6(struct input* in, const struct ipv6_header
   return in->udp.checksum == 0 ? xdp_pass_no_checksum6 : parse_done;
 }
 
-/* The channel header behind a UDP header that was parsed. */
-static __always_inline int parse_channel(struct input* in, const struct channel_header* channel, const void* end) {
+/* The channel header behind a UDP header that was parsed. Over UDP padding is not required and may be there (RFC 8656
+ * section 12.5): with `padding_passes` user space forwards what is stated. */
+static __always_inline int parse_channel(struct input* in, const struct channel_header* channel, const void* end,
+                                         int padding_passes) {
   if (in->payload_bytes < sizeof(*channel) || (const void*)(channel + 1) > end) return xdp_pass_not_channel_data;
   in->channel = *channel;
   __u32 number = bpf_ntohs(channel->number);
   if (number < channel_lowest || number > channel_highest) return xdp_pass_not_channel_data;
   in->payload_bytes -= sizeof(*channel);
-  return bpf_ntohs(channel->bytes) == in->payload_bytes ? parse_done : xdp_drop_channel_length;
+  __u32 stated = bpf_ntohs(channel->bytes);
+  if (stated == in->payload_bytes) return parse_done;
+  return stated < in->payload_bytes && padding_passes ? xdp_pass_channel_padding : xdp_drop_channel_length;
 }

@@ -83,7 +83,7 @@ struct xdp_config {
 
 enum {
   /* A frame for a live allocation port, or a channel, without an entry passes instead of being dropped: user space
-   * forwards by permissions that have no channel. */
+   * forwards by permissions that have no channel. So does channel data that is longer than stated: it may be padded. */
   xdp_flag_unknown_passes = 1,
 };
 
@@ -128,6 +128,7 @@ struct xdp_debug_event {
   X(pass_other_address, "pass.other_address")                       \
   X(pass_idle_port, "pass.idle_port")                               \
   X(pass_not_channel_data, "pass.not_channel_data")                 \
+  X(pass_channel_padding, "pass.channel_padding")                   \
   X(pass_unknown, "pass.unknown")                                   \
   X(pass_user_space, "pass.user_space")                             \
   X(pass_no_checksum_to_translate, "pass.no_checksum_to_translate") \

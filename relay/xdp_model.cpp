@@ -236,6 +236,7 @@ Result<XdpModel::Output, xdp_outcome> XdpModel::from_channel(Parsed& parsed, Ins
   if (number < 0x4000 || number > 0x7FFF) return err(xdp_pass_not_channel_data);
   parsed.payload = parsed.payload.subspan(kChannelBytes);
   parsed.from_channel = true;
+  if (bytes < parsed.payload.size() && settings_.unknown_passes) return err(xdp_pass_channel_padding);
   if (bytes != parsed.payload.size()) return err(xdp_drop_channel_length);
 
   const auto side = find(channels_, ClientSide{parsed.source, number}, boot, xdp_drop_unknown_channel);

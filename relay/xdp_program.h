@@ -32,7 +32,8 @@ struct XdpSettings {
   std::optional<IpAddress> public6;
   std::optional<IpAddress> interface4;
   std::optional<IpAddress> interface6;
-  // Frames of live ports without an entry pass: needed where user space forwards by permissions (static credentials).
+  // Frames of live ports without an entry pass, and channel data with padding: needed where user space forwards by
+  // permissions, and for clients of RFC 8656 (static credentials).
   bool unknown_passes = false;
   // One event per frame in a ring, read by drain_debug(). Costs every frame; off in production.
   bool debug_ring = false;

@@ -137,6 +137,35 @@ TEST(XdpProgram, UnknownFramesPassWhereUserSpaceHasPermissions) {
   EXPECT_EQ(outcome_of(*program, from_peer(make_binding())), xdp_pass_unknown);
 }
 
+// RFC 8656 section 12.5: over UDP padding is not required and may be there. User space forwards the stated bytes.
+TEST(XdpProgram, PaddedChannelDataPassesWhereUserSpaceHasPermissions) {
+  struct Row {
+    const char* rule;
+    bool unknown_passes;
+    std::uint8_t stated;
+    xdp_outcome outcome;
+  };
+  for (const Row& row : {
+           Row{"no padding", true, 8, xdp_channel4_to_udp4},
+           Row{"three bytes of padding", true, 5, xdp_pass_channel_padding},
+           Row{"nothing but padding", true, 0, xdp_pass_channel_padding},
+           Row{"less than stated is none", true, 9, xdp_drop_channel_length},
+           Row{"Firezone's clients do not pad", false, 5, xdp_drop_channel_length},
+       }) {
+    SCOPED_TRACE(row.rule);
+    auto settings = small_settings();
+    settings.unknown_passes = row.unknown_passes;
+    FIRELINE_LOAD_OR_SKIP(program, settings);
+    const auto binding = make_binding();
+    ASSERT_TRUE(program->insert(binding, Forwarder::program));
+    std::vector<std::byte> datagram{std::byte{0x40}, std::byte{0x01}, std::byte{0}, std::byte{row.stated}};
+    datagram.resize(12);
+    const auto frame =
+        build({.source = binding.client, .target = {address("10.0.0.5"), 3478}, .payload = std::move(datagram)});
+    EXPECT_EQ(outcome_of(*program, frame), row.outcome);
+  }
+}
+
 TEST(XdpProgram, ClosedPortsPassAndErasedBindingsAreGone) {
   FIRELINE_LOAD_OR_SKIP(program, small_settings());
   const auto binding = make_binding();
