@@ -13,6 +13,14 @@ constexpr unsigned kInterruptsMax = 16;
 
 }  // namespace
 
+void ReceiveMemory::note_drops(std::uint32_t cumulative, Counters<RelayCounter>& counters) noexcept {
+  // Right across the wrap; half of the range is "less".
+  const std::uint32_t more = cumulative - kernel_drops;
+  if (more > UINT32_MAX / 2) return;
+  counters.add(RelayCounter::kernel_drops, more);
+  kernel_drops = cumulative;
+}
+
 ReceiveBatch::ReceiveBatch() : memory_(new std::byte[kBatchMessagesMax * kSlotBytes]) {
   for (std::size_t i = 0; i < kBatchMessagesMax; ++i) {
     vectors_[i] = {.iov_base = memory_.get() + i * kSlotBytes, .iov_len = kSlotBytes};
@@ -70,11 +78,7 @@ std::size_t ReceiveBatch::take(std::size_t slot, Family family, ReceiveMemory& m
   const std::size_t length = headers_[slot].msg_len;
   counters.add(RelayCounter::receive_messages);
   const io::ReceiveControl control = io::read_receive_control(header);
-  if (control.kernel_drops.has_value()) {
-    // Unsigned difference: right across the wrap of the kernel's 32 bits.
-    counters.add(RelayCounter::kernel_drops, *control.kernel_drops - memory.kernel_drops);
-    memory.kernel_drops = *control.kernel_drops;
-  }
+  if (control.kernel_drops.has_value()) memory.note_drops(*control.kernel_drops, counters);
   const auto dropped = [&](RelayCounter why) -> std::size_t {
     counters.add(RelayCounter::received);
     counters.add(why);

@@ -40,7 +40,11 @@ struct ReceivedMessage {
 
 // What a socket remembers between its batches.
 struct ReceiveMemory {
-  std::uint32_t kernel_drops = 0;    // cumulative, as the kernel last said
+  // `cumulative` as the kernel says, 32 bits that wrap. A datagram tells what it was when it was queued, which may be
+  // less than what is known by now: that counts nothing.
+  void note_drops(std::uint32_t cumulative, Counters<RelayCounter>& counters) noexcept;
+
+  std::uint32_t kernel_drops = 0;    // cumulative, the latest known
   std::uint8_t recent_segments = 1;  // of its longest recent message; falls slowly
 };
 

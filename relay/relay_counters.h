@@ -13,7 +13,8 @@ enum class RelayCounter : std::uint8_t {
   receive_calls,     // successful receive calls
   receive_messages,  // trains and single datagrams: received / receive_messages is the mean GRO train
   receive_errors,    // failed receive calls; the socket stays ready
-  kernel_drops,      // by the kernel before we read: the socket buffer was full, or a bad checksum
+  kernel_drops,      // by the kernel before we read: the socket buffer was full, or a bad checksum. Learned of with the
+                     // next datagram, at RelayLoop::count_kernel_drops() and when the socket is closed
   truncated,         // longer than any datagram may be
   bad_segment,       // a GRO size that cannot be
   bad_source,        // sender's address of a foreign family

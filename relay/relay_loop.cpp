@@ -331,6 +331,7 @@ void RelayLoop::remove(RelaySocket* socket) {
   if (socket == nullptr) return;
   const Slot slot = socket->slot;
   sender_.discard(*socket);
+  socket->receive.note_drops(static_cast<std::uint32_t>(io::socket_drops(socket->fd())), counters_);
   ready_.erase(slot);
   sockets_[slot].reset();
   free_slots_.push_back(slot);
@@ -363,6 +364,13 @@ Host::Opened RelayLoop::open_allocation_socket(std::uint16_t port, Family family
   return Opened::done;
 }
 
+void RelayLoop::count_kernel_drops() {
+  for (const auto& socket : sockets_) {
+    if (!socket) continue;
+    socket->receive.note_drops(static_cast<std::uint32_t>(io::socket_drops(socket->fd())), counters_);
+  }
+}
+
 // Once per time of need: every client that asks would write a line.
 void RelayLoop::say_exhausted(const std::string& why, bool of_the_limit) {
   if (std::exchange(exhausted_, true)) return;
@@ -393,6 +401,7 @@ Host::Opened RelayLoop::open_port(std::uint16_t port, Families families) {
     remove(sockets.v4);
     return opened;
   }
+  exhausted_ = false;
   ports_[port] = sockets;
   if (fast_path_ != nullptr) fast_path_->port_opened(port);
   return Opened::done;
@@ -401,7 +410,6 @@ Host::Opened RelayLoop::open_port(std::uint16_t port, Families families) {
 void RelayLoop::close_port(std::uint16_t port) {
   if (fast_path_ != nullptr) fast_path_->port_closed(port);
   const PortSockets closing = std::exchange(ports_[port], {});
-  exhausted_ = false;
   remove(closing.v4);
   remove(closing.v6);
 }

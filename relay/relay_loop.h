@@ -88,6 +88,9 @@ class RelayLoop final : public Host {
   [[nodiscard]] std::size_t sockets() const noexcept { return open_sockets_; }
   [[nodiscard]] std::size_t waiting_bytes() const noexcept { return sender_.waiting_bytes(); }
   [[nodiscard]] bool gso_enabled() const noexcept;
+  // Adds to kernel_drops what the kernel dropped behind the last datagram that was read: it tells of drops with the
+  // next one alone. A system call per socket: for who reads the counters.
+  void count_kernel_drops();
   // As bound: with listen_port 0 the kernel chose.
   [[nodiscard]] std::uint16_t listen_port() const noexcept { return listen_port_; }
   [[nodiscard]] Now now() const noexcept { return now_; }

@@ -315,6 +315,7 @@ std::uint64_t Program::userspace_bytes() const {
 }
 
 RelayReport Program::report() const {
+  loop_->count_kernel_drops();
   RelayReport report{.version = FIRELINE_VERSION,
                      .auth = options_.auth == AuthKind::fixed ? "static" : "firezone",
                      .uptime_seconds = static_cast<std::uint64_t>(

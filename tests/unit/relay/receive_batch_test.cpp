@@ -101,10 +101,15 @@ TEST_F(ReceiveBatchTest, WhatCannotBeIsDroppedByName) {
 }
 
 TEST_F(ReceiveBatchTest, KernelDropsAreDifferences) {
-  kernel_.incoming.push_back({.bytes = "a", .kernel_drops = 0xFFFFFFFF});
-  kernel_.incoming.push_back({.bytes = "b", .kernel_drops = 4});
+  kernel_.incoming.push_back({.bytes = "a", .kernel_drops = 0x7FFFFFFF});
+  kernel_.incoming.push_back({.bytes = "b", .kernel_drops = 0xFFFFFFFE});
+  kernel_.incoming.push_back({.bytes = "c", .kernel_drops = 4});
   (void)read();
-  EXPECT_EQ(count(RelayCounter::kernel_drops), 0xFFFFFFFFull + 5) << "right across the wrap";
+  EXPECT_EQ(count(RelayCounter::kernel_drops), 0x1'0000'0004ull) << "right across the wrap";
+  kernel_.incoming.push_back({.bytes = "queued before the drops were asked for", .kernel_drops = 3});
+  kernel_.incoming.push_back({.bytes = "and behind", .kernel_drops = 5});
+  (void)read();
+  EXPECT_EQ(count(RelayCounter::kernel_drops), 0x1'0000'0005ull) << "what is known is not counted again";
 }
 
 }  // namespace

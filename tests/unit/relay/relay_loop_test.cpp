@@ -383,6 +383,29 @@ TEST_F(RelayLoopTest, PeersWithoutAllocationRightsAreDroppedByTheServer) {
   loop_->close_port(port);
 }
 
+// The kernel tells of them with the next datagram alone, and here none follows.
+TEST_F(RelayLoopTest, WhatTheKernelDropsLastIsCountedToo) {
+  constexpr std::size_t kDatagramBytes = 8000;
+  constexpr std::uint64_t kDatagrams = 4 * kAllocationReceiveBytes / kDatagramBytes;
+  const auto read_or_dropped = [&] {
+    return loop_->counters().get(RelayCounter::received) + loop_->counters().get(RelayCounter::kernel_drops);
+  };
+  const auto flood = [&](std::uint16_t port) {
+    const UdpClient peer;
+    for (std::uint64_t i = 0; i < kDatagrams; ++i) peer.send(port, std::string(kDatagramBytes, 'x'));
+    for (int i = 0; i < 200; ++i) loop_->turn(Duration::zero());
+  };
+  const std::uint16_t port = free_port();
+  ASSERT_EQ(loop_->open_port(port, {.v4 = true, .v6 = false}), Host::Opened::done);
+  flood(port);
+  loop_->count_kernel_drops();
+  EXPECT_EQ(read_or_dropped(), kDatagrams) << "when somebody asks";
+  EXPECT_GT(loop_->counters().get(RelayCounter::kernel_drops), 0u);
+  flood(port);
+  loop_->close_port(port);
+  EXPECT_EQ(read_or_dropped(), 2 * kDatagrams) << "when the socket is closed";
+}
+
 TEST_F(RelayLoopTest, ASecondRelayOnTheSamePortIsAnErrorThatNamesIt) {
   const auto second = RelayLoop::make(
       {.families = {.v4 = true, .v6 = false}, .listen_port = loop_->listen_port(), .bind_ip4 = kLoopback.address},
