@@ -14,12 +14,16 @@
 
 namespace fireline::relay {
 
-// When the next answer would be due if they came evenly.
+// When the next answer, or piece of other work, would be due if they came evenly.
 class AnswerPace {
  public:
   // `burst` answers may come at once.
   [[nodiscard]] bool has_room(Instant now, Duration interval, std::uint32_t burst) const noexcept {
     return due_ - now <= interval * (std::int64_t{burst} - 1);
+  }
+  // From when on has_room() says so.
+  [[nodiscard]] Instant room_at(Duration interval, std::uint32_t burst) const noexcept {
+    return due_ - interval * (std::int64_t{burst} - 1);
   }
   void take(Instant now, Duration interval) noexcept { due_ = (due_ < now ? now : due_) + interval; }
 

@@ -86,8 +86,8 @@ class Host {
   // Puts fast-path entries in place, anew where they are. Called on bind, refresh and revival of a channel, and when a
   // permission comes.
   [[nodiscard]] virtual Offload offload(const ChannelBinding& binding) = 0;
-  // Gives what offload() put in place the new `expires`, which changed with allocation or permission. One request of a
-  // client's calls it for each of its channels: it must cost little.
+  // Gives what offload() put in place the new `expires`, which changed with allocation or permission. At most
+  // kReviewBurst calls of it in one call of the server's.
   virtual void prolong(const ChannelBinding& binding) = 0;
   // Removes them. Also called for bindings that offload() declined, never for one that it found `full`.
   virtual void withdraw(const ChannelBinding& binding) = 0;

@@ -1,6 +1,7 @@
 #include "relay/protocol/lifetimes.h"
 
 #include <algorithm>
+#include <cstdlib>
 
 #include "relay/protocol/limits.h"
 
@@ -43,7 +44,7 @@ void Lifetimes::refresh_allocation(Instant now, std::uint32_t number, std::uint3
   Allocation& allocation = registry_.allocation(number);
   allocation.expires = now + std::chrono::seconds(lifetime_seconds);
   deadlines_.set(allocation.timer, allocation.expires);
-  registry_.for_each_channel(number, [&](std::uint32_t channel) { offer_again(registry_.channel(channel)); });
+  review(now, number);
   host_.report({.kind = EventKind::allocation_refreshed,
                 .client = allocation.client,
                 .port = allocation.port,
@@ -59,6 +60,7 @@ void Lifetimes::delete_allocation(std::uint32_t number, EventKind why) {
   Allocation& allocation = registry_.allocation(number);
   const Event event{.kind = why, .client = allocation.client, .port = allocation.port};
   deadlines_.remove(allocation.timer);
+  reviews_.remove(allocation.review);
   registry_.remove_allocation(number);
   host_.close_port(event.port);
   ports_.give_back(event.port);
@@ -99,7 +101,8 @@ void Lifetimes::permit(Instant now, std::uint32_t allocation, const IpAddress& p
   Permission& permission = registry_.permission(number);
   permission.expires = now + kPermissionTime;
   deadlines_.set(permission.timer, permission.expires);
-  set_permitted(allocation, peer, true);
+  if (fresh) set_permitted(port, peer, true);
+  review(now, allocation);
   if (!fresh) return;
   host_.report({.kind = EventKind::permission_installed,
                 .client = registry_.allocation(allocation).client,
@@ -133,13 +136,19 @@ void Lifetimes::expire(Instant now) {
         counters_.add(ServerCounter::permissions_expired);
         end_permission(timer.number);
         break;
+      case Timer::Kind::review:
+        std::abort();  // is never in this heap
     }
   }
+  review_some(now);
 }
 
 std::optional<Instant> Lifetimes::next() const noexcept {
-  if (deadlines_.empty()) return std::nullopt;
-  return deadlines_.top_deadline();
+  Instant first = deadlines_.empty() ? Instant::max() : deadlines_.top_deadline();
+  // Half a burst in one go: fewer wake-ups than channels.
+  if (!reviews_.empty()) first = std::min(first, review_pace_.room_at(kReviewInterval, kReviewBurst / 2));
+  if (first == Instant::max()) return std::nullopt;
+  return first;
 }
 
 void Lifetimes::expire_channel(std::uint32_t number) {
@@ -162,22 +171,50 @@ void Lifetimes::delete_channel(std::uint32_t number) {
 
 void Lifetimes::end_permission(std::uint32_t number) {
   Permission& permission = registry_.permission(number);
-  set_permitted(permission.allocation, permission.peer, false);
+  set_permitted(permission.port, permission.peer, false);
   deadlines_.remove(permission.timer);
   registry_.remove_permission(number);
 }
 
-void Lifetimes::set_permitted(std::uint32_t allocation, const IpAddress& peer, bool permitted) {
-  registry_.for_each_channel(allocation, [&](std::uint32_t number) {
+void Lifetimes::set_permitted(std::uint16_t port, const IpAddress& peer, bool permitted) {
+  registry_.for_each_channel_of(port, peer, [&](std::uint32_t number) {
     Channel& channel = registry_.channel(number);
-    if (channel.peer.address != peer) return;
     channel.permitted = permitted;
-    if (permitted) {
-      offer_again(channel);
-    } else {
-      withdraw(channel);
-    }
+    if (!permitted) withdraw(channel);
   });
+}
+
+void Lifetimes::review(Instant now, std::uint32_t number) {
+  Allocation& allocation = registry_.allocation(number);
+  if (allocation.channels == 0) return;
+  allocation.reviews_left = allocation.channels;
+  if (allocation.review.heap_position == kNotInHeap) reviews_.set(allocation.review, now);
+  review_some(now);
+}
+
+void Lifetimes::review_some(Instant now) {
+  const auto has_room = [&] { return review_pace_.has_room(now, kReviewInterval, kReviewBurst); };
+  while (!reviews_.empty() && has_room()) {
+    Allocation& allocation = registry_.allocation(reviews_.top()->number);
+    for (int turn = 0; turn < kReviewTurn && allocation.reviews_left > 0 && has_room(); ++turn) {
+      review_next(now, allocation);
+    }
+    if (allocation.reviews_left == 0) {
+      reviews_.remove(allocation.review);
+    } else {
+      reviews_.set(allocation.review, now);  // behind those that wait
+    }
+  }
+}
+
+void Lifetimes::review_next(Instant now, Allocation& allocation) {
+  if (allocation.next_review == kNoRecord) allocation.next_review = allocation.first_channel;
+  Channel& channel = registry_.channel(allocation.next_review);
+  allocation.next_review = channel.next;
+  --allocation.reviews_left;
+  const bool to_offer = channel.bound && channel.permitted && !channel.offered;
+  review_pace_.take(now, to_offer ? kReviewOfferCost * kReviewInterval : kReviewInterval);
+  offer_again(channel);
 }
 
 ChannelBinding Lifetimes::binding_of(const Channel& channel) const {

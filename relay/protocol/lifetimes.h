@@ -6,6 +6,10 @@
 //   permission  expires, 300 s                   gone; its channels stop forwarding (--auth static alone)
 // A deadline that lies in the past is served at once. Data extends nothing.
 // Order towards the host: withdraw all channels of an allocation, then close its port.
+//
+// A Refresh or a permission moves the end of up to 4,096 channels. The host is told of them a few at a time (limits.h,
+// kReviewInterval), allocations in turn: a later end before the one it knows has come, unless the request came within
+// that time of it; of an end that lies earlier as soon as it may, and what ends by then is withdrawn in time anyway.
 // Threads: one owner. Source: relay specification section 1.8; RFC 8656 sections 8, 9 and 12.
 #pragma once
 #include <cstdint>
@@ -13,6 +17,7 @@
 
 #include "core/base/counters.h"
 #include "core/base/deadline_heap.h"
+#include "relay/protocol/answer_limiter.h"
 #include "relay/protocol/host.h"
 #include "relay/protocol/peer_rules.h"
 #include "relay/protocol/port_pool.h"
@@ -44,7 +49,7 @@ class Lifetimes {
   // Removes channels and permissions of peers that the rules refuse, without cool-down.
   void apply(const PeerRules& rules);
 
-  // Serves every deadline that has come.
+  // Serves every deadline that has come, and some of the channels that the host must hear of.
   void expire(Instant now);
   [[nodiscard]] std::optional<Instant> next() const noexcept;
 
@@ -54,8 +59,12 @@ class Lifetimes {
   void expire_channel(std::uint32_t number);
   void delete_channel(std::uint32_t number);
   void end_permission(std::uint32_t number);
-  // The channels of that peer address follow its permission.
-  void set_permitted(std::uint32_t allocation, const IpAddress& peer, bool permitted);
+  // The channels of that peer address follow its permission. Those that get it are offered by the next review.
+  void set_permitted(std::uint16_t port, const IpAddress& peer, bool permitted);
+  // All channels of the allocation are looked at from here on: offered again where what the host knows does not hold.
+  void review(Instant now, std::uint32_t allocation);
+  void review_some(Instant now);
+  void review_next(Instant now, Allocation& allocation);
   [[nodiscard]] ChannelBinding binding_of(const Channel& channel) const;
   [[nodiscard]] bool offer(Channel& channel);
   // When what the host was told is not what is true.
@@ -69,6 +78,8 @@ class Lifetimes {
   Counters<ServerCounter>& counters_;
   bool permissions_;
   DeadlineHeap<Timer> deadlines_;
+  DeadlineHeap<Timer> reviews_;  // allocations by how long they wait for their turn
+  AnswerPace review_pace_;       // of the host's work, all allocations together
   std::size_t unusable_ports_ = 0;
 };
 

@@ -1,5 +1,8 @@
 #include "relay/protocol/registry.h"
 
+#include <algorithm>
+#include <utility>
+
 namespace fireline::relay {
 namespace {
 
@@ -52,6 +55,12 @@ std::uint32_t Registry::find_channel(std::uint16_t port, const Endpoint& peer) c
       hash_(peer, port), [&](std::uint32_t at) { return channels_[at].port == port && channels_[at].peer == peer; });
 }
 
+std::uint32_t Registry::find_first_channel_of(std::uint16_t port, const IpAddress& peer) const {
+  return channels_by_address_.find(hash_(peer, port), [&](std::uint32_t at) {
+    return channels_[at].port == port && channels_[at].peer.address == peer;
+  });
+}
+
 std::uint32_t Registry::find_permission(std::uint16_t port, const IpAddress& peer) const {
   return permissions_by_peer_.find(hash_(peer, port), [&](std::uint32_t at) {
     return permissions_[at].port == port && permissions_[at].peer == peer;
@@ -67,6 +76,7 @@ std::uint32_t Registry::add_allocation(const Endpoint& client, std::uint16_t por
 
   Allocation& allocation = allocations_[number];
   allocation.timer = {kNotInHeap, number, Timer::Kind::allocation};
+  allocation.review = {kNotInHeap, number, Timer::Kind::review};
   allocation.client = client;
   allocation.port = port;
   allocation.families = families;
@@ -90,7 +100,31 @@ std::uint32_t Registry::add_channel(std::uint32_t owner, std::uint16_t channel_n
   ++allocation.channels;
   channels_by_client_.insert(hash_(channel.client, channel_number), number);
   channels_by_peer_.insert(hash_(peer, channel.port), number);
+  link_of_address(number);
   return number;
+}
+
+// Behind the first one, so that the index changes with that one alone.
+void Registry::link_of_address(std::uint32_t number) {
+  Channel& channel = channels_[number];
+  const std::uint32_t first = find_first_channel_of(channel.port, channel.peer.address);
+  if (first == kNoRecord) return channels_by_address_.insert(hash_(channel.peer.address, channel.port), number);
+  channel.previous_of_address = first;
+  channel.next_of_address = std::exchange(channels_[first].next_of_address, number);
+  if (channel.next_of_address != kNoRecord) channels_[channel.next_of_address].previous_of_address = number;
+}
+
+void Registry::unlink_of_address(std::uint32_t number) {
+  const Channel& channel = channels_[number];
+  const std::uint32_t next = channel.next_of_address;
+  if (next != kNoRecord) channels_[next].previous_of_address = channel.previous_of_address;
+  if (channel.previous_of_address != kNoRecord) {
+    channels_[channel.previous_of_address].next_of_address = next;
+    return;
+  }
+  const std::uint32_t hash = hash_(channel.peer.address, channel.port);
+  channels_by_address_.erase(hash, number);
+  if (next != kNoRecord) channels_by_address_.insert(hash, next);
 }
 
 std::uint32_t Registry::add_permission(std::uint32_t owner, const IpAddress& peer) {
@@ -123,7 +157,10 @@ void Registry::remove_channel(std::uint32_t number) {
   channels_by_peer_.erase(hash_(channel.peer, channel.port), number);
   Allocation& allocation = allocations_[channel.allocation];
   unlink(channels_, allocation.first_channel, number);
+  unlink_of_address(number);
+  if (allocation.next_review == number) allocation.next_review = channel.next;
   --allocation.channels;
+  allocation.reviews_left = std::min(allocation.reviews_left, allocation.channels);
   channels_.remove(number);
 }
 

@@ -21,9 +21,9 @@
 
 namespace fireline::relay {
 
-// A record's place in the heap of deadlines.
+// A record's place in a heap of times.
 struct Timer {
-  enum class Kind : std::uint8_t { allocation, channel, permission };
+  enum class Kind : std::uint8_t { allocation, channel, permission, review };
   std::uint32_t heap_position = kNotInHeap;
   std::uint32_t number = kNoRecord;
   Kind kind{};
@@ -42,6 +42,10 @@ struct Allocation {
   std::uint32_t channels = 0;  // bound and cooling down
   std::uint32_t bound_channels = 0;
   std::uint32_t permissions = 0;
+  // Of the channels whose end may have changed (Lifetimes::review).
+  Timer review;                           // since when it waits for its turn
+  std::uint32_t next_review = kNoRecord;  // where it goes on; none: with the first one
+  std::uint32_t reviews_left = 0;         // channels that have not been looked at since the last change
 };
 
 struct Channel {
@@ -56,6 +60,8 @@ struct Channel {
   std::uint32_t allocation = kNoRecord;
   std::uint32_t next = kNoRecord;  // of the allocation
   std::uint32_t previous = kNoRecord;
+  std::uint32_t next_of_address = kNoRecord;  // of the allocation's channels to the peer's address
+  std::uint32_t previous_of_address = kNoRecord;
   Instant expires;        // of the binding, before it cools down
   Instant offered_until;  // what the host was told
 };
@@ -118,6 +124,15 @@ class Registry {
       number = next;
     }
   }
+  // Those to any port of the peer's address, without a look at the others.
+  template <class Visit>
+  void for_each_channel_of(std::uint16_t port, const IpAddress& peer, Visit&& visit) const {
+    for (std::uint32_t number = find_first_channel_of(port, peer); number != kNoRecord;) {
+      const std::uint32_t next = channels_[number].next_of_address;
+      visit(number);
+      number = next;
+    }
+  }
   template <class Visit>
   void for_each_permission(std::uint32_t allocation, Visit&& visit) const {
     for (std::uint32_t number = allocations_[allocation].first_permission; number != kNoRecord;) {
@@ -134,7 +149,8 @@ class Registry {
   [[nodiscard]] std::size_t users() const noexcept { return users_.size(); }
   // Entries of all lookup tables together: the property test compares it with the records.
   [[nodiscard]] std::size_t index_entries() const noexcept {
-    return by_client_.size() + channels_by_client_.size() + channels_by_peer_.size() + permissions_by_peer_.size();
+    return by_client_.size() + channels_by_client_.size() + channels_by_peer_.size() + channels_by_address_.size() +
+           permissions_by_peer_.size();
   }
 
  private:
@@ -147,6 +163,10 @@ class Registry {
     std::uint32_t latest = kNoRecord;
   };
 
+  [[nodiscard]] std::uint32_t find_first_channel_of(std::uint16_t port, const IpAddress& peer) const;
+  void link_of_address(std::uint32_t number);
+  void unlink_of_address(std::uint32_t number);
+
   KeyHash hash_;
   std::uint16_t lowest_;
   std::vector<std::uint32_t> by_port_;  // allocation by port - lowest_
@@ -156,6 +176,7 @@ class Registry {
   HashIndex by_client_;
   HashIndex channels_by_client_;
   HashIndex channels_by_peer_;
+  HashIndex channels_by_address_;  // the first of each list
   HashIndex permissions_by_peer_;
   // Names of authenticated users alone: nobody else chooses where they fall.
   std::unordered_map<std::string, User, TextHash, std::equal_to<>> users_;

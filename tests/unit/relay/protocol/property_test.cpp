@@ -24,6 +24,10 @@ IpAddress address_of(int peer) {
   return at(peer_of(peer)).address;
 }
 
+IpAddress peer_address(int last) {
+  return *IpAddress::parse("192.0.2." + std::to_string(last));
+}
+
 struct ModelAllocation {
   Instant expires;
   std::uint16_t port = 0;
@@ -154,6 +158,9 @@ void run(unsigned seed, bool is_static) {
   for (int step = 0; step < 400 && !testing::Test::HasFailure(); ++step) {
     const int i = below(kClients);
     Client& client = clients[static_cast<std::size_t>(i)];
+    // Time for what the host is told at a pace.
+    relay.advance(1ms);
+    model.expire(relay.now.boot);
     const Instant now = relay.now.boot;
     const auto allocation = model.allocations.find(i);
     switch (below(8)) {
@@ -218,7 +225,7 @@ TEST(Registry, EveryEntryOfItsTablesBelongsToALivingRecord) {
       EXPECT_EQ(registry.allocation(fresh).port, port);
     } else if (numbers() % 3 != 0) {
       const auto channel = static_cast<std::uint16_t>(0x4000 + numbers() % 8);
-      const Endpoint peer{.address = *IpAddress::parse("192.0.2.1"), .port = channel};
+      const Endpoint peer{.address = peer_address(1 + channel % 2), .port = channel};
       const std::uint32_t known = registry.find_channel(port, peer);
       if (known == kNoRecord) {
         registry.set_bound(registry.channel(registry.add_channel(number, channel, peer)), true);
@@ -239,14 +246,26 @@ TEST(Registry, EveryEntryOfItsTablesBelongsToALivingRecord) {
     }
     std::size_t channels = 0;
     std::size_t permissions = 0;
+    std::size_t addresses = 0;
     registry.for_each_allocation([&](std::uint32_t each) {
+      const Allocation& allocation = registry.allocation(each);
+      std::size_t of_address[2] = {};
+      for (const int last : {1, 2}) {
+        registry.for_each_channel_of(allocation.port, peer_address(last), [&](std::uint32_t channel) {
+          ASSERT_EQ(registry.channel(channel).allocation, each);
+          ASSERT_EQ(registry.channel(channel).peer.address, peer_address(last));
+          ++of_address[last - 1];
+        });
+        addresses += of_address[last - 1] == 0 ? 0u : 1u;
+      }
+      ASSERT_EQ(of_address[0] + of_address[1], allocation.channels);
       channels += registry.allocation(each).channels;
       permissions += registry.allocation(each).permissions;
     });
     ASSERT_EQ(registry.channels(), channels);
     ASSERT_EQ(registry.bound_channels(), channels);
     ASSERT_EQ(registry.permissions(), permissions);
-    ASSERT_EQ(registry.index_entries(), registry.allocations() + 2 * channels + permissions);
+    ASSERT_EQ(registry.index_entries(), registry.allocations() + 2 * channels + addresses + permissions);
     ASSERT_LE(registry.users(), 5u);
   }
 }
