@@ -109,12 +109,12 @@ void add_operations(CLI::App& app, Words& words) {
   app.add_flag("--ebpf-debug", words.debug, "Log each frame that XDP saw: target eBPF, level trace. Slows all of them")
       ->envname("FIRELINE_RELAY_EBPF_DEBUG")
       ->group("XDP");
-  add_words(
-      app,
-      {{"--ebpf-int4-addr", words.interface4, "The interface's IPv4 address (default: read from it)", "EBPF_INT4_ADDR"},
-       {"--ebpf-int6-addr", words.interface6, "The interface's IPv6 address (default: read from it)",
-        "EBPF_INT6_ADDR"}},
-      "XDP");
+  add_words(app,
+            {{"--ebpf-int4-addr", words.interface4,
+              "The interface's IPv4 address (default: the bind address, else read)", "EBPF_INT4_ADDR"},
+             {"--ebpf-int6-addr", words.interface6,
+              "The interface's IPv6 address (default: the bind address, else read)", "EBPF_INT6_ADDR"}},
+            "XDP");
 }
 
 // Of a Firezone relay's environment, for what this program does otherwise or not at all.
@@ -309,6 +309,12 @@ Wrong read_offload(const Words& words, RelayOptions& options) {
   }
   if (auto wrong = read_address("--ebpf-int4-addr", words.interface4, Family::v4, offload.interface4)) return wrong;
   if (auto wrong = read_address("--ebpf-int6-addr", words.interface6, Family::v6, offload.interface6)) return wrong;
+  // What the sockets do not listen on is not XDP's either; the interface's first address may be another one.
+  const auto bound = [](const std::optional<IpAddress>& address) {
+    return address && !address->is_unspecified() ? address : std::nullopt;
+  };
+  if (!offload.interface4) offload.interface4 = bound(options.bind_ip4);
+  if (!offload.interface6) offload.interface6 = bound(options.bind_ip6);
   offload.debug = words.debug;
   options.offload = std::move(offload);
   return std::nullopt;

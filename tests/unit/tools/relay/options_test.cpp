@@ -122,6 +122,36 @@ TEST_F(RelayOptionsTest, WhoHasItsAddressesFoundByAScriptIsToldToGiveThem) {
   EXPECT_TRUE(parse({"--public-ip4-addr", "203.0.113.10"}));
 }
 
+TEST_F(RelayOptionsTest, XdpServesTheBindAddressUnlessItIsToldAnother) {
+  struct Row {
+    const char* rule;
+    std::vector<const char*> arguments;
+    std::optional<IpAddress> interface4;
+    std::optional<IpAddress> interface6;
+  };
+  for (const Row& row : {
+           Row{"none: the interface's first", {}, {}, {}},
+           Row{"all of them: the interface's first", {"--bind-ip4-addr", "0.0.0.0", "--bind-ip6-addr", "::"}, {}, {}},
+           Row{"the ones that sockets are bound to",
+               {"--bind-ip4-addr", "10.0.0.6", "--bind-ip6-addr", "fd00::6"},
+               IpAddress::parse("10.0.0.6"),
+               IpAddress::parse("fd00::6")},
+           Row{"told another",
+               {"--bind-ip4-addr", "10.0.0.6", "--ebpf-int4-addr", "10.0.0.7"},
+               IpAddress::parse("10.0.0.7"),
+               {}},
+       }) {
+    SCOPED_TRACE(row.rule);
+    std::vector<const char*> arguments{"--public-ip4-addr", "203.0.113.10",      "--public-ip6-addr",
+                                       "2001:db8::10",      "--ebpf-offloading", "eth0"};
+    arguments.insert(arguments.end(), row.arguments.begin(), row.arguments.end());
+    const auto options = parse(arguments);
+    ASSERT_TRUE(options) << options.error().text;
+    EXPECT_EQ(options->offload->interface4, row.interface4);
+    EXPECT_EQ(options->offload->interface6, row.interface6);
+  }
+}
+
 TEST_F(RelayOptionsTest, PrefixesRepeatAndLimitsMove) {
   const auto options = parse({"--public-ip6-addr", "2001:db8::10", "--auth", "static", "--users", "users",
                               "--allow-peer", "10.0.0.0/8", "--allow-peer", "fd00::/8", "--deny-peer", "10.1.0.0/16",
