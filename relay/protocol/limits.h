@@ -17,6 +17,11 @@ struct Limits {
   std::size_t allocations_per_user = 4096;
   // The number space of a client socket, 0x4000 to 0x4FFF.
   std::size_t channels_per_allocation = 4096;
+  // Bound and cooling down, at 200 bytes each: 200 MiB. 64 for each of all allocations on average, and four times what
+  // the XDP maps hold.
+  std::size_t channels = std::size_t{1} << 20;
+  // Of all allocations of a user: a quarter, so that no user is alone.
+  std::size_t channels_per_user = std::size_t{1} << 18;
   // An ICE agent has one peer address per candidate of the other side: tens. A bind takes one, too.
   std::size_t permissions_per_allocation = 1024;
   // Four client sockets for each allocation: who comes back after eviction is answered 438 and continues.

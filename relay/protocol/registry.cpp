@@ -44,6 +44,11 @@ std::size_t Registry::allocations_of(std::string_view username) const {
   return user == users_.end() ? 0 : user->second.allocations;
 }
 
+std::size_t Registry::channels_of(std::string_view username) const {
+  const auto user = users_.find(username);
+  return user == users_.end() ? 0 : user->second.channels;
+}
+
 std::uint32_t Registry::find_channel(const Endpoint& client, std::uint16_t number) const {
   return channels_by_client_.find(hash_(client, number), [&](std::uint32_t at) {
     return channels_[at].number == number && channels_[at].client == client;
@@ -98,6 +103,7 @@ std::uint32_t Registry::add_channel(std::uint32_t owner, std::uint16_t channel_n
   channel.allocation = owner;
   link(channels_, allocation.first_channel, number);
   ++allocation.channels;
+  ++users_.find(*allocation.username)->second.channels;
   channels_by_client_.insert(hash_(channel.client, channel_number), number);
   channels_by_peer_.insert(hash_(peer, channel.port), number);
   link_of_address(number);
@@ -160,6 +166,7 @@ void Registry::remove_channel(std::uint32_t number) {
   unlink_of_address(number);
   if (allocation.next_review == number) allocation.next_review = channel.next;
   --allocation.channels;
+  --users_.find(*allocation.username)->second.channels;
   allocation.reviews_left = std::min(allocation.reviews_left, allocation.channels);
   channels_.remove(number);
 }

@@ -86,6 +86,8 @@ class Registry {
   // For users that have at most one.
   [[nodiscard]] std::uint32_t find_allocation_of(std::string_view username) const;
   [[nodiscard]] std::size_t allocations_of(std::string_view username) const;
+  // Bound and cooling down, of all allocations of the user.
+  [[nodiscard]] std::size_t channels_of(std::string_view username) const;
   [[nodiscard]] std::uint32_t find_channel(const Endpoint& client, std::uint16_t number) const;
   [[nodiscard]] std::uint32_t find_channel(std::uint16_t port, const Endpoint& peer) const;
   [[nodiscard]] std::uint32_t find_permission(std::uint16_t port, const IpAddress& peer) const;
@@ -160,6 +162,7 @@ class Registry {
   };
   struct User {
     std::size_t allocations = 0;
+    std::size_t channels = 0;
     std::uint32_t latest = kNoRecord;
   };
 

@@ -189,9 +189,11 @@ void RequestHandler::channel_bind(const stun::MessageView& message) {
   const std::uint32_t of_peer = state_.registry.find_channel(allocation.port, peer);
   const std::uint32_t of_number = state_.registry.find_channel(client_, channel);
   if (of_peer != of_number) return refuse(400);  // either is another combination's, bound or cooling down
-  if (of_number == kNoRecord && allocation.channels >= state_.limits.channels_per_allocation) {
-    drop(ServerCounter::limit_channels);
-    return refuse(508);
+  if (of_number == kNoRecord) {
+    if (const auto limit = channel_limit(allocation)) {
+      drop(*limit);
+      return refuse(508);
+    }
   }
   if (state_.permissions) {
     const bool known = state_.registry.find_permission(allocation.port, peer.address) != kNoRecord;
@@ -253,6 +255,15 @@ std::optional<std::uint32_t> RequestHandler::own_allocation(Use use) {
 std::uint16_t RequestHandler::check_peer(const Allocation& allocation, const Endpoint& peer) {
   if (!allocation.families.has(peer.address.family())) return 443;
   return refuses(peer) ? 403 : 0;
+}
+
+std::optional<ServerCounter> RequestHandler::channel_limit(const Allocation& allocation) const {
+  if (allocation.channels >= state_.limits.channels_per_allocation) return ServerCounter::limit_channels;
+  if (state_.registry.channels_of(*allocation.username) >= state_.limits.channels_per_user) {
+    return ServerCounter::limit_user_channels;
+  }
+  if (state_.registry.channels() >= state_.limits.channels) return ServerCounter::limit_all_channels;
+  return std::nullopt;
 }
 
 bool RequestHandler::refuses(const Endpoint& peer) {

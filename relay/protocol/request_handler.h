@@ -39,6 +39,8 @@ class RequestHandler {
   [[nodiscard]] std::optional<std::uint32_t> own_allocation(Use use);
   // 0 or the error code for a peer of that allocation.
   [[nodiscard]] std::uint16_t check_peer(const Allocation& allocation, const Endpoint& peer);
+  // Which limit keeps that allocation from one more channel.
+  [[nodiscard]] std::optional<ServerCounter> channel_limit(const Allocation& allocation) const;
   [[nodiscard]] bool refuses(const Endpoint& peer);
 
   void succeed(Answer answer = {});

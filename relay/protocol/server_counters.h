@@ -61,7 +61,9 @@ enum class ServerCounter : std::uint8_t {
   limit_allocations,       // 508: all of the relay's are in use
   limit_sockets,           // 508: no descriptor, memory or local address for another socket
   limit_user_allocations,  // 486: all of the user's are in use
-  limit_channels,          // 508
+  limit_channels,          // 508: all of the allocation's are in use
+  limit_user_channels,     // 508: all of the user's
+  limit_all_channels,      // 508: all of the relay's
   limit_permissions,       // 508
   channels_expired,
   channels_revived,
@@ -113,6 +115,8 @@ enum class ServerCounter : std::uint8_t {
       "limit.sockets",
       "limit.user_allocations",
       "limit.channels",
+      "limit.user_channels",
+      "limit.all_channels",
       "limit.permissions",
       "channels.expired",
       "channels.revived",

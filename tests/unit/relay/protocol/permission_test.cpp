@@ -240,6 +240,30 @@ TEST(StaticChannel, NumbersGoUpToThoseOfRfc5766) {
   EXPECT_EQ(relay.client.to_peer(0x8000, "x"), "dropped");
 }
 
+TEST(StaticChannel, AUserHasAShareOfAllChannelsAndTheRelayALimit) {
+  ServerConfig config = static_config();
+  config.limits.channels_per_user = 3;
+  config.limits.channels = 4;
+  Site relay(config);
+  Client second(relay, "198.51.100.7:1", "a", "pa", "example.org");
+  Client other(relay, "198.51.100.8:1", "b", "pb", "example.org");
+  ASSERT_EQ(second.allocate([](stun::MessageWriter&) {}), 0);
+  ASSERT_EQ(other.allocate([](stun::MessageWriter&) {}), 0);
+  ASSERT_EQ(relay.client.bind(0x4000, "192.0.2.1:1"), 0);
+  ASSERT_EQ(relay.client.bind(0x4001, "192.0.2.1:2"), 0);
+  ASSERT_EQ(second.bind(0x4000, "192.0.2.1:1"), 0);
+  EXPECT_EQ(second.bind(0x4001, "192.0.2.1:2"), 508) << "all allocations of a user count";
+  EXPECT_EQ(relay.count(ServerCounter::limit_user_channels), 1u);
+  EXPECT_EQ(second.bind(0x4000, "192.0.2.1:1"), 0) << "a refresh needs no room";
+  ASSERT_EQ(other.bind(0x4000, "192.0.2.1:1"), 0);
+  EXPECT_EQ(other.bind(0x4001, "192.0.2.1:2"), 508) << "the relay's are in use";
+  EXPECT_EQ(relay.count(ServerCounter::limit_all_channels), 1u);
+  ASSERT_EQ(relay.client.refresh(0), 0);
+  EXPECT_EQ(second.bind(0x4001, "192.0.2.1:2"), 0) << "those of an allocation that ended are free";
+  EXPECT_EQ(other.bind(0x4001, "192.0.2.1:2"), 0);
+  relay.expect_consistent();
+}
+
 TEST(StaticChannel, NeedsRoomForItsPermission) {
   ServerConfig config = static_config();
   config.limits.permissions_per_allocation = 1;
