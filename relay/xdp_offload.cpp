@@ -95,6 +95,10 @@ Result<XdpOffload, XdpError> XdpOffload::open(const XdpOptions& given) {
   return XdpOffload(std::move(state));
 }
 
+std::optional<XdpError> XdpOffload::check_access() const {
+  return state_->program.check_access();
+}
+
 XdpAdded XdpOffload::add(const ChannelBinding& binding) {
   const XdpSettings& settings = state_->options.settings;
   const bool translated = binding.client.address.family() != binding.peer.address.family();

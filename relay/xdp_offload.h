@@ -54,6 +54,9 @@ class XdpOffload {
   XdpOffload& operator=(XdpOffload&&) noexcept;
   ~XdpOffload();  // detaches
 
+  // As XdpProgram's: for after privileges were dropped.
+  [[nodiscard]] std::optional<XdpError> check_access() const;
+
   // Both entries are in place, or replaced, when it returns; also for refreshed and revived bindings. A client's
   // channel that gets another peer is removed with its old peer first.
   [[nodiscard]] XdpAdded add(const ChannelBinding& binding);

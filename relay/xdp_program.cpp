@@ -128,6 +128,7 @@ struct XdpProgram::Loaded {
   ring_buffer* ring = nullptr;
   std::vector<xdp_debug_event> events;
   std::array<xdp_ports, xdp_port_words> ports{};
+  std::size_t cpus = 0;  // values of one per-CPU entry, as the kernel copies them
 
   Loaded() = default;
   Loaded(const Loaded&) = delete;
@@ -146,9 +147,12 @@ struct XdpProgram::Loaded {
     write_ports(port);
   }
   void write_ports(std::uint16_t port) noexcept {
-    const std::uint32_t index = port / 64u;
-    // An array element always exists: the call cannot fail with a descriptor of ours.
-    if (bpf_map_update_elem(bpf_map__fd(skeleton->maps.live_ports), &index, &ports[index], BPF_ANY) != 0) std::abort();
+    // An array element always exists: the call cannot fail with a descriptor of ours, once check_access() has passed.
+    if (write_word(port / 64u) != 0) std::abort();
+  }
+  // 0, or the negative errno.
+  int write_word(std::uint32_t index) noexcept {
+    return bpf_map_update_elem(bpf_map__fd(skeleton->maps.live_ports), &index, &ports[index], BPF_ANY);
   }
 
   [[nodiscard]] int channel_map(const ChannelBinding& binding) const noexcept {
@@ -180,6 +184,12 @@ Result<XdpProgram, XdpError> XdpProgram::load(const XdpSettings& settings) {
   libbpf_text.fill('\0');
   libbpf_set_print(keep_warning);
   auto loaded = std::make_unique<Loaded>();
+  const int cpus = libbpf_num_possible_cpus();
+  if (cpus <= 0) {
+    return err(XdpError{-cpus, std::string("cannot count the CPUs for the XDP program: ") + std::strerror(-cpus) +
+                                   ": mount /sys" + first_warning()});
+  }
+  loaded->cpus = static_cast<std::size_t>(cpus);
   loaded->skeleton = relay_bpf__open();
   if (loaded->skeleton == nullptr) return err(load_error(errno, "open"));
   loaded->skeleton->rodata->debug_enabled = settings.debug_ring;
@@ -255,10 +265,21 @@ void XdpProgram::set_live(std::uint16_t port, bool live) noexcept {
   loaded_->write_ports(port);
 }
 
+std::optional<XdpError> XdpProgram::check_access() const {
+  const int failed = loaded_->write_word(0);
+  if (failed == 0) return std::nullopt;
+  std::string sentence = std::string("cannot write the maps of the XDP program");
+  if (failed == -EPERM || failed == -EACCES) sentence += " without CAP_BPF";
+  sentence += std::string(": ") + std::strerror(-failed);
+  if (failed == -EPERM || failed == -EACCES) {
+    sentence += ": use Linux 5.19 or newer, or set kernel.unprivileged_bpf_disabled to 0";
+  }
+  return XdpError{-failed, std::move(sentence)};
+}
+
 XdpCounts XdpProgram::counts() const {
   XdpCounts total;
-  const int cpus = libbpf_num_possible_cpus();
-  std::vector<xdp_count> values(cpus > 0 ? static_cast<std::size_t>(cpus) : 1);
+  std::vector<xdp_count> values(loaded_->cpus);
   for (std::uint32_t outcome = 0; outcome < xdp_outcome_count; ++outcome) {
     if (bpf_map_lookup_elem(bpf_map__fd(loaded_->skeleton->maps.counts), &outcome, values.data()) != 0) continue;
     for (const xdp_count& value : values) {

@@ -66,6 +66,10 @@ class XdpProgram {
   void erase(const ChannelBinding& binding) noexcept;
   void set_live(std::uint16_t port, bool live) noexcept;
 
+  // Whether the maps can still be written, for after privileges were dropped. Kernels before 5.19 that forbid BPF to
+  // the unprivileged refuse it by descriptor, too.
+  [[nodiscard]] std::optional<XdpError> check_access() const;
+
   // A system call per outcome: for once a second, not for every packet.
   [[nodiscard]] XdpCounts counts() const;
   // Takes what the debug ring holds, at most kDebugEvents; empty without a ring.

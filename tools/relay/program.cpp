@@ -159,6 +159,7 @@ Result<void, std::string> Program::confine(const Credentials& credentials) {
   dropped.wait();
   logging_ = std::move(*logging);
   if (auto refused = platform::drop_privileges()) warnings_.push_back(std::move(*refused));
+  if (auto refused = xdp_ ? xdp_->check_access() : std::nullopt) return err(std::move(*refused));
   if (options_.portal) {
     auto portal = PortalConnection::open(control_, system_random_, options_, std::get<FirezoneCredentials>(credentials),
                                          [this](const std::string& sentence) { fail(sentence); });

@@ -22,6 +22,10 @@ class AttachedPath final : public XdpPath {
   void port_opened(std::uint16_t port) override { offload_.port_opened(port); }
   void port_closed(std::uint16_t port) override { offload_.port_closed(port); }
 
+  [[nodiscard]] std::optional<std::string> check_access() const override {
+    const auto refused = offload_.check_access();
+    return refused ? std::optional(refused->sentence) : std::nullopt;
+  }
   [[nodiscard]] std::string description() const override { return description_; }
   [[nodiscard]] const std::vector<std::string>& warnings() const override { return offload_.warnings(); }
   [[nodiscard]] std::uint64_t add_counters(std::vector<NamedNumber>& counters) const override;

@@ -3,6 +3,7 @@
 #pragma once
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -18,6 +19,8 @@ class XdpPath : public FastPath {
   // options.offload is given. Asked for and impossible is an error: one sentence.
   [[nodiscard]] static Result<std::unique_ptr<XdpPath>, std::string> open(const RelayOptions& options);
 
+  // A sentence when the maps cannot be written any more, for after privileges were dropped.
+  [[nodiscard]] virtual std::optional<std::string> check_access() const = 0;
   // "xdp driver eth0"
   [[nodiscard]] virtual std::string description() const = 0;
   // What the operator should know at start, a sentence each.
