@@ -40,7 +40,8 @@ class RouteCheck {
   // The errno of the failing call.
   [[nodiscard]] static Result<RouteCheck, int> open(std::uint32_t interface_index);
 
-  // `peer` is absent when the peer is this relay itself: then the client's own next hop alone counts.
+  // `peer` is the other client where the peer is this relay itself. Absent, it is not known, and the client's own next
+  // hop alone counts.
   [[nodiscard]] HopReason check(const IpAddress& client, const std::optional<IpAddress>& peer);
 
  private:

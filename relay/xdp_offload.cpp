@@ -6,6 +6,7 @@
 
 #include <cerrno>
 #include <cstring>
+#include <unordered_map>
 #include <utility>
 
 #include "io/file_descriptor.h"
@@ -58,6 +59,8 @@ struct XdpOffload::State {
   std::optional<RouteCheck> routes;
   std::vector<std::string> warnings;
   std::array<std::uint64_t, kHopReasons> not_offloaded{};
+  // Of allocation ports that have or had a binding: where frames to a peer that is this relay go.
+  std::unordered_map<std::uint16_t, IpAddress> clients;
   io::FileDescriptor link;  // last, so that it is closed first: detached before the maps go
 };
 
@@ -75,7 +78,7 @@ Result<XdpOffload, XdpError> XdpOffload::open(const XdpOptions& given) {
 
   auto program = XdpProgram::load(options.settings);
   if (!program) return err(std::move(program.error()));
-  auto state = std::make_unique<State>(State{options, std::move(*program), {}, {}, {}, {}});
+  auto state = std::make_unique<State>(State{options, std::move(*program), {}, {}, {}, {}, {}});
   if (options.check_routes) {
     auto routes = RouteCheck::open(index);
     if (!routes) {
@@ -101,15 +104,14 @@ std::optional<XdpError> XdpOffload::check_access() const {
 
 XdpAdded XdpOffload::add(const ChannelBinding& binding) {
   const XdpSettings& settings = state_->options.settings;
-  const bool translated = binding.client.address.family() != binding.peer.address.family();
+  state_->clients.insert_or_assign(binding.port, binding.client.address);
+  const auto far = far_side(binding);
+  const bool translated = far && far->family() != binding.client.address.family();
   auto reason = HopReason::common_router;
   if (translated && (!settings.interface4 || !settings.interface6)) {
     reason = HopReason::no_interface_address;
   } else if (state_->routes) {
-    const auto& own = binding.peer.address.is_v4() ? settings.public4 : settings.public6;
-    const bool to_ourselves = own && *own == binding.peer.address;
-    reason = state_->routes->check(binding.client.address,
-                                   to_ourselves ? std::nullopt : std::optional(binding.peer.address));
+    reason = state_->routes->check(binding.client.address, far);
   }
   const bool offloaded = reason == HopReason::common_router;
   if (!state_->program.insert(binding,
@@ -118,6 +120,16 @@ XdpAdded XdpOffload::add(const ChannelBinding& binding) {
   }
   if (!offloaded) ++state_->not_offloaded.at(static_cast<std::size_t>(reason));
   return {offloaded ? XdpAdded::What::offloaded : XdpAdded::What::user_space, reason};
+}
+
+// Two clients of this relay forward through the entries of both, so that nothing is forwarded before the second one
+// binds, and that binding decides for either direction.
+std::optional<IpAddress> XdpOffload::far_side(const ChannelBinding& binding) const {
+  const IpAddress& peer = binding.peer.address;
+  const auto& own = peer.is_v4() ? state_->options.settings.public4 : state_->options.settings.public6;
+  if (own != peer) return peer;
+  const auto client = state_->clients.find(binding.peer.port);
+  return client == state_->clients.end() ? std::nullopt : std::optional(client->second);
 }
 
 void XdpOffload::prolong(const ChannelBinding& binding) noexcept {
@@ -134,6 +146,7 @@ void XdpOffload::port_opened(std::uint16_t port) noexcept {
 
 void XdpOffload::port_closed(std::uint16_t port) noexcept {
   state_->program.set_live(port, false);
+  state_->clients.erase(port);
 }
 
 XdpCounts XdpOffload::counters() const {

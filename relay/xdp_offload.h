@@ -10,6 +10,7 @@
 #include <array>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -84,6 +85,9 @@ class XdpOffload {
 
  private:
   struct State;
+  // Where frames of that client go: to the peer, or, when the peer is this relay, to the client that has the peer's
+  // port. Nothing: nobody has bound a channel there yet.
+  [[nodiscard]] std::optional<IpAddress> far_side(const ChannelBinding& binding) const;
   explicit XdpOffload(std::unique_ptr<State> state) noexcept;
   std::unique_ptr<State> state_;
 };

@@ -46,7 +46,7 @@ void make_network() {
 struct Row {
   const char* rule;
   const char* client;
-  const char* peer;  // null: the relay itself
+  const char* peer;  // null: the relay itself, where nobody has bound yet
   HopReason reason;
 };
 

@@ -220,6 +220,41 @@ TEST(XdpOffload, NeighboursStayInUserSpace) {
   });
 }
 
+// Two clients of this relay, each the other's peer: frames go from one's router to the other client.
+TEST(XdpOffload, ClientsOfOneRelayBehindDifferentRoutersStayInUserSpace) {
+  io::in_network_namespace([] {
+    ASSERT_NO_FATAL_FAILURE(make_pair());
+    ip("neigh add 10.0.0.1 lladdr 02:00:00:00:00:01 nud permanent dev up0");
+    ip("neigh add 10.0.0.2 lladdr 02:00:00:00:00:02 nud permanent dev up0");
+    ip("route add default via 10.0.0.1");
+    ip("route add 203.0.113.0/24 via 10.0.0.2");
+    auto options = make_options();
+    options.check_routes = true;
+    options.settings.public4 = address("192.0.2.1");
+    FIRELINE_OPEN_OR_SKIP(offload, options);
+    const auto between = [](const char* client, std::uint16_t port, std::uint16_t peer_port) {
+      auto binding = make_binding(client, "192.0.2.1");
+      binding.port = port;
+      binding.peer.port = peer_port;
+      return binding;
+    };
+    const auto first = between("198.51.100.7", 50000, 50001);
+    const auto second = between("203.0.113.9", 50001, 50000);
+    EXPECT_EQ(offload->add(first).what, XdpAdded::What::offloaded)
+        << "nobody has the peer's port: nothing is forwarded";
+    const auto added = offload->add(second);
+    EXPECT_EQ(added.what, XdpAdded::What::user_space);
+    EXPECT_EQ(added.reason, HopReason::different_routers);
+    EXPECT_EQ(offload->add(first).reason, HopReason::different_routers) << "when it is refreshed";
+
+    offload->remove(second);
+    offload->port_closed(second.port);
+    const auto third = between("198.51.100.8", 50001, 50000);
+    EXPECT_EQ(offload->add(third).what, XdpAdded::What::offloaded) << "the port is another client's";
+    EXPECT_EQ(offload->add(first).what, XdpAdded::What::offloaded);
+  });
+}
+
 // A process with the program attached, killed without a chance to clean up.
 class Victim {
  public:

@@ -136,6 +136,29 @@ TEST(XdpProgram, BindingsOfUserSpacePass) {
   EXPECT_EQ(outcome_of(*program, from_client(binding)), xdp_channel4_to_udp4);
 }
 
+// Two clients of this relay: a frame needs the entries of both.
+TEST(XdpProgram, WhatUserSpaceForwardsForOneOfTwoClientsPassesForBoth) {
+  auto settings = small_settings();
+  settings.public4 = address("203.0.113.10");
+  FIRELINE_LOAD_OR_SKIP(program, settings);
+  program->set_live(50000, true);
+  program->set_live(50001, true);
+  auto first = make_binding();
+  first.peer = {address("203.0.113.10"), 50001};
+  auto second = make_binding();
+  second.client = {address("198.51.100.8"), 1};
+  second.port = 50001;
+  second.peer = {address("203.0.113.10"), 50000};
+  ASSERT_TRUE(program->insert(first, Forwarder::program));
+  EXPECT_EQ(outcome_of(*program, from_client(first)), xdp_drop_no_reverse);
+  ASSERT_TRUE(program->insert(second, Forwarder::user_space));
+  EXPECT_EQ(outcome_of(*program, from_client(first)), xdp_pass_user_space);
+  EXPECT_EQ(outcome_of(*program, from_client(second)), xdp_pass_user_space);
+  ASSERT_TRUE(program->insert(second, Forwarder::program));
+  EXPECT_EQ(outcome_of(*program, from_client(first)), xdp_channel4_to_channel4);
+  EXPECT_EQ(outcome_of(*program, from_client(second)), xdp_channel4_to_channel4);
+}
+
 TEST(XdpProgram, UnknownFramesPassWhereUserSpaceHasPermissions) {
   auto settings = small_settings();
   settings.unknown_passes = true;
