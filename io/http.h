@@ -5,7 +5,7 @@
 // A page that a browser loads from elsewhere must not read it: a request with an Origin header is refused (403), and
 // while the server listens on a loopback address so is one whose Host is no loopback literal (names that somebody
 // else's DNS points at 127.0.0.1). Lifetime: loop and handler outlive the server. Threads: the loop's. Limits:
-// kHttpLimits; headers of at most kHttpHeaderBytesMax, no body.
+// kHttpLimits, kHealthLimits; headers of at most kHttpHeaderBytesMax, no body.
 #pragma once
 #include <cstdint>
 #include <functional>
@@ -28,7 +28,14 @@ inline constexpr std::size_t kHttpHeaderBytesMax = 8192;  // as common proxies a
 inline constexpr StreamLimits kHttpLimits{.clients_max = 16,
                                           .input_bytes = kHttpHeaderBytesMax,
                                           .stall = std::chrono::seconds(10),
-                                          .idle = std::chrono::seconds(10)};
+                                          .idle = std::chrono::seconds(10),
+                                          .displace = true};
+// Of a health check, which everybody may reach: it asks at once, and its answer is one packet.
+inline constexpr StreamLimits kHealthLimits{.clients_max = 16,
+                                            .input_bytes = kHttpHeaderBytesMax,
+                                            .stall = std::chrono::seconds(2),
+                                            .idle = std::chrono::seconds(2),
+                                            .displace = true};
 
 struct HttpResponse {
   int status = 200;

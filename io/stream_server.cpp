@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <limits>
 
 namespace fireline::io {
 namespace {
@@ -33,7 +34,14 @@ StreamServer::~StreamServer() {
 }
 
 void StreamServer::accept_all() {
-  while (clients_.size() < limits_.clients_max) {
+  // Fewer than clients in a turn: who was let in last is heard before another one may displace it.
+  const std::size_t accepts_max = std::max<std::size_t>(limits_.clients_max / 2, 1);
+  for (std::size_t accepts = 0; accepts < accepts_max; ++accepts) {
+    std::optional<std::uint64_t> giving_way;
+    if (clients_.size() >= limits_.clients_max) {
+      giving_way = who_gives_way();
+      if (!giving_way) return loop_.change(listening_, 0);  // drop() or an answer that was read resumes
+    }
     FileDescriptor socket(::accept4(listener_, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
     if (!socket) {
       // The client went away before it was accepted: the next one may be there.
@@ -41,21 +49,38 @@ void StreamServer::accept_all() {
       if (!would_block()) pause_accepting();
       return;
     }
-    const auto key = ++last_key_;
-    Client& client = clients_[key];
-    client.socket = std::move(socket);
-    client.session = make_session_();
-    client.busy = !client.session->is_idle();
-    client.watch =
-        loop_.watch(client.socket.get(), EPOLLIN, [this, key](EventLoop::Events events) { serve(key, events); });
-    set_timer(key, client);
-    if (client.watch == EventLoop::Id::none || client.timer == EventLoop::Id::none) {
-      drop(key);
-      pause_accepting();
-      return;
+    if (giving_way) {
+      ++displaced_;
+      drop(*giving_way);
     }
+    if (!accept_one(std::move(socket))) return pause_accepting();
   }
-  loop_.change(listening_, 0);  // drop() resumes
+}
+
+// False: the loop has no place for it.
+bool StreamServer::accept_one(FileDescriptor socket) {
+  const auto key = ++last_key_;
+  Client& client = clients_[key];
+  client.socket = std::move(socket);
+  client.session = make_session_();
+  client.busy = !client.session->is_idle();
+  client.since = ++last_since_;
+  client.watch =
+      loop_.watch(client.socket.get(), EPOLLIN, [this, key](EventLoop::Events events) { serve(key, events); });
+  set_timer(key, client);
+  if (client.watch != EventLoop::Id::none && client.timer != EventLoop::Id::none) return true;
+  drop(key);
+  return false;
+}
+
+std::optional<std::uint64_t> StreamServer::who_gives_way() const noexcept {
+  if (!limits_.displace) return std::nullopt;
+  const auto since = [](const auto& entry) {
+    return entry.second.output.empty() ? entry.second.since : std::numeric_limits<std::uint64_t>::max();
+  };
+  const auto first = std::ranges::min_element(clients_, {}, since);
+  if (first == clients_.end() || !first->second.output.empty()) return std::nullopt;
+  return first->first;
 }
 
 void StreamServer::pause_accepting() {
@@ -84,6 +109,11 @@ void StreamServer::serve(std::uint64_t key, EventLoop::Events events) {
   if (progress == Progress::over) return drop(key);
 
   const bool busy = !client.output.empty() || !client.session->is_idle();
+  if (client.renew_timer) {
+    client.since = ++last_since_;
+    // It may give way from here on.
+    if (limits_.displace && clients_.size() >= limits_.clients_max) loop_.change(listening_, EPOLLIN);
+  }
   if (client.renew_timer || busy != client.busy) {
     client.busy = busy;
     set_timer(key, client);

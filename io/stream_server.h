@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string_view>
 #include <unordered_map>
 
@@ -40,6 +41,9 @@ struct StreamLimits {
   std::size_t input_bytes;  // unconsumed input of one client
   Duration stall;           // for a whole request, and for the whole of its answer
   Duration idle;            // between two requests
+  // At clients_max a new client takes the place of the one that has sent no whole request for longest, so that idle
+  // connections of strangers keep nobody out. It waits where all of them have an answer to read.
+  bool displace = false;
 };
 
 class StreamServer {
@@ -57,6 +61,8 @@ class StreamServer {
   [[nodiscard]] std::size_t clients() const noexcept { return clients_.size(); }
   // Clients that were closed because they ran out of time.
   [[nodiscard]] std::uint64_t timed_out() const noexcept { return timed_out_; }
+  // Clients that were closed because a new one took their place.
+  [[nodiscard]] std::uint64_t displaced() const noexcept { return displaced_; }
 
  private:
   struct Client {
@@ -69,12 +75,15 @@ class StreamServer {
     bool closing = false;
     bool busy = false;         // which patience the timer was set for
     bool renew_timer = false;  // a request or an answer was completed since
+    std::uint64_t since = 0;   // order of its accept or last whole request, the later of both
     EventLoop::Id watch = EventLoop::Id::none;
     EventLoop::Id timer = EventLoop::Id::none;
   };
   enum class Progress : std::uint8_t { made, blocked, over };
 
   void accept_all();
+  bool accept_one(FileDescriptor socket);
+  [[nodiscard]] std::optional<std::uint64_t> who_gives_way() const noexcept;
   void pause_accepting();
   void serve(std::uint64_t key, EventLoop::Events events);
   Progress read_some(Client& client);
@@ -90,7 +99,9 @@ class StreamServer {
   EventLoop::Id listening_ = EventLoop::Id::none;
   EventLoop::Id resume_ = EventLoop::Id::none;
   std::uint64_t last_key_ = 0;
+  std::uint64_t last_since_ = 0;
   std::uint64_t timed_out_ = 0;
+  std::uint64_t displaced_ = 0;
   std::unordered_map<std::uint64_t, Client> clients_;
 };
 

@@ -106,7 +106,8 @@ void Program::listen() {
                                    if (path == "/readyz")
                                      return io::HttpResponse{.status = ready_ ? 200 : 503, .body = {}};
                                    return io::HttpResponse{.status = 404, .body = "there is /healthz and /readyz\n"};
-                                 }));
+                                 }),
+                                 io::kHealthLimits);
   if (server) {
     health_ = std::move(*server);
     return;

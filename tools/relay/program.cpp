@@ -73,7 +73,7 @@ class Program {
   [[nodiscard]] Result<void, std::string> reload();
   void listen();
   void listen_on(const char* flag, const Endpoint& endpoint, io::HttpRequestHandler handler,
-                 std::unique_ptr<io::HttpServer>& out);
+                 const io::StreamLimits& limits, std::unique_ptr<io::HttpServer>& out);
   [[nodiscard]] io::HttpResponse answer_health(std::string_view path) const;
   [[nodiscard]] io::HttpResponse answer_control(const io::HttpRequest& request);
   [[nodiscard]] io::HttpResponse change_filter(const io::HttpRequest& request);
@@ -259,16 +259,16 @@ void Program::say_start() const {
 
 void Program::listen() {
   listen_on("--health-check-addr", options_.health,
-            io::only_get([this](std::string_view path) { return answer_health(path); }), health_);
+            io::only_get([this](std::string_view path) { return answer_health(path); }), io::kHealthLimits, health_);
   listen_on(
       "--control-endpoint", options_.control,
-      [this](const io::HttpRequest& request) { return answer_control(request); }, endpoint_);
+      [this](const io::HttpRequest& request) { return answer_control(request); }, io::kHttpLimits, endpoint_);
 }
 
 // Relaying must not depend on it.
 void Program::listen_on(const char* flag, const Endpoint& endpoint, io::HttpRequestHandler handler,
-                        std::unique_ptr<io::HttpServer>& out) {
-  auto server = io::HttpServer::listen_for(control_, endpoint, std::move(handler));
+                        const io::StreamLimits& limits, std::unique_ptr<io::HttpServer>& out) {
+  auto server = io::HttpServer::listen_for(control_, endpoint, std::move(handler), limits);
   if (server) {
     out = std::move(*server);
     return;

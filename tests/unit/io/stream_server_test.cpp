@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <string>
 #include <vector>
@@ -146,6 +147,55 @@ TEST_F(StreamServerTest, ClientsOverTheLimitWaitForAPlace) {
   EXPECT_EQ(server_->clients(), kLimits.clients_max);
   clients.pop_back();
   EXPECT_EQ(receive(waiting, 4), "one\n");
+}
+
+TEST_F(StreamServerTest, ANewClientTakesThePlaceOfTheOneThatWaitedLongest) {
+  auto limits = kLimits;
+  limits.displace = true;
+  serve(limits);
+  std::vector<FileDescriptor> clients;
+  for (std::size_t i = 0; i < kLimits.clients_max; ++i) clients.push_back(connect());
+  send_text(clients[0], "hello\n");
+  EXPECT_EQ(receive(clients[0], 6), "hello\n");
+  for (int i = 0; i < 20; ++i) {
+    clients.push_back(connect());
+    send_text(clients.back(), "half a line");
+    ASSERT_TRUE(turn_until([&] { return server_->displaced() == static_cast<std::uint64_t>(i) + 1; }));
+    EXPECT_EQ(server_->clients(), kLimits.clients_max);
+    if (i == 0) {
+      EXPECT_EQ(receive(clients[1], 1), "");
+      EXPECT_TRUE(ended_) << "the second one: the first had a request answered since";
+      send_text(clients[0], "still there\n");
+      EXPECT_EQ(receive(clients[0], 12), "still there\n");
+    }
+  }
+  const auto probe = connect();
+  send_text(probe, "one\n");
+  EXPECT_EQ(receive(probe, 4), "one\n");
+}
+
+TEST_F(StreamServerTest, WhoHasAnAnswerToReadKeepsItsPlace) {
+  auto limits = kLimits;
+  limits.displace = true;
+  serve(limits);
+  std::vector<FileDescriptor> clients;
+  for (std::size_t i = 0; i < kLimits.clients_max; ++i) {
+    clients.push_back(connect());
+    send_text(clients.back(), "big\n");
+  }
+  // Each sends the beginning of its answer, and then cannot go on.
+  ASSERT_TRUE(turn_until([&] {
+    char first = 0;
+    return std::ranges::all_of(
+        clients, [&](const auto& client) { return ::recv(client.get(), &first, 1, MSG_PEEK | MSG_DONTWAIT) == 1; });
+  }));
+  const auto waiting = connect();
+  send_text(waiting, "one\n");
+  for (int i = 0; i < 10; ++i) loop_->turn(1ms);
+  EXPECT_EQ(server_->displaced(), 0u);
+  EXPECT_EQ(receive(clients[2], kBigAnswerBytes).size(), kBigAnswerBytes);
+  EXPECT_EQ(receive(waiting, 4), "one\n") << "in the place of who has read its answer";
+  EXPECT_EQ(server_->displaced(), 1u);
 }
 
 TEST_F(StreamServerTest, AStalledRequestEndsEvenIfItDripsOn) {
