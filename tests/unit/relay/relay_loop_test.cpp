@@ -20,49 +20,17 @@
 #include "core/stun/message_writer.h"
 #include "io/file_descriptor.h"
 #include "io/loop_thread.h"
-#include "io/socket_address.h"
+#include "tests/unit/relay/udp_client.h"
 
 namespace fireline::relay {
 namespace {
 
 using namespace std::chrono_literals;
 
-const Endpoint kLoopback{*IpAddress::parse("127.0.0.1"), 0, 0};
-
 // A Binding request (RFC 8489): header alone, transaction id of twelve equal bytes.
 std::string binding_request(char id) {
   return std::string("\x00\x01\x00\x00\x21\x12\xA4\x42", 8) + std::string(12, id);
 }
-
-class UdpClient {
- public:
-  UdpClient() : fd_(::socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)) {
-    const auto address = io::to_socket_address(kLoopback);
-    EXPECT_EQ(::bind(fd_.get(), address.get(), address.length), 0);
-  }
-  void send(std::uint16_t port, const std::string& bytes) const {
-    Endpoint to = kLoopback;
-    to.port = port;
-    const auto address = io::to_socket_address(to);
-    EXPECT_EQ(::sendto(fd_.get(), bytes.data(), bytes.size(), 0, address.get(), address.length),
-              static_cast<ssize_t>(bytes.size()));
-  }
-  // Empty when nothing waits.
-  [[nodiscard]] std::string receive() const {
-    std::array<char, 2048> buffer;
-    const auto bytes = ::recv(fd_.get(), buffer.data(), buffer.size(), 0);
-    return bytes < 0 ? std::string() : std::string(buffer.data(), static_cast<std::size_t>(bytes));
-  }
-  [[nodiscard]] std::uint16_t port() const {
-    io::SocketAddress address;
-    address.length = sizeof address.storage;
-    EXPECT_EQ(::getsockname(fd_.get(), address.get(), &address.length), 0);
-    return io::to_endpoint(address.storage, address.length, Family::v4)->port;
-  }
-
- private:
-  io::FileDescriptor fd_;
-};
 
 constexpr std::string_view kUser = "u";
 constexpr std::string_view kPassword = "p";
