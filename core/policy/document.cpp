@@ -41,19 +41,18 @@ void Document::link() {
   index(actors, actor_places_);
   index(sites, site_places_);
 
-  std::vector<std::vector<std::size_t>> policies_of_group(groups.size());
+  policies_of_group_.assign(groups.size(), {});
   for (std::size_t policy = 0; policy < policies.size(); ++policy) {
-    for (const std::size_t group : policies[policy].groups) policies_of_group[group].push_back(policy);
-  }
-  for (Actor& actor : actors) {
-    actor.policies.clear();
-    for (const std::size_t group : actor.groups) {
-      actor.policies.insert(actor.policies.end(), policies_of_group[group].begin(), policies_of_group[group].end());
+    for (const std::size_t group : policies[policy].groups) {
+      policies_of_group_[group].push_back(static_cast<std::uint32_t>(policy));
     }
-    std::ranges::sort(actor.policies);
-    const auto [first, last] = std::ranges::unique(actor.policies);
-    actor.policies.erase(first, last);
   }
+}
+
+std::size_t Document::first_group_in_common(const Actor& actor, const Policy& policy) noexcept {
+  const auto is_actors = [&](std::size_t group) { return std::ranges::binary_search(actor.groups, group); };
+  const auto first = std::ranges::find_if(policy.groups, is_actors);
+  return first == policy.groups.end() ? std::size_t(-1) : *first;
 }
 
 const Resource* Document::resource(const Uuid& id) const noexcept {

@@ -60,8 +60,6 @@ struct Actor {
   std::string name;
   std::string email;                // may be empty
   std::vector<std::size_t> groups;  // ascending places in Document::groups
-
-  std::vector<std::size_t> policies;  // by link(): those of its groups, ascending
 };
 
 // All that are set must hold.
@@ -95,7 +93,8 @@ struct Document {
   std::vector<Policy> policies;
   DnsSettings dns;
 
-  // Fills what is derived: the tables behind the functions below, and Actor::policies.
+  // Fills what is derived: the tables behind the functions below. They grow with the file: a list of policies for each
+  // actor would grow with the product.
   void link();
 
   // Null when there is none.
@@ -104,8 +103,20 @@ struct Document {
   [[nodiscard]] const Site* site(const Uuid& id) const noexcept;
   [[nodiscard]] const Actor* actor_named(std::string_view name) const noexcept;
   [[nodiscard]] const Site* site_named(std::string_view name) const noexcept;
+  // Places of the policies of the actor's groups, each once, in any order.
+  template <class Visit>
+  void for_each_policy(const Actor& actor, Visit&& visit) const {
+    for (const std::size_t group : actor.groups) {
+      for (const std::uint32_t policy : policies_of_group_[group]) {
+        if (first_group_in_common(actor, policies[policy]) == group) visit(std::size_t{policy});
+      }
+    }
+  }
 
  private:
+  [[nodiscard]] static std::size_t first_group_in_common(const Actor& actor, const Policy& policy) noexcept;
+
+  std::vector<std::vector<std::uint32_t>> policies_of_group_;
   std::unordered_map<Uuid, std::size_t> resource_places_;
   std::unordered_map<Uuid, std::size_t> actor_places_;
   std::unordered_map<Uuid, std::size_t> site_places_;

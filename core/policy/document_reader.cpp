@@ -24,7 +24,11 @@ class Names {
     const auto found = places_.find(name);
     return found == places_.end() ? nullptr : &found->second;
   }
+  // Empty once there were many: comparing with 10,000 names takes milliseconds, and nobody sees more than the first
+  // kPolicyErrorsMax mistakes.
   [[nodiscard]] std::string suggest(std::string_view name) const {
+    if (suggested_ == 2 * kPolicyErrorsMax) return {};
+    ++suggested_;
     std::vector<std::string_view> known;
     known.reserve(places_.size());
     for (const auto& [word, place] : places_) known.push_back(word);
@@ -34,6 +38,7 @@ class Names {
 
  private:
   std::unordered_map<std::string, std::size_t> places_;
+  mutable std::size_t suggested_ = 0;
 };
 
 class Reader {

@@ -28,7 +28,8 @@ enum class Refusal : std::uint8_t {
 };
 
 struct Access {
-  std::size_t policy = 0;            // the one that lasts longest
+  std::size_t policy = 0;  // the one that lasts longest
+  // Of this one, and of those that follow without a gap.
   std::optional<UnixSeconds> until;  // empty: as long as the document says so. The token's expiry is the caller's part
 };
 

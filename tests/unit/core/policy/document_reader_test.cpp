@@ -1,5 +1,6 @@
 #include "core/policy/document_reader.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <fstream>
@@ -289,6 +290,26 @@ TEST(DocumentReader, SaysTheFirstTwenty) {
   ASSERT_FALSE(document.has_value());
   ASSERT_EQ(document.error().size(), kPolicyErrorsMax);
   EXPECT_EQ(document.error().back().line, 20U);
+}
+
+TEST(DocumentReader, SuggestsForWhatItSays) {
+  std::string resources;
+  std::string policies;
+  for (int i = 0; i < 1000; ++i) {
+    const std::string number = std::to_string(i);
+    resources += (i == 0 ? "" : ",") +
+                 (R"({"name": "lan-)" + number + R"(", "type": "cidr", "address": "10.0.0.0/8", "sites": ["lab"]})");
+    policies += (i == 0 ? "" : ",") +
+                (R"({"name": "p)" + number + R"(", "groups": ["everyone"], "resources": ["lam-)" + number + R"("]})");
+  }
+  const auto document =
+      read_document(R"({"account": {"name": "A", "slug": "a"}, "sites": [{"name": "lab"}], "resources": [)" +
+                    resources + R"(], "policies": [)" + policies + "]}");
+  ASSERT_FALSE(document.has_value());
+  ASSERT_EQ(document.error().size(), kPolicyErrorsMax);
+  for (std::size_t i = 0; i < kPolicyErrorsMax; ++i) {
+    EXPECT_THAT(document.error()[i].to_string("f"), testing::HasSubstr("lan-" + std::to_string(i))) << i;
+  }
 }
 
 TEST(DocumentReader, RefusesATextThatIsTooLong) {
