@@ -8,6 +8,7 @@
 #include <cstring>
 
 #include "tools/portal/statement.h"
+#include "tools/portal/store.h"
 
 namespace fireline::portal_tool {
 namespace {
@@ -37,7 +38,8 @@ Result<std::unique_ptr<GrantFile>, std::string> GrantFile::open(const std::strin
   if (file < 0) return err("cannot open " + path + ": " + std::strerror(errno));
   ::close(file);
   sqlite3* database = nullptr;
-  const int opened = sqlite3_open_v2(path.c_str(), &database, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOFOLLOW, nullptr);
+  const int opened =
+      sqlite3_open_v2(with_real_folder(path).c_str(), &database, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOFOLLOW, nullptr);
   std::unique_ptr<GrantFile> grants(new GrantFile(database));
   if (opened != SQLITE_OK) return err("cannot open " + path + ": " + sqlite3_errstr(opened));
   if (sqlite3_exec(database, kSchema, nullptr, nullptr, nullptr) != SQLITE_OK || !complete(database)) {

@@ -109,10 +109,18 @@ void make_folder_of(const std::string& path) {
   if (!folder.empty()) std::filesystem::create_directories(folder, ignored);
 }
 
+std::string with_real_folder(const std::string& path) {
+  std::error_code missing;
+  const auto absolute = std::filesystem::absolute(path, missing);
+  const auto folder = std::filesystem::canonical(absolute.parent_path(), missing);
+  return missing ? path : (folder / absolute.filename()).string();
+}
+
 Result<std::unique_ptr<SqliteStore>, std::string> SqliteStore::open(const std::string& path, crypto::Random& random) {
   if (!prepare_file(path)) return err("cannot open " + path + ": " + std::strerror(errno));
   sqlite3* database = nullptr;
-  const int opened = sqlite3_open_v2(path.c_str(), &database, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOFOLLOW, nullptr);
+  const int opened =
+      sqlite3_open_v2(with_real_folder(path).c_str(), &database, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOFOLLOW, nullptr);
   std::unique_ptr<SqliteStore> store(new SqliteStore(database, random));
   if (opened != SQLITE_OK) return err("cannot open " + path + ": " + sqlite3_errstr(opened));
   const std::string wrong = prepare_database(database);

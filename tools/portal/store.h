@@ -22,6 +22,9 @@ namespace fireline::portal_tool {
 
 // The folder that a state file is to be in, where it is missing; open() says what is wrong with it.
 void make_folder_of(const std::string& path);
+// The same file, with links in the way to its folder followed: systemd's state folders are links, and SQLite's NOFOLLOW
+// refuses one anywhere in a path. The file itself may be none.
+[[nodiscard]] std::string with_real_folder(const std::string& path);
 
 struct NewToken {
   portal::Token token;

@@ -8,6 +8,7 @@
 
 #include <array>
 #include <csignal>
+#include <filesystem>
 #include <fstream>
 #include <set>
 #include <utility>
@@ -15,6 +16,7 @@
 #include "core/portal/address_pool.h"
 #include "tests/unit/core/crypto/seeded_random.h"
 #include "tests/unit/io/temporary_directory.h"
+#include "tools/portal/grant_file.h"
 
 namespace fireline::portal_tool {
 namespace {
@@ -224,6 +226,25 @@ TEST_F(SqliteStoreTest, WhatCannotBeUsedIsSaidInASentence) {
   const auto missing = SqliteStore::open(directory_.path() + "/none/portal.db", random_);
   ASSERT_FALSE(missing.has_value());
   EXPECT_NE(missing.error().find("No such file"), std::string::npos) << missing.error();
+}
+
+// As systemd's DynamicUser= makes it of a StateDirectory=.
+TEST_F(SqliteStoreTest, TheFolderMayBeALinkTheFileMayNot) {
+  std::filesystem::create_directory(directory_.path() + "/private");
+  std::filesystem::create_directory_symlink("private", directory_.path() + "/state");
+  const std::string path = directory_.path() + "/state/portal.db";
+  const auto store = SqliteStore::open(path, random_);
+  EXPECT_TRUE(store.has_value()) << store.error();
+  const auto grants = GrantFile::open(path + "-grants");
+  EXPECT_TRUE(grants.has_value()) << grants.error();
+  for (const char* end : {"", "-grants"}) {
+    EXPECT_TRUE(std::filesystem::is_regular_file(directory_.path() + "/private/portal.db" + end)) << end;
+  }
+
+  std::filesystem::create_symlink(path_, directory_.path() + "/link");
+  EXPECT_FALSE(SqliteStore::open(directory_.path() + "/link", random_).has_value());
+  EXPECT_FALSE(GrantFile::open(directory_.path() + "/link").has_value());
+  EXPECT_FALSE(std::filesystem::exists(path_));
 }
 
 // A process that says each device it was given, and is killed in the middle: all that it said is there.
