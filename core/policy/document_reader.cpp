@@ -53,11 +53,11 @@ class Reader {
     const JsonValue* schema = object.find("$schema");
     if (schema != nullptr && schema->kind != JsonKind::string) object.expected(*schema, "$schema", "a string");
     if (const JsonValue* value = object.need("account")) account(*value);
+    everyone();
     if (const JsonValue* value = object.find("dns")) dns(*value);
     each(object, "sites", kSitesMax, [this](const JsonValue& v, std::string place) { site(v, std::move(place)); });
     each(object, "resources", kResourcesMax,
          [this](const JsonValue& v, std::string place) { resource(v, std::move(place)); });
-    everyone();
     each(object, "groups", kGroupsMax - 1,
          [this](const JsonValue& v, std::string place) { group(v, std::move(place)); });
     each(object, "actors", kActorsMax, [this](const JsonValue& v, std::string place) { actor(v, std::move(place)); });
@@ -318,17 +318,22 @@ class Reader {
   // The id that the file gives or the derived one; remembers name and id, each of which must be the only one.
   Uuid identify(const ObjectReader& object, std::string_view kind, const std::string& name, Names& names,
                 std::size_t place) {
-    if (!name.empty() && !names.add(name, place)) {
+    const bool only = name.empty() || names.add(name, place);
+    if (!only) {
       object.fail(*object.find("name"), "name", "another " + std::string(kind) + " has the name \"" + name + "\"");
     }
     const Uuid id = object.id().value_or(derived_id(document_.account.id, kind, name));
-    if (!name.empty()) take_id(object, id);
+    if (!name.empty()) take_id(object, id, only);
     return id;
   }
 
-  void take_id(const ObjectReader& object, const Uuid& id) {
-    const JsonValue* given = object.find("id");
-    if (!ids_.insert(id).second && given != nullptr) object.fail(*given, "id", "something else has this id");
+  // Two of one name that derive the same id are one mistake, which is told: `only` is false then.
+  void take_id(const ObjectReader& object, const Uuid& id, bool only = true) {
+    if (ids_.insert(id).second) return;
+    if (const JsonValue* given = object.find("id")) return object.fail(*given, "id", "something else has this id");
+    if (!only) return;
+    object.fail(*object.find("name"), "name",
+                "something else has the id that follows from this name; give it an \"id\"");
   }
 
   ErrorList& errors_;

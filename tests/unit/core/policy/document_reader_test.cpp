@@ -46,6 +46,10 @@ std::string conditions(std::string_view members) {
       .text();
 }
 
+std::string derived(std::string_view kind, std::string_view name) {
+  return derived_id(account_id("a"), kind, name).to_string();
+}
+
 std::string all_of(const std::vector<PolicyError>& errors) {
   std::string all;
   for (const PolicyError& error : errors) all += error.to_string("f") + "\n";
@@ -180,6 +184,20 @@ TEST(DocumentReader, RefusesWithASentence) {
                           {"name": "b", "id": "11111111-1111-4111-8111-111111111111"}])"}
            .text(),
        "sites[1].id: something else has this id"},
+      {"an id that another actor's name leads to",
+       Parts{.actors = R"([{"name": "alice.old", "groups": ["staff"], "id": ")" + derived("actor", "alice") +
+                       R"("}, {"name": "alice"}])"}
+           .text(),
+       "actors[1].name: something else has the id that follows from this name; give it an \"id\"\n"},
+      {"an id that another site's name leads to",
+       Parts{.sites = R"([{"name": "b", "id": ")" + derived("site", "lab") + R"("}, {"name": "lab"}])"}.text(),
+       "sites[1].name: something else has the id"},
+      {"an id that a later resource's name leads to",
+       Parts{.sites = R"([{"name": "lab", "id": ")" + derived("resource", "net") + R"("}])"}.text(),
+       "resources[0].name: something else has the id"},
+      {"the id of everyone",
+       Parts{.sites = R"([{"name": "lab", "id": ")" + derived("group", "everyone") + R"("}])"}.text(),
+       "sites[0].id: something else has this id"},
       {"one name twice", Parts{.sites = R"([{"name": "lab"}, {"name": "lab"}])"}.text(),
        "sites[1].name: another site has the name \"lab\""},
       {"a resource without a type", resource(R"("address": "10.0.0.0/8", "sites": ["lab"])"),
