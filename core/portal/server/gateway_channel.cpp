@@ -6,6 +6,7 @@
 
 #include "core/portal/frame.h"
 #include "core/portal/server/client_channel.h"
+#include "core/portal/server/policy_change.h"
 #include "core/portal/server/relay_channel.h"
 
 namespace fireline::portal {
@@ -61,6 +62,7 @@ void push_gateway_init(ControlPlaneState& state, Session& gateway, Now now) {
 }
 
 void gateway_joined(ControlPlaneState& state, Session& gateway, Now now) {
+  review_grants_before_init(state, gateway, now);
   push_gateway_init(state, gateway, now);
   // Which names grants alone: filters may have changed while it, or the portal, was away.
   std::set<Uuid> resources;

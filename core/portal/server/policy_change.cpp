@@ -167,6 +167,22 @@ void review_everybody(ControlPlaneState& state, Now now) {
   update_clients(state, *state.document, nothing, now);
 }
 
+// In silence: what `init` does not name the gateway drops.
+void review_grants_before_init(ControlPlaneState& state, const Session& gateway, Now now) {
+  std::vector<std::pair<GrantKey, Grant>> own;
+  for (const auto& [key, grant] : state.grants.all()) {
+    if (key.gateway == gateway.device.id) own.emplace_back(key, grant);
+  }
+  for (auto& [key, grant] : own) {
+    const auto end = worth(state, key, grant, {}, gateway.device.key.owner, now);
+    if (!end || grant.expires_at <= unix_seconds(now)) {
+      state.grants.remove(key);
+    } else if (std::exchange(grant.expires_at, *end) != *end) {
+      static_cast<void>(state.grants.put(key, grant));  // it is in the table
+    }
+  }
+}
+
 void review_grants_of(ControlPlaneState& state, const Session& client, Now now) {
   const Uuid& id = client.device.id;
   std::vector<std::pair<GrantKey, Grant>> own;

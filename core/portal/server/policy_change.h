@@ -17,6 +17,8 @@ void change_policy(ControlPlaneState& state, std::shared_ptr<const policy::Docum
 void review_everybody(ControlPlaneState& state, Now now);
 // Those of one client that comes back, perhaps from where a condition forbids them.
 void review_grants_of(ControlPlaneState& state, const Session& client, Now now);
+// Those of a gateway that joins: whether they fit its site was not known while it was away.
+void review_grants_before_init(ControlPlaneState& state, const Session& gateway, Now now);
 // Ends the connections and grants of tokens that are revoked or expired.
 void review_tokens(ControlPlaneState& state, Now now);
 

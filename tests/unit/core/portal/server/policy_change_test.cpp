@@ -158,6 +158,23 @@ TEST(PolicyChange, AGatewayThatIsAwayIsToldWhatRemains) {
   EXPECT_EQ(lines_of_return(world), (Lines{"gw1 < ok", "gw1 < init alice:far", "gw1 < resource_updated far"}));
 }
 
+// Whether a grant fits the gateway's site is known when the gateway is there.
+TEST(PolicyChange, AGatewayThatWasAwayIsNotGrantedWhatLeftItsSite) {
+  const Lines expected{"gw1 < ok", "gw1 < init alice:net", "gw1 < resource_updated net"};
+  const auto far_elsewhere = [](Document& d) { d.resources[3].sites.pop_back(); };
+  PortalWorld world(before());
+  grant_both(world, "");
+  world.close("gw1");
+  world.set(changed(far_elsewhere));
+  EXPECT_EQ(lines_of_return(world), expected);
+
+  PortalWorld restarted(before());
+  grant_both(restarted, "");
+  restarted.document = std::make_shared<Document>(changed(far_elsewhere));
+  restarted.restart();
+  EXPECT_EQ(lines_of_return(restarted), expected);
+}
+
 TEST(PolicyChange, AGatewayThatIsAwayIsToldTheFiltersThatItMissed) {
   PortalWorld world(before());
   grant_both(world, "");
