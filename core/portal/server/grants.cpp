@@ -24,13 +24,4 @@ void GrantTable::remove(const GrantKey& key) {
   if (grants_.erase(key) != 0) store_.remove(key);
 }
 
-void GrantTable::remove_expired(Timestamp now) {
-  for (auto next = grants_.begin(); next != grants_.end();) {
-    const auto current = next++;
-    if (current->second.expires_at > now) continue;
-    const GrantKey key = current->first;
-    remove(key);
-  }
-}
-
 }  // namespace fireline::portal

@@ -64,8 +64,6 @@ class GrantTable {
   [[nodiscard]] bool put(const GrantKey& key, const Grant& grant);
   void remove(const GrantKey& key);
   void commit() { store_.commit(); }
-  // Of those that are over gateways were told the end already.
-  void remove_expired(Timestamp now);
 
  private:
   GrantStore& store_;

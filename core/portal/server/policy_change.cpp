@@ -43,7 +43,8 @@ void reject(ControlPlaneState& state, const GrantKey& key) {
 
 void review_grant(ControlPlaneState& state, const GrantKey& key, Grant grant, const policy::Difference& difference,
                   Now now) {
-  if (grant.expires_at <= unix_seconds(now)) return state.grants.remove(key);  // the gateway knows the time
+  // A gateway ends it by its own clock, which may be another one, and what is forgotten here cannot be revoked later.
+  if (grant.expires_at <= unix_seconds(now)) return reject(state, key);
   const Session* const gateway = state.presence.gateway(key.gateway);
   const auto site = gateway != nullptr ? std::optional(gateway->device.key.owner) : std::nullopt;
   const auto end = worth(state, key, grant, difference, site, now);
@@ -161,7 +162,6 @@ void change_policy(ControlPlaneState& state, std::shared_ptr<const policy::Docum
 }
 
 void review_everybody(ControlPlaneState& state, Now now) {
-  state.grants.remove_expired(unix_seconds(now));
   const policy::Difference nothing;
   review_grants(state, nothing, now);
   update_clients(state, *state.document, nothing, now);

@@ -228,7 +228,7 @@ TEST(PolicyChange, APortalThatWasAwayFindsWhatChangedMeanwhile) {
   EXPECT_EQ(lines_of_return(world), (Lines{"gw1 < ok", "gw1 < init alice:far", "gw1 < resource_updated far"}));
 }
 
-// 6.4, 6.10: at the window's end the gateway drops the grant by itself, the client's list follows at that second.
+// 6.4, 6.10: at the window's end the grant ends, and the client's list follows at that second.
 TEST(PolicyChange, TimeWindows) {
   policy::Conditions office;
   const policy::Window window = policy::hours(0, 8, 18);
@@ -242,7 +242,7 @@ TEST(PolicyChange, TimeWindows) {
   world.pass(std::chrono::hours(6) - std::chrono::seconds(1));
   EXPECT_EQ(world.lines(), Lines{});
   world.pass(std::chrono::seconds(1));
-  EXPECT_EQ(world.lines(), Lines{"alice < resource_deleted net"});
+  EXPECT_EQ(world.lines(), (Lines{"gw1 < reject_access alice net", "alice < resource_deleted net"}));
   world.ask("alice", "net");
   EXPECT_EQ(world.lines(), Lines{"alice < flow_creation_failed net forbidden"});
   EXPECT_EQ(world.last("alice").at("payload").at("violated_properties"), nlohmann::json({"current_utc_datetime"}));
@@ -258,6 +258,19 @@ TEST(PolicyChange, AJumpOfTheWallClockIsSeenWithinAMinute) {
   world.now.wall += std::chrono::hours(24 * 4);
   world.pass(kReviewEvery);
   EXPECT_EQ(world.lines(), (Lines{"alice < resource_deleted far", "alice < resource_deleted net"}));
+}
+
+// What the portal no longer knows it could not revoke any more, and the gateway's clock may be the right one.
+TEST(PolicyChange, AGrantThatIsOverByAWrongClockIsTakenFromTheGateway) {
+  PortalWorld world(changed([](Document& d) { d.policies[0].conditions.expires = policy::at(3); }));
+  grant_both(world, "");
+  world.now.wall += std::chrono::hours(24 * 4);
+  world.pass(kReviewEvery);
+  EXPECT_TRUE(world.grants.grants.empty());
+  const Lines lines = world.lines();
+  for (const char* line : {"gw1 < reject_access alice far", "gw1 < reject_access alice net"}) {
+    EXPECT_NE(std::ranges::find(lines, line), lines.end()) << line;
+  }
 }
 
 TEST(PolicyChange, ARevokedTokenEndsConnectionsAndGrants) {
