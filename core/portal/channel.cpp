@@ -380,7 +380,9 @@ std::optional<Duration> Channel::delay_after_loss(Now now, std::optional<Duratio
   const bool settled = state_ != ChannelState::joined || now.boot - joined_at_ >= kSettledAfter;
   const bool first = !backoff_;
   if (first) backoff_.emplace(now.boot, options_.give_up_after);
-  if (retry_after) return backoff_->allows(now.boot, *retry_after) ? retry_after : std::nullopt;
+  // Zero, or a date that has passed, asks for no pause: what the series has is kept then.
+  if (retry_after && *retry_after > Duration::zero())
+    return backoff_->allows(now.boot, *retry_after) ? retry_after : std::nullopt;
   if (first && settled) return Duration::zero();
   return backoff_->next(now.boot, random_);
 }

@@ -133,7 +133,7 @@ class Channel {
   void written(Now now);
   // Could not connect, or was lost. A certificate that does not verify is fatal.
   void closed(Now now, std::string_view sentence, bool bad_certificate = false);
-  // An answer other than 101. `retry_after` replaces the computed delay.
+  // An answer other than 101. `retry_after` replaces the computed delay unless it is zero.
   void http_refused(Now now, int status, std::string_view body, std::optional<Duration> retry_after = std::nullopt);
 
   void handle_timeout(Now now);

@@ -80,6 +80,18 @@ TEST_F(ChannelReconnect, ServersMayNameTheDelay) {
   EXPECT_EQ(channel.state(), ChannelState::connecting);
 }
 
+// Zero, or a date that has passed by this host's clock, is no leave to ask without pause.
+TEST_F(ChannelReconnect, ADelayOfNothingIsThatOfTheSeries) {
+  channel.start(now, login_url());
+  for (const Duration least : {0ms, 250ms, 375ms}) {
+    channel.resolved(now, true);
+    if (channel.state() == ChannelState::waiting) wait_for_timer();
+    channel.http_refused(now, 503, "", 0s);
+    actions();
+    EXPECT_GE(delay, least);
+  }
+}
+
 class ChannelGivesUp : public ChannelReconnect {
  protected:
   ChannelGivesUp() : ChannelReconnect({.role = Role::gateway, .give_up_after = kGiveUpAfter}) {}
