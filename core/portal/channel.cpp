@@ -253,7 +253,7 @@ void Channel::resolve_or_connect(Now now) {
 
 void Channel::resolve(Now now) {
   resolving_ = true;
-  resolve_until_ = now.boot + kResolvePatience;
+  resolve_until_ = now.boot + (have_addresses_ ? kResolvePatience : kFirstResolvePatience);
   actions_.emplace_back(Resolve{.host = url_->portal().host(), .first = !have_addresses_});
 }
 

@@ -42,6 +42,9 @@ inline constexpr Duration kHeartbeatInterval = std::chrono::seconds(10);
 inline constexpr std::size_t kHeartbeatsUnansweredMax = 3;
 // A resolver that does not answer keeps nobody from the addresses known before.
 inline constexpr Duration kResolvePatience = std::chrono::seconds(5);
+// Without any address there is nothing to go on with, and asking anew ends the question under way: the system's
+// resolver gives a dead name server 5 s, twice, and may have three.
+inline constexpr Duration kFirstResolvePatience = std::chrono::seconds(30);
 // A connection that was joined for less gets no free first attempt: a portal that accepts and drops at once would be
 // called in a loop.
 inline constexpr Duration kSettledAfter = std::chrono::seconds(1);

@@ -174,8 +174,21 @@ TEST_F(ChannelReconnect, ANameThatDoesNotResolveIsTriedAgain) {
 
 TEST_F(ChannelReconnect, TheFirstResolutionHasALimitToo) {
   channel.start(now, login_url());
-  EXPECT_EQ(wait_for_timer(), kResolvePatience);
+  EXPECT_EQ(wait_for_timer(), kFirstResolvePatience);
   EXPECT_EQ(channel.state(), ChannelState::waiting);
+}
+
+// The system's resolver answers behind a dead name server after some 5 s, at the start and behind a failure.
+TEST_F(ChannelReconnect, AFirstAnswerThatTakesSixSecondsIsTaken) {
+  channel.start(now, login_url());
+  for (const bool usable : {false, true}) {
+    EXPECT_EQ(actions().back(), "resolve portal.test first");
+    after(6s);
+    channel.handle_timeout(now);
+    EXPECT_EQ(actions(), Lines{}) << "the question goes on";
+    channel.resolved(now, usable);
+  }
+  EXPECT_EQ(actions().back(), "connect portal.test");
 }
 
 // Lessons 5 and 11.
