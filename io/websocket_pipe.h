@@ -3,8 +3,8 @@
 //
 // Lifetime: make_shared; operations in flight keep it alive. Of `message` and `ended` the latter is the last and comes
 // exactly once after start(), unless abort() was called; what they capture lives until then.
-// Threads: the WebSocketThread's; reserve() and delivered() from any. Limits: Limits; messages that nobody has taken
-// yet stop the reading. Included by io/websocket*.cpp and their private headers alone.
+// Threads: the WebSocketThread's; reserve(), unsent_bytes() and delivered() from any. Limits: Limits; messages that
+// nobody has taken yet stop the reading. Included by io/websocket*.cpp and their private headers alone.
 #pragma once
 #include <utility>  // Boost 1.74's Asio needs it first in C++23
 
@@ -72,6 +72,8 @@ class WebSocketPipe : public std::enable_shared_from_this<WebSocketPipe> {
   [[nodiscard]] bool reserve(const OutgoingText& message) noexcept;
   // A message for which reserve() was called.
   void queue(OutgoingText message);
+  // Any thread: of what was reserved.
+  [[nodiscard]] std::size_t unsent_bytes() const noexcept { return queued_bytes_.load(); }
   // Any thread: the message is done with.
   void delivered(std::size_t bytes) noexcept;
 

@@ -51,6 +51,10 @@ class WebSocketServer::Impl {
   [[nodiscard]] const std::vector<Endpoint>& endpoints() const noexcept { return endpoints_; }
   [[nodiscard]] std::size_t connections() const noexcept { return listener_.connections(); }
   [[nodiscard]] std::size_t unsent_bytes() const noexcept { return unsent_bytes_.load(std::memory_order_relaxed); }
+  [[nodiscard]] std::size_t unsent_bytes(WebSocketId id) const noexcept {
+    const auto found = accepted_.find(id);
+    return found == accepted_.end() ? 0 : found->second->unsent_bytes();
+  }
   [[nodiscard]] const Counters<WebSocketServerCounter>& counters() const noexcept { return counters_; }
 
  private:
@@ -273,6 +277,10 @@ std::size_t WebSocketServer::connections() const noexcept {
 
 std::size_t WebSocketServer::unsent_bytes() const noexcept {
   return impl_->unsent_bytes();
+}
+
+std::size_t WebSocketServer::unsent_bytes(WebSocketId id) const noexcept {
+  return impl_->unsent_bytes(id);
 }
 
 const Counters<WebSocketServerCounter>& WebSocketServer::counters() const noexcept {

@@ -120,6 +120,8 @@ class WebSocketServer {
   [[nodiscard]] const std::vector<Endpoint>& endpoints() const noexcept;
   [[nodiscard]] std::size_t connections() const noexcept;
   [[nodiscard]] std::size_t unsent_bytes() const noexcept;
+  // Of one connection; 0 when it is gone.
+  [[nodiscard]] std::size_t unsent_bytes(WebSocketId id) const noexcept;
   [[nodiscard]] const Counters<WebSocketServerCounter>& counters() const noexcept;
 
  private:

@@ -2,8 +2,8 @@
 //
 // Lifetime: make_shared; operations in flight keep it alive until the answer, the owner from an answer of 101 on.
 // `gone` is the last hook and comes exactly once; `closed` comes once before it if the answer was 101. What hooks
-// capture lives until the WebSocketThread has ended. Threads: answer(), send(), close() from any; hooks on the
-// WebSocketThread. Limits: WebSocketServerLimits.
+// capture lives until the WebSocketThread has ended. Threads: answer(), send(), close(), unsent_bytes() from any; hooks
+// on the WebSocketThread. Limits: WebSocketServerLimits.
 #pragma once
 #include <utility>  // Boost 1.74's Asio needs it first in C++23
 
@@ -52,6 +52,7 @@ class ServerConnection : public std::enable_shared_from_this<ServerConnection> {
   void send(OutgoingText message);
   void delivered(std::size_t bytes) noexcept { pipe_->delivered(bytes); }
   void close();
+  [[nodiscard]] std::size_t unsent_bytes() const noexcept { return pipe_->unsent_bytes(); }
 
  private:
   using Error = boost::system::error_code;

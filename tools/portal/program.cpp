@@ -166,6 +166,7 @@ Result<void, std::string> Program::listen() {
       std::move(callbacks));
   if (!server) return err(std::move(server.error()));
   server_ = std::move(*server);
+  plane_->set_unsent_bytes([this](portal::ConnectionId id) { return server_->unsent_bytes(web_socket(id)); });
   return {};
 }
 

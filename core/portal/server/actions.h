@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -14,6 +15,9 @@ namespace fireline::portal {
 
 // Names a connection for as long as the process lives.
 enum class ConnectionId : std::uint64_t { none = 0 };
+
+// What the transport has taken for a connection and not sent yet.
+using UnsentBytes = std::move_only_function<std::size_t(ConnectionId) const>;
 
 struct SendFrame {
   ConnectionId to = ConnectionId::none;

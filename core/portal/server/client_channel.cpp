@@ -35,9 +35,8 @@ void pass_on(ControlPlaneState& state, const Session& client, const CandidateBro
   const auto text = write_candidates(Role::gateway, client.device.id, broadcast);
   for (const Uuid& peer : broadcast.peers) {
     const Session* const gateway = state.presence.gateway(peer);
-    state.counters.add(gateway != nullptr ? PortalCounter::candidates_passed : PortalCounter::candidates_offline);
-    if (gateway != nullptr)
-      state.actions.send(gateway->id, write_push(name_of(Role::gateway), text.event, text.payload));
+    if (!takes_candidates(state, gateway)) continue;
+    state.actions.send(gateway->id, write_push(name_of(Role::gateway), text.event, text.payload));
   }
 }
 

@@ -117,6 +117,10 @@ void ControlPlane::tokens_changed(Now now) {
   review_tokens(*state_, now);
 }
 
+void ControlPlane::set_unsent_bytes(UnsentBytes unsent_bytes) noexcept {
+  state_->unsent_bytes = std::move(unsent_bytes);
+}
+
 bool ControlPlane::commit() {
   state_->grants.commit();
   return state_->store.commit();

@@ -64,6 +64,9 @@ class ControlPlane {
   // Somebody changed tokens in the store.
   void tokens_changed(Now now);
 
+  // Who does not read is not sent what may be lost. Not called before the first input behind this.
+  void set_unsent_bytes(UnsentBytes unsent_bytes) noexcept;
+
   // Makes durable what the inputs since the last call stored. Answers to admit() and actions leave behind it. False:
   // the devices that were admitted meanwhile are not stored: close their connections, and refuse them as temporary.
   [[nodiscard]] bool commit();

@@ -50,6 +50,7 @@ enum class PortalCounter : std::uint8_t {
   flow_moved,       // another gateway than before: the client was told to forget first
   candidates_passed,
   candidates_offline,  // for a peer that is not there
+  candidates_slow,     // for a peer that does not read: kCandidatesUnsentMax
   access_rejected,     // reject_access
   expiry_updated,      // access_authorization_expiry_updated
   relays_announced,    // relays_presence
@@ -69,8 +70,8 @@ enum class PortalCounter : std::uint8_t {
       "flow.authorized",       "flow.drop.stale",
       "flow.drop.bad_ref",     "flow.moved",
       "candidates.passed",     "candidates.drop.offline",
-      "access.rejected",       "access.expiry_updated",
-      "relays.announced"};
+      "candidates.drop.slow",  "access.rejected",
+      "access.expiry_updated", "relays.announced"};
   return kNames[static_cast<std::size_t>(counter)];
 }
 
@@ -101,9 +102,25 @@ struct ControlPlaneState {
   FlowTable flows;
   GrantTable grants;
   LoginLimiter limiter;
+  UnsentBytes unsent_bytes;                         // empty: nobody is slow
   std::unordered_map<Uuid, ClientMemory> memories;  // by client; at most one for each device
   Counters<PortalCounter> counters;
 };
+
+// Any peer may send candidates without end, and a connection that overflows is closed: whoever has not read that much
+// gets no more of them. Far above the candidates of a thousand flows, far below what a connection may owe.
+inline constexpr std::size_t kCandidatesUnsentMax = std::size_t{256} << 10;
+
+// Whether candidates for this peer, who is null when offline, go out; counts either way.
+[[nodiscard]] inline bool takes_candidates(ControlPlaneState& state, const Session* peer) {
+  const auto outcome = [&] {
+    if (peer == nullptr) return PortalCounter::candidates_offline;
+    const bool slow = state.unsent_bytes && state.unsent_bytes(peer->id) > kCandidatesUnsentMax;
+    return slow ? PortalCounter::candidates_slow : PortalCounter::candidates_passed;
+  }();
+  state.counters.add(outcome);
+  return outcome == PortalCounter::candidates_passed;
+}
 
 [[nodiscard]] inline Timestamp unix_seconds(Now now) noexcept {
   return std::chrono::floor<std::chrono::seconds>(now.wall).time_since_epoch().count();

@@ -37,8 +37,8 @@ void pass_on(ControlPlaneState& state, const Session& gateway, const CandidateBr
   const auto text = write_candidates(Role::client, gateway.device.id, broadcast);
   for (const Uuid& peer : broadcast.peers) {
     const Session* const client = state.presence.client(peer);
-    state.counters.add(client != nullptr ? PortalCounter::candidates_passed : PortalCounter::candidates_offline);
-    if (client != nullptr) state.actions.send(client->id, write_push(name_of(Role::client), text.event, text.payload));
+    if (!takes_candidates(state, client)) continue;
+    state.actions.send(client->id, write_push(name_of(Role::client), text.event, text.payload));
   }
 }
 

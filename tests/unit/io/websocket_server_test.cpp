@@ -289,6 +289,8 @@ TEST_F(WebSocketServerTest, WhoDoesNotReadIsNotReadEither) {
   write(good, frame(Opcode::text, "hello", true, true));
   ASSERT_TRUE(turn_until(*loop_, [&] { return texts_.contains(opened_.at(1)); }));
   EXPECT_LT(texts_[opened_[0]].size(), 2u) << "the one that was being read";
+  EXPECT_EQ(server_->unsent_bytes(opened_[0]), kMuch);
+  EXPECT_EQ(server_->unsent_bytes(opened_[1]), 0u);
   read_away(slow);
   EXPECT_TRUE(turn_until(*loop_, [&] { return texts_[opened_[0]].size() == 2; }));
 }

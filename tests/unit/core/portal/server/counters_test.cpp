@@ -169,6 +169,13 @@ const Row kRows[] = {
      pair,
      [](PortalWorld& w) { w.say("alice", "broadcast_ice_candidates", candidates("gw9")); },
      {"candidates.drop.offline 1"}},
+    {"candidates for a gateway that does not read",
+     [](PortalWorld& w) {
+       pair(w);
+       w.owe("gw1", kCandidatesUnsentMax + 1);
+     },
+     [](PortalWorld& w) { w.say("alice", "broadcast_ice_candidates", candidates("gw1")); },
+     {"candidates.drop.slow 1"}},
     {"a grant that the policy takes away",
      asked,
      [](PortalWorld& w) { change(w, [](Document& d) { d.policies.clear(); }); },

@@ -268,6 +268,22 @@ const Row kRows[] = {
                  {{"gateway_ids", twice}, {"candidates", {std::string(40'000, 'x')}}});
      },
      {"gw1 < ice_candidates alice", "alice < error unknown_message"}},
+    {"who does not read is sent no more candidates, and everything else",
+     [](PortalWorld& world) {
+       world.gateway();
+       world.client();
+       world.owe("alice", kCandidatesUnsentMax + 1);
+       world.owe("gw1", kCandidatesUnsentMax + 1);
+       world.say("alice", "broadcast_ice_candidates",
+                 {{"gateway_ids", {policy::id_of("gw1").to_string()}}, {"candidates", {"c"}}});
+       world.say("gw1", "broadcast_ice_candidates",
+                 {{"client_ids", {policy::id_of("alice").to_string()}}, {"candidates", {"c"}}});
+       world.ask("alice", "net");
+       world.owe("gw1", kCandidatesUnsentMax);
+       world.say("alice", "broadcast_ice_candidates",
+                 {{"gateway_ids", {policy::id_of("gw1").to_string()}}, {"candidates", {"c"}}});
+     },
+     {"gw1 < authorize_flow alice net", "gw1 < ice_candidates alice"}},
     {"a gateway's candidates follow flow_created when it sends them behind flow_authorized",
      [](PortalWorld& world) {
        ask_first_gateway(world);

@@ -27,7 +27,15 @@ PortalWorld::PortalWorld(policy::Document first) : document(std::make_shared<pol
   store.add_token("lab", TokenKind::gateway, "lab");
   store.add_token("away", TokenKind::gateway, "away");
   store.add_token("relay", TokenKind::relay, "");
+  begin();
+}
+
+void PortalWorld::begin() {
   plane = std::make_unique<ControlPlane>(document, store, grants, random, now);
+  plane->set_unsent_bytes([this](ConnectionId id) {
+    const auto found = owed_.find(id);
+    return found == owed_.end() ? 0 : found->second;
+  });
 }
 
 unsigned PortalWorld::connect(Role role, const std::string& name, const std::string& token, const std::string& key,
@@ -127,7 +135,7 @@ void PortalWorld::set(policy::Document next) {
 }
 
 void PortalWorld::restart() {
-  plane = std::make_unique<ControlPlane>(document, store, grants, random, now);
+  begin();
   connections_.clear();
   lines_.clear();
 }

@@ -45,6 +45,9 @@ class PortalWorld {
   void set(policy::Document document);
   void restart();
 
+  // So much of what it was sent it has not read.
+  void owe(const std::string& name, std::size_t bytes) { owed_[connections_.at(name)] = bytes; }
+
   // Everything since the last call.
   [[nodiscard]] std::vector<std::string> lines();
   [[nodiscard]] std::uint64_t count(PortalCounter counter) const { return plane->counters().get(counter); }
@@ -60,6 +63,7 @@ class PortalWorld {
   std::unique_ptr<ControlPlane> plane;
 
  private:
+  void begin();
   void drain();
   [[nodiscard]] std::string describe(const std::string& name, const nlohmann::json& frame);
   [[nodiscard]] std::string name_of_id(const std::string& id) const;
@@ -67,6 +71,7 @@ class PortalWorld {
 
   std::map<std::string, ConnectionId> connections_;
   std::map<ConnectionId, std::string> names_;
+  std::map<ConnectionId, std::size_t> owed_;
   std::map<std::string, Role> roles_;
   std::map<std::string, std::string> relay_secrets_;
   std::map<std::string, nlohmann::json> last_;
