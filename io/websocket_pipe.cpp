@@ -36,7 +36,8 @@ WebSocketPipe::WebSocketPipe(WebSocketTransport::Socket socket, Limits limits)
       limits_(limits),
       idle_timer_(stream_.get_executor()),
       close_timer_(stream_.get_executor()),
-      stall_timer_(stream_.get_executor()) {
+      stall_timer_(stream_.get_executor()),
+      pace_timer_(stream_.get_executor()) {
   stream_.auto_fragment(false);  // portal specification 1.13: one frame for a message
   stream_.text(true);
 }
@@ -100,6 +101,7 @@ void WebSocketPipe::abort() {
   idle_timer_.cancel();
   close_timer_.cancel();
   stall_timer_.cancel();
+  pace_timer_.cancel();
   stream_.control_callback();
   transport().close();
   // Not here: this may be one of its functions that runs, and their captures may hold this object.
@@ -156,6 +158,7 @@ void WebSocketPipe::resume() {
 void WebSocketPipe::write() {
   writing_ = true;
   watch_writing();
+  watch_pace();
   const std::string_view message = outgoing_.front().view();
   stream_.async_write(asio::buffer(message.data(), message.size()),
                       [self = shared_from_this()](Error error, std::size_t) { self->on_written(error); });
@@ -174,6 +177,7 @@ void WebSocketPipe::on_written(Error error) {
   if (paused_.load()) resume();
   if (events_.sent) events_.sent();
   if (!outgoing_.empty()) return write();
+  if (pace_) pace_->drained = true;
   if (closing_) send_close();
 }
 
@@ -189,6 +193,25 @@ void WebSocketPipe::watch_writing() {
     if (self->transport().written_bytes() == self->written_before_) return self->give_up_slow();
     self->watch_writing();
   });
+}
+
+// A few who read a little at a time would keep everybody waiting.
+void WebSocketPipe::watch_pace() {
+  if (pace_ || limits_.pace == Duration::zero()) return;
+  pace_ = Pace{.written = transport().written_bytes(), .owed = queued_bytes_.load(), .full = are_full()};
+  pace_timer_.expires_after(limits_.pace);
+  pace_timer_.async_wait([self = shared_from_this()](Error error) {
+    const Pace before = *std::exchange(self->pace_, std::nullopt);
+    if (error || self->over_ || !self->writing_) return;
+    const auto taken = self->transport().written_bytes() - before.written;
+    const bool behind = !before.drained && taken < before.owed / 4;
+    if (behind && before.full && self->are_full() && !self->transport().is_writable()) return self->give_up_slow();
+    self->watch_pace();
+  });
+}
+
+bool WebSocketPipe::are_full() const noexcept {
+  return limits_.unsent != nullptr && limits_.unsent->load() >= limits_.full_bytes;
 }
 
 // ---- the end ----

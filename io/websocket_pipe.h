@@ -15,6 +15,7 @@
 #include <deque>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "core/base/time.h"
@@ -47,6 +48,10 @@ class WebSocketPipe : public std::enable_shared_from_this<WebSocketPipe> {
     std::size_t unsent_pause = SIZE_MAX;
     // `slow` when the socket takes nothing for that long; zero: never.
     Duration stall = Duration::zero();
+    // `slow` when, with full_bytes of all pipes' output unsent at both ends of that time, it has taken less than a
+    // quarter of what it had to take, never all of it, and its kernel's buffer is full; zero: never.
+    Duration pace = Duration::zero();
+    std::size_t full_bytes = SIZE_MAX;
     // What all pipes together hold unsent; outlives them. Null: nobody counts.
     std::atomic<std::size_t>* unsent = nullptr;
   };
@@ -94,6 +99,8 @@ class WebSocketPipe : public std::enable_shared_from_this<WebSocketPipe> {
   void resume();
   void write();
   void watch_writing();
+  void watch_pace();
+  [[nodiscard]] bool are_full() const noexcept;
   void on_written(Error error);
   void send_close();
   void wait_idle();
@@ -118,8 +125,17 @@ class WebSocketPipe : public std::enable_shared_from_this<WebSocketPipe> {
   boost::asio::steady_timer idle_timer_;
   boost::asio::steady_timer close_timer_;
   boost::asio::steady_timer stall_timer_;
+  boost::asio::steady_timer pace_timer_;
   bool watching_ = false;  // the stall timer runs
   std::uint64_t written_before_ = 0;
+  // When the pace timer was set, while it runs.
+  struct Pace {
+    std::uint64_t written = 0;
+    std::size_t owed = 0;
+    bool full = false;
+    bool drained = false;  // nothing was left to send since
+  };
+  std::optional<Pace> pace_;
   std::chrono::steady_clock::time_point last_arrival_;
   Duration idle_{0};
 };

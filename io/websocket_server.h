@@ -37,7 +37,9 @@ struct WebSocketServerLimits {
   std::size_t unsent_pause = 1u << 16;             // a connection with that much unsent output is not read
   std::size_t unsent_bytes = std::size_t{12} << 20;  // of all: above it no message is handed over, until it is less
   Duration stall = std::chrono::seconds(10);         // a connection with unsent output that takes nothing of it
-  Duration request = std::chrono::seconds(15);       // TLS handshake and request
+  // While unsent_bytes is reached nobody is served: whoever takes less than a quarter of its output in that time goes.
+  Duration pace = std::chrono::seconds(2);
+  Duration request = std::chrono::seconds(15);  // TLS handshake and request
 };
 
 struct WebSocketServerOptions {
@@ -85,7 +87,7 @@ enum class WebSocketServerCounter : std::uint8_t {
   bad_request,       // not HTTP, too long, no upgrade
   closed_timed_out,  // no request in time
   closed_idle,       // nothing came for the time that `upgrade` gave
-  closed_slow,       // did not read: queue_bytes, stall
+  closed_slow,       // did not read: queue_bytes, stall, pace
   closed_protocol,   // frames against RFC 6455, or message_bytes
   closed_tls,        // TLS handshake failed
   count_

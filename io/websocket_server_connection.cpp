@@ -38,6 +38,8 @@ ServerConnection::ServerConnection(WebSocketTransport::Socket socket, const WebS
                                                                   .undelivered_bytes = 1,
                                                                   .unsent_pause = limits.unsent_pause,
                                                                   .stall = limits.stall,
+                                                                  .pace = limits.pace,
+                                                                  .full_bytes = limits.unsent_bytes,
                                                                   .unsent = &unsent})),
       patience_(pipe_->stream().get_executor()) {}
 

@@ -1,5 +1,7 @@
 #include "io/websocket_transport.h"
 
+#include <poll.h>
+
 #include <boost/asio/ssl/stream.hpp>
 
 #include "core/base/endpoint.h"
@@ -39,6 +41,11 @@ std::string WebSocketTransport::certificate_error() const {
   if (!tls_) return {};
   const long result = SSL_get_verify_result(tls_->stream.native_handle());
   return result == X509_V_OK ? std::string() : X509_verify_cert_error_string(result);
+}
+
+bool WebSocketTransport::is_writable() noexcept {
+  pollfd socket{.fd = socket_.native_handle(), .events = POLLOUT, .revents = 0};
+  return ::poll(&socket, 1, 0) == 1;
 }
 
 void WebSocketTransport::shut_down() noexcept {

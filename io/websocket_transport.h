@@ -56,6 +56,8 @@ class WebSocketTransport {
 
   // That the kernel, or TLS, has taken.
   [[nodiscard]] std::uint64_t written_bytes() const noexcept { return written_bytes_; }
+  // The kernel would take more: what is not written waits for us, not for the peer.
+  [[nodiscard]] bool is_writable() noexcept;
 
   // No more output; what was written is still delivered.
   void shut_down() noexcept;

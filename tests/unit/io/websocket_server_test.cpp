@@ -308,6 +308,30 @@ TEST_F(WebSocketServerTest, WhileTooMuchIsUnsentNobodyMayAsk) {
   EXPECT_EQ(texts_[opened_[1]], (std::vector<std::string>{"one", "two"}));
 }
 
+TEST_F(WebSocketServerTest, WhileTooMuchIsUnsentWhoReadsALittleIsClosed) {
+  listen({.endpoints = {}, .limits = {.queue_bytes = 2 * kMuch, .unsent_bytes = kMuch, .stall = 1h, .pace = 50ms}});
+  const auto slow = dial_upgraded();
+  const auto good = dial_upgraded();
+  server_->send(opened_[0], std::string(kMuch, 'x'));
+  write(good, frame(Opcode::text, "one", true, true));
+  std::string chunk(4096, '\0');
+  EXPECT_TRUE(turn_until(*loop_, [&] {
+    static_cast<void>(::recv(slow.get(), chunk.data(), chunk.size(), MSG_DONTWAIT));
+    return texts_.contains(opened_.at(1));
+  })) << "somebody else's message";
+  EXPECT_TRUE(counted(Counter::closed_slow));
+  ASSERT_TRUE(has_closed());
+  EXPECT_EQ(closed_[0].first, opened_[0]);
+}
+
+TEST_F(WebSocketServerTest, WhileThereIsRoomWhoReadsALittleStays) {
+  listen({.endpoints = {}, .limits = {.queue_bytes = 2 * kMuch, .unsent_bytes = 2 * kMuch, .stall = 1h, .pace = 1ms}});
+  const auto slow = dial_upgraded();
+  server_->send(opened_[0], std::string(kMuch, 'x'));
+  read_away(slow);
+  EXPECT_EQ(server_->counters().get(Counter::closed_slow), 0u);
+}
+
 TEST_F(WebSocketServerTest, ASharedTextIsSentToMany) {
   listen();
   const auto first = dial_upgraded();
