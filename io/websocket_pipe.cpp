@@ -60,7 +60,10 @@ void WebSocketPipe::start(Events events, Duration idle) {
 
 bool WebSocketPipe::reserve(const OutgoingText& message) noexcept {
   const std::size_t bytes = message.view().size();
-  if (queued_bytes_.fetch_add(bytes) + bytes > limits_.queue_bytes) {
+  std::size_t none = 0;
+  const bool beside = bytes > limits_.queue_bytes / 4 && bytes <= limits_.large_bytes &&
+                      large_bytes_.compare_exchange_strong(none, bytes);
+  if (!beside && queued_bytes_.fetch_add(bytes) + bytes > limits_.queue_bytes) {
     queued_bytes_.fetch_sub(bytes);
     return false;
   }
@@ -146,7 +149,7 @@ void WebSocketPipe::hand_over() {
 }
 
 bool WebSocketPipe::may_read() const noexcept {
-  return undelivered_bytes_.load() < limits_.undelivered_bytes && queued_bytes_.load() < limits_.unsent_pause;
+  return undelivered_bytes_.load() < limits_.undelivered_bytes && unsent_bytes() < limits_.unsent_pause;
 }
 
 void WebSocketPipe::resume() {
@@ -168,7 +171,10 @@ void WebSocketPipe::on_written(Error error) {
   writing_ = false;
   if (over_) return;
   if (error) return end_by(error);
-  queued_bytes_.fetch_sub(outgoing_.front().view().size());
+  // Of two that are as long it does not matter which one is beside the queue: the first frees the place.
+  const std::size_t bytes = outgoing_.front().view().size();
+  std::size_t large = bytes;
+  if (!large_bytes_.compare_exchange_strong(large, 0)) queued_bytes_.fetch_sub(bytes);
   if (limits_.unsent != nullptr) {
     cost_.fetch_sub(outgoing_.front().cost());
     limits_.unsent->fetch_sub(outgoing_.front().cost());
@@ -198,7 +204,7 @@ void WebSocketPipe::watch_writing() {
 // A few who read a little at a time would keep everybody waiting.
 void WebSocketPipe::watch_pace() {
   if (pace_ || limits_.pace == Duration::zero()) return;
-  pace_ = Pace{.written = transport().written_bytes(), .owed = queued_bytes_.load(), .full = are_full()};
+  pace_ = Pace{.written = transport().written_bytes(), .owed = unsent_bytes(), .full = are_full()};
   pace_timer_.expires_after(limits_.pace);
   pace_timer_.async_wait([self = shared_from_this()](Error error) {
     const Pace before = *std::exchange(self->pace_, std::nullopt);

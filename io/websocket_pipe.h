@@ -43,6 +43,8 @@ class WebSocketPipe : public std::enable_shared_from_this<WebSocketPipe> {
     std::size_t frame_bytes;
     std::size_t message_bytes;
     std::size_t queue_bytes;  // unsent
+    // At a time one message of more than a quarter of queue_bytes may wait beside them if it is no larger; zero: none.
+    std::size_t large_bytes = 0;
     std::size_t undelivered_bytes = kUndeliveredMax;
     // While it has that much unsent it is not read: it would ask for more. One side of a connection alone may have it.
     std::size_t unsent_pause = SIZE_MAX;
@@ -78,7 +80,7 @@ class WebSocketPipe : public std::enable_shared_from_this<WebSocketPipe> {
   // A message for which reserve() was called.
   void queue(OutgoingText message);
   // Any thread: of what was reserved.
-  [[nodiscard]] std::size_t unsent_bytes() const noexcept { return queued_bytes_.load(); }
+  [[nodiscard]] std::size_t unsent_bytes() const noexcept { return queued_bytes_.load() + large_bytes_.load(); }
   // Any thread: the message is done with.
   void delivered(std::size_t bytes) noexcept;
 
@@ -119,7 +121,8 @@ class WebSocketPipe : public std::enable_shared_from_this<WebSocketPipe> {
   bool close_sent_ = false;  // at most once: Beast insists
   bool over_ = false;
   std::atomic<std::size_t> queued_bytes_{0};
-  std::atomic<std::size_t> cost_{0};  // its part of Limits::unsent
+  std::atomic<std::size_t> large_bytes_{0};  // of the one that waits beside them
+  std::atomic<std::size_t> cost_{0};         // its part of Limits::unsent
   std::atomic<std::size_t> undelivered_bytes_{0};
   std::atomic<bool> paused_{false};
   boost::asio::steady_timer idle_timer_;

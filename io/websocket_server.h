@@ -33,8 +33,11 @@ struct WebSocketServerLimits {
   std::size_t connections_source_max = 1024;       // of one IPv4 address or IPv6 /64: a whole office behind one NAT
   std::size_t header_bytes = 16384;                // a token, a device id and a name of 255 characters, percent-encoded
   std::size_t message_bytes = 1u << 18;            // a program's messages stay below 10 KiB
-  std::size_t queue_bytes = std::size_t{4} << 20;  // unsent output of one connection: an `init` with 10,000 resources
-  std::size_t unsent_pause = 1u << 16;             // a connection with that much unsent output is not read
+  std::size_t queue_bytes = std::size_t{4} << 20;  // unsent output of one connection, but for its largest message
+  // One message that takes more than a quarter of queue_bytes comes on top: an `init` with 10,000 resources in several
+  // sites, or 100,000 grants. Programs take no larger frame (portal specification 1.13).
+  std::size_t large_bytes = std::size_t{16} << 20;
+  std::size_t unsent_pause = 1u << 16;               // a connection with that much unsent output is not read
   std::size_t unsent_bytes = std::size_t{12} << 20;  // of all: above it no message is handed over, until it is less
   Duration stall = std::chrono::seconds(10);         // a connection with unsent output that takes nothing of it
   // While unsent_bytes is reached nobody is served: whoever takes less than a quarter of its output in that time goes.

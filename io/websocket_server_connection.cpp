@@ -35,6 +35,7 @@ ServerConnection::ServerConnection(WebSocketTransport::Socket socket, const WebS
                                             WebSocketPipe::Limits{.frame_bytes = limits.message_bytes,
                                                                   .message_bytes = limits.message_bytes,
                                                                   .queue_bytes = limits.queue_bytes,
+                                                                  .large_bytes = limits.large_bytes,
                                                                   .undelivered_bytes = 1,
                                                                   .unsent_pause = limits.unsent_pause,
                                                                   .stall = limits.stall,

@@ -268,6 +268,38 @@ TEST_F(WebSocketServerTest, WhoDoesNotReadIsClosed) {
   EXPECT_EQ(closed_[0].second, "it does not read what it is sent");
 }
 
+// An `init` may be larger than the queue; what was queued before it and what follows is none.
+TEST_F(WebSocketServerTest, OneLargeMessageWaitsBesideTheQueue) {
+  constexpr std::size_t kQueue = std::size_t{1} << 20;
+  constexpr std::size_t kLarge = 16 * kQueue;
+  listen({.endpoints = {}, .limits = {.queue_bytes = kQueue, .large_bytes = kLarge, .unsent_bytes = 64 * kQueue}});
+  const auto socket = dial_upgraded();
+  const auto read_all = [&](std::uint64_t messages) {
+    std::string chunk(65536, '\0');
+    return turn_until(*loop_, [&] {
+      while (::recv(socket.get(), chunk.data(), chunk.size(), MSG_DONTWAIT) > 0) {
+      }
+      return server_->counters().get(Counter::messages_out) == messages;
+    });
+  };
+  for (std::uint64_t round = 1; round <= 2; ++round) {
+    for (const std::size_t bytes : {std::size_t{100}, kLarge, kQueue / 4, kQueue / 4, kQueue / 4}) {
+      server_->send(opened_[0], std::string(bytes, 'x'));
+    }
+    EXPECT_EQ(server_->unsent_bytes(opened_[0]) > kLarge, true);
+    ASSERT_TRUE(read_all(5 * round)) << round;
+    EXPECT_EQ(server_->unsent_bytes(opened_[0]), 0u);
+  }
+  EXPECT_EQ(server_->counters().get(Counter::closed_slow), 0u);
+  server_->send(opened_[0], std::string(kLarge, 'x'));
+  server_->send(opened_[0], std::string(kLarge, 'x'));
+  EXPECT_TRUE(counted(Counter::closed_slow)) << "one at a time";
+
+  const auto other = dial_upgraded();
+  server_->send(opened_[1], std::string(kLarge + 1, 'x'));
+  EXPECT_TRUE(counted(Counter::closed_slow, 2)) << "nobody takes a larger frame";
+}
+
 // More than the kernel takes for a reader that sleeps.
 constexpr std::size_t kMuch = std::size_t{32} << 20;
 
