@@ -116,6 +116,7 @@ void create_flow(ControlPlaneState& state, Session& client, const CreateFlow& wi
                     .source = client.source,
                     .token_expires = client.token_expires,
                     .expires_at = grant_end(access->until, client.token_expires),
+                    .asked = state.grants.next(),
                     .opened = policy::identity_of(*resource)};
   authorize(state, client, *gateway, *resource, grant, now);
 }
@@ -141,6 +142,7 @@ void authorize(ControlPlaneState& state, Session& client, Session& gateway, cons
   const GrantKey key{.client = client.device.id, .resource = resource.id, .gateway = gateway.device.id};
   const Grant* const known = state.grants.find(key);
   const bool other_end = known != nullptr && known->expires_at != grant.expires_at;
+  if (ref && known == nullptr && state.grants.full()) make_room(state, key.client, now);
   if (!ref || !state.grants.put(key, grant)) return state.counters.add(PortalCounter::flow_limited);
 
   if (!gateway.asked) gateway.asked = now.boot;

@@ -6,6 +6,7 @@
 #include <array>
 #include <chrono>
 #include <memory>
+#include <optional>
 #include <string_view>
 #include <unordered_map>
 
@@ -101,6 +102,7 @@ struct ControlPlaneState {
   RelayRoster relays;
   FlowTable flows;
   GrantTable grants;
+  std::optional<Instant> grants_swept;  // make_room()
   LoginLimiter limiter;
   UnsentBytes unsent_bytes;                         // empty: nobody is slow
   std::unordered_map<Uuid, ClientMemory> memories;  // by client; at most one for each device

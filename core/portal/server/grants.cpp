@@ -14,7 +14,7 @@ const Grant* GrantTable::find(const GrantKey& key) const noexcept {
 }
 
 bool GrantTable::put(const GrantKey& key, const Grant& grant) {
-  if (grants_.size() >= kGrantsMax && !grants_.contains(key)) return false;
+  if (full() && !grants_.contains(key)) return false;
   grants_[key] = grant;
   store_.put(key, grant);
   return true;

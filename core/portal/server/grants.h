@@ -6,6 +6,7 @@
 #pragma once
 #include <compare>
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <map>
 #include <optional>
@@ -38,7 +39,8 @@ struct Grant {
   IpAddress source;  // of the client's connection, for conditions that ask for it
   std::optional<Timestamp> token_expires;
   Timestamp expires_at = kFarFuture;
-  std::string opened{};  // policy::identity_of() the resource as the gateway was told it; empty: not known
+  std::uint64_t asked = 0;  // in the order of questions: GrantTable::next(); 0: before this process
+  std::string opened{};     // policy::identity_of() the resource as the gateway was told it; empty: not known
 };
 
 // Durable behind commit(). A failure is counted, and the grant holds in memory all the same: a portal that cannot write
@@ -60,6 +62,8 @@ class GrantTable {
 
   [[nodiscard]] const Grants& all() const noexcept { return grants_; }
   [[nodiscard]] const Grant* find(const GrantKey& key) const noexcept;
+  [[nodiscard]] bool full() const noexcept { return grants_.size() >= kGrantsMax; }
+  [[nodiscard]] std::uint64_t next() noexcept { return ++asked_; }
   // False at the limit.
   [[nodiscard]] bool put(const GrantKey& key, const Grant& grant);
   void remove(const GrantKey& key);
@@ -68,6 +72,7 @@ class GrantTable {
  private:
   GrantStore& store_;
   Grants grants_;
+  std::uint64_t asked_ = 0;
 };
 
 }  // namespace fireline::portal

@@ -14,6 +14,10 @@
 namespace fireline::portal {
 namespace {
 
+// Looking for grants of gateways that are offline is a walk over all of them, and each that goes is a write.
+constexpr Duration kSweepEvery = std::chrono::seconds(10);
+constexpr std::size_t kSweptAtOnce = 10'000;
+
 // What a grant is worth by the present document: its new end, or nothing.
 std::optional<Timestamp> worth(const ControlPlaneState& state, const GrantKey& key, const Grant& grant,
                                const policy::Difference& difference, const std::optional<Uuid>& site, Now now) {
@@ -197,6 +201,28 @@ void review_grants_of(ControlPlaneState& state, const Session& client, Now now) 
     }
     review_grant(state, key, grant, {}, now);
   }
+}
+
+void make_room(ControlPlaneState& state, const Uuid& client, Now now) {
+  if (!state.grants_swept || now.boot - *state.grants_swept >= kSweepEvery) {
+    state.grants_swept = now.boot;
+    std::vector<GrantKey> away;
+    for (const auto& [key, grant] : state.grants.all()) {
+      if (state.presence.gateway(key.gateway) == nullptr) away.push_back(key);
+      if (away.size() == kSweptAtOnce) break;
+    }
+    for (const GrantKey& key : away) state.grants.remove(key);
+    state.actions.warn("there are " + std::to_string(kGrantsMax) + " grants: " + std::to_string(away.size()) +
+                       " over gateways that are offline were dropped");
+    if (!away.empty()) return;
+  }
+  const auto& all = state.grants.all();
+  auto oldest = all.end();
+  for (auto at = all.lower_bound({.client = client, .resource = {}, .gateway = {}});
+       at != all.end() && at->first.client == client; ++at) {
+    if (oldest == all.end() || at->second.asked < oldest->second.asked) oldest = at;
+  }
+  if (oldest != all.end()) reject(state, GrantKey(oldest->first));
 }
 
 void review_tokens(ControlPlaneState& state, Now now) {

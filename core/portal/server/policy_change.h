@@ -19,6 +19,8 @@ void review_everybody(ControlPlaneState& state, Now now);
 void review_grants_of(ControlPlaneState& state, const Session& client, Now now);
 // Those of a gateway that joins: whether they fit its site was not known while it was away.
 void review_grants_before_init(ControlPlaneState& state, const Session& gateway, Now now);
+// When the table of grants is full: some of gateways that are offline give way, or else the client's own oldest one.
+void make_room(ControlPlaneState& state, const Uuid& client, Now now);
 // Ends the connections and grants of tokens that are revoked or expired.
 void review_tokens(ControlPlaneState& state, Now now);
 

@@ -382,5 +382,47 @@ TEST(Flows, AClientCannotAskWithoutEnd) {
   EXPECT_EQ(world.lines(), Lines{"gw1 < authorize_flow alice net"});
 }
 
+// All grants but `free`, over the named gateway, each of another client.
+void fill_grants(PortalWorld& world, const char* gateway, std::size_t free) {
+  for (std::size_t i = world.grants.grants.size() + free; i < kGrantsMax; ++i) {
+    world.grants.grants.emplace(GrantKey{.client = policy::id_of("c" + std::to_string(i)),
+                                         .resource = policy::id_of("net"),
+                                         .gateway = policy::id_of(gateway)},
+                                Grant{.actor = policy::id_of("alice"), .token = policy::id_of("alice"), .source = {}});
+  }
+  world.restart();
+}
+
+TEST(Flows, AFullTableOfGrantsForgetsThoseOfGatewaysThatAreAway) {
+  PortalWorld world;
+  fill_grants(world, "gone", 0);
+  world.gateway();
+  world.client();
+  world.ask("alice", "net");
+  EXPECT_EQ(world.lines(), Lines{"gw1 < authorize_flow alice net"});
+  EXPECT_LT(world.grants.grants.size(), kGrantsMax);
+}
+
+TEST(Flows, AFullTableOfGrantsTakesAClientsOwnOldest) {
+  PortalWorld world;
+  fill_grants(world, "gw1", 2);
+  world.gateway();
+  world.gateway("gw2", "away");
+  world.client();
+  world.ask("alice", "net");
+  world.ask("alice", "far", {"gw2"});
+  world.ask("alice", "net");
+  static_cast<void>(world.lines());
+  world.close("gw2");
+  world.gateway("gw2", "away");
+  world.client("alice.2", "alice", "another key");
+  world.ask("alice.2", "far", {"gw1"});
+  EXPECT_EQ(world.lines(), (Lines{"gw2 < reject_access alice far", "gw1 < authorize_flow alice far"}));
+  world.client("robot", "robot");
+  world.ask("robot", "net");
+  EXPECT_EQ(world.lines(), Lines{}) << "it has none to give";
+  EXPECT_EQ(world.count(PortalCounter::flow_limited), 1u);
+}
+
 }  // namespace
 }  // namespace fireline::portal
