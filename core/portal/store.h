@@ -8,6 +8,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -23,11 +24,14 @@ namespace fireline::portal {
 
 // Ten devices for each actor that a policy file may have. The addresses would do for twenty times as many.
 inline constexpr std::size_t kDevicesMax = 100'000;
+// Of one actor or site: one token that logs in under ever new ids must not take the others' places. A crowd of jobs
+// with a new id each stays below it for a while, and then forgets its oldest ones.
+inline constexpr std::size_t kDevicesOwnerMax = 1000;
 inline constexpr std::size_t kTokensMax = 100'000;
 
 enum class StoreError : std::uint8_t {
   unavailable,  // could not be read or written at this time
-  full,         // kDevicesMax or kTokensMax
+  full,         // kDevicesMax, kDevicesOwnerMax or kTokensMax
 };
 
 enum class DeviceKind : std::uint8_t { client, gateway };
@@ -93,6 +97,11 @@ class Store {
   // all of these; last_seen, and a gateway's name, become the given ones.
   [[nodiscard]] virtual Result<Device, StoreError> register_device(const DeviceKey& key, std::string_view name,
                                                                    Timestamp now) = 0;
+
+  // Forgets the one of this key's account, kind and owner that was seen least recently, but for those that are spared;
+  // its addresses are free. The id of it. `full`: there is none that may go.
+  [[nodiscard]] virtual Result<Uuid, StoreError> forget_device(const DeviceKey& like,
+                                                               const std::function<bool(const Uuid&)>& spared) = 0;
 
   // Empty: no such token. Expired and revoked ones are found: ask valid().
   [[nodiscard]] virtual Result<std::optional<Token>, StoreError> find_token(const TokenHash& hash) = 0;

@@ -183,6 +183,10 @@ Result<Device, StoreError> SqliteStore::make_device(const portal::DeviceKey& key
   const auto devices = count("SELECT count(*) FROM device");
   if (!devices) return err(StoreError::unavailable);
   if (*devices >= static_cast<std::int64_t>(portal::kDevicesMax)) return err(StoreError::full);
+  Statement own(database_, "SELECT count(*) FROM device WHERE account = ? AND kind = ? AND owner = ?");
+  own.bind(key.account).bind(static_cast<std::int64_t>(key.kind)).bind(key.owner);
+  if (!own.step()) return err(StoreError::unavailable);
+  if (own.integer(0) >= static_cast<std::int64_t>(portal::kDevicesOwnerMax)) return err(StoreError::full);
   const auto free = [&](const char* sql) {
     return portal::free_offset(portal::random_offset(random_), [&](std::uint32_t offset) {
       Statement taken(database_, sql);
@@ -208,6 +212,23 @@ Result<Device, StoreError> SqliteStore::make_device(const portal::DeviceKey& key
   insert.bind(ConstBytes(device.psk_base.bytes())).bind(device.created).bind(device.last_seen);
   if (!insert.run()) return err(StoreError::unavailable);
   return device;
+}
+
+Result<Uuid, StoreError> SqliteStore::forget_device(const portal::DeviceKey& like,
+                                                    const std::function<bool(const Uuid&)>& spared) {
+  std::optional<Uuid> oldest;
+  Statement row(database_,
+                "SELECT id FROM device WHERE account = ? AND kind = ? AND owner = ? ORDER BY last_seen, created, id");
+  row.bind(like.account).bind(static_cast<std::int64_t>(like.kind)).bind(like.owner);
+  while (!oldest && row.step()) {
+    if (const Uuid id = row.id(0); !row.failed() && !spared(id)) oldest = id;
+  }
+  if (row.failed()) return err(StoreError::unavailable);
+  if (!oldest) return err(StoreError::full);
+  if (!writes_.begin()) return err(StoreError::unavailable);
+  Statement remove(database_, "DELETE FROM device WHERE id = ?");
+  if (!remove.bind(*oldest).run()) return err(StoreError::unavailable);
+  return *oldest;
 }
 
 Result<std::optional<Token>, StoreError> SqliteStore::find_token(const portal::TokenHash& hash) {

@@ -42,6 +42,8 @@ class SqliteStore final : public portal::Store {
 
   Result<portal::Device, portal::StoreError> register_device(const portal::DeviceKey& key, std::string_view name,
                                                              portal::Timestamp now) override;
+  Result<Uuid, portal::StoreError> forget_device(const portal::DeviceKey& like,
+                                                 const std::function<bool(const Uuid&)>& spared) override;
   Result<std::optional<portal::Token>, portal::StoreError> find_token(const portal::TokenHash& hash) override;
   Result<std::optional<portal::Token>, portal::StoreError> token(const Uuid& id) override;
   Result<void, portal::StoreError> token_used(const Uuid& id, portal::Timestamp now) override;

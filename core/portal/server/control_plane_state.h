@@ -32,7 +32,8 @@ enum class PortalCounter : std::uint8_t {
   login_bad_token,    // 401
   login_limited,      // 503: too many failures of this source
   login_full,         // 503: kConnectionsMax
-  login_store,        // 503: the store failed or is full
+  login_store,        // 503: the store failed
+  login_devices,      // 503: kDevicesOwnerMax or kDevicesMax, and no device of the owner that could give way
   device_superseded,  // a device joined on a newer connection
   token_ended,        // connections closed: token revoked or expired
   owner_ended,        // connections closed: actor or site is no longer in the policy
@@ -59,20 +60,35 @@ enum class PortalCounter : std::uint8_t {
 };
 [[nodiscard]] constexpr std::string_view name_of(PortalCounter counter) noexcept {
   constexpr std::array<std::string_view, static_cast<std::size_t>(PortalCounter::count_)> kNames{
-      "login.accepted",        "login.drop.bad_request",
-      "login.drop.bad_token",  "login.drop.limited",
-      "login.drop.full",       "login.drop.store",
-      "device.superseded",     "token.ended",
-      "owner.ended",           "frame.drop.bad",
-      "frame.drop.topic",      "frame.drop.unknown",
-      "frame.drop.superseded", "flow.asked",
-      "flow.not_found",        "flow.forbidden",
-      "flow.offline",          "flow.drop.limited",
-      "flow.authorized",       "flow.drop.stale",
-      "flow.drop.bad_ref",     "flow.moved",
-      "candidates.passed",     "candidates.drop.offline",
-      "candidates.drop.slow",  "access.rejected",
-      "access.expiry_updated", "relays.announced"};
+      "login.accepted",
+      "login.drop.bad_request",
+      "login.drop.bad_token",
+      "login.drop.limited",
+      "login.drop.full",
+      "login.drop.store",
+      "login.drop.devices",
+      "device.superseded",
+      "token.ended",
+      "owner.ended",
+      "frame.drop.bad",
+      "frame.drop.topic",
+      "frame.drop.unknown",
+      "frame.drop.superseded",
+      "flow.asked",
+      "flow.not_found",
+      "flow.forbidden",
+      "flow.offline",
+      "flow.drop.limited",
+      "flow.authorized",
+      "flow.drop.stale",
+      "flow.drop.bad_ref",
+      "flow.moved",
+      "candidates.passed",
+      "candidates.drop.offline",
+      "candidates.drop.slow",
+      "access.rejected",
+      "access.expiry_updated",
+      "relays.announced"};
   return kNames[static_cast<std::size_t>(counter)];
 }
 

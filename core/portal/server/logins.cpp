@@ -1,7 +1,10 @@
 #include "core/portal/server/logins.h"
 
 #include <memory>
+#include <unordered_set>
 #include <utility>
+
+#include "core/portal/server/policy_change.h"
 
 namespace fireline::portal {
 namespace {
@@ -38,6 +41,20 @@ bool key_is_taken(const Presence& presence, const Device& device, const crypto::
     if (gateway->key == key && id != device.id) return true;
   }
   return false;
+}
+
+// With a place that a device of the same owner gives up when there is none: whoever is connected keeps its own.
+Result<Device, StoreError> register_device(ControlPlaneState& state, const DeviceKey& key, std::string_view name,
+                                           Timestamp now) {
+  auto device = state.store.register_device(key, name, now);
+  if (device || device.error() != StoreError::full) return device;
+  std::unordered_set<Uuid> connected;
+  for (const auto& [id, session] : state.presence.sessions()) connected.insert(session->device.id);
+  const auto gone = state.store.forget_device(key, [&](const Uuid& id) { return connected.contains(id); });
+  if (!gone) return err(gone.error());
+  end_grants_of(state, *gone);
+  state.memories.erase(*gone);
+  return state.store.register_device(key, name, now);
 }
 
 }  // namespace
@@ -78,12 +95,15 @@ Result<Session*, Refusal> admit_login(ControlPlaneState& state, ConnectionId id,
   if (login->role == Role::relay) {
     session->relay = {.id = {}, .ipv4 = login->ipv4, .ipv6 = login->ipv6, .port = login->port};
   } else {
-    auto device =
-        state.store.register_device({.account = state.document->account.id,
-                                     .kind = login->role == Role::client ? DeviceKind::client : DeviceKind::gateway,
-                                     .owner = (*token)->owner,
-                                     .external_id = login->external_id},
-                                    login->name, seconds);
+    auto device = register_device(state,
+                                  {.account = state.document->account.id,
+                                   .kind = login->role == Role::client ? DeviceKind::client : DeviceKind::gateway,
+                                   .owner = (*token)->owner,
+                                   .external_id = login->external_id},
+                                  login->name, seconds);
+    if (!device && device.error() == StoreError::full) {
+      return refuse(PortalCounter::login_devices, refusal::too_many_devices());
+    }
     if (!device) return refuse(PortalCounter::login_store, refusal::storage_failed());
     session->device = std::move(*device);
     if (login->role == Role::gateway && key_is_taken(state.presence, session->device, session->key)) {

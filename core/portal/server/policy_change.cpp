@@ -225,6 +225,14 @@ void make_room(ControlPlaneState& state, const Uuid& client, Now now) {
   if (oldest != all.end()) reject(state, GrantKey(oldest->first));
 }
 
+void end_grants_of(ControlPlaneState& state, const Uuid& device) {
+  std::vector<GrantKey> own;
+  for (const auto& [key, grant] : state.grants.all()) {
+    if (key.client == device || key.gateway == device) own.push_back(key);
+  }
+  for (const GrantKey& key : own) reject(state, key);
+}
+
 void review_tokens(ControlPlaneState& state, Now now) {
   std::unordered_map<Uuid, bool> valid;
   // A store that cannot answer ends nothing.

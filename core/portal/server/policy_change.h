@@ -21,6 +21,8 @@ void review_grants_of(ControlPlaneState& state, const Session& client, Now now);
 void review_grants_before_init(ControlPlaneState& state, const Session& gateway, Now now);
 // When the table of grants is full: some of gateways that are offline give way, or else the client's own oldest one.
 void make_room(ControlPlaneState& state, const Uuid& client, Now now);
+// Of a device that is forgotten, a client or a gateway.
+void end_grants_of(ControlPlaneState& state, const Uuid& device);
 // Ends the connections and grants of tokens that are revoked or expired.
 void review_tokens(ControlPlaneState& state, Now now);
 

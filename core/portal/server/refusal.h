@@ -33,6 +33,9 @@ namespace refusal {
 [[nodiscard]] inline Refusal overloaded() {
   return {503, "Too many connections: try again later"};
 }
+[[nodiscard]] inline Refusal too_many_devices() {
+  return {503, "The owner of this token has too many devices connected: try again later"};
+}
 [[nodiscard]] inline Refusal storage_failed() {
   return {503, "The portal cannot store this device at the moment"};
 }

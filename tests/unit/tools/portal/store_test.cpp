@@ -128,6 +128,31 @@ TEST_F(SqliteStoreTest, EachPartOfTheKeyMakesAnotherDevice) {
   EXPECT_EQ(addresses.size(), 2 * std::size(keys));
 }
 
+TEST_F(SqliteStoreTest, AnOwnersShareIsLimitedAndTheLeastRecentlySeenGivesWay) {
+  const auto store = open();
+  const auto seen = [](std::size_t number) { return kNoon + static_cast<portal::Timestamp>(number) * 3600; };
+  std::vector<Uuid> ids;
+  for (std::size_t i = 0; i < portal::kDevicesOwnerMax; ++i) {
+    const auto device = store->register_device(key_of(std::to_string(i)), "", seen(i));
+    ASSERT_TRUE(device.has_value()) << i;
+    ids.push_back(device->id);
+  }
+  const auto more = store->register_device(key_of("more"), "", seen(0));
+  ASSERT_FALSE(more.has_value());
+  EXPECT_EQ(more.error(), portal::StoreError::full);
+  EXPECT_TRUE(store->register_device(key_of("0"), "", seen(5000)).has_value()) << "it is known";
+  EXPECT_TRUE(store->register_device(key_of("more", DeviceKind::gateway), "", seen(0)).has_value());
+  EXPECT_TRUE(store->register_device(key_of("more", DeviceKind::client, 3), "", seen(0)).has_value());
+
+  const auto spare_first = [&](const Uuid& id) { return id == ids[1]; };
+  EXPECT_EQ(store->forget_device(key_of("more"), spare_first), ids[2]) << "0 was seen again, 1 is spared";
+  EXPECT_TRUE(store->register_device(key_of("more"), "", seen(5000)).has_value());
+  EXPECT_TRUE(store->commit());
+  const auto none = store->forget_device(key_of("more"), [](const Uuid&) { return true; });
+  ASSERT_FALSE(none.has_value());
+  EXPECT_EQ(none.error(), portal::StoreError::full);
+}
+
 // The same random bytes each time: every address it draws is taken.
 class StuckRandom final : public crypto::Random {
  public:

@@ -87,6 +87,13 @@ const Row kRows[] = {
        w.connect(Role::client, "alice", "alice");
      },
      {"login.drop.store 1"}},
+    {"an actor with a device too many, all of them connected",
+     [](PortalWorld& w) {
+       w.store.owner_max = 1;
+       w.client();
+     },
+     [](PortalWorld& w) { w.connect(Role::client, "phone", "alice"); },
+     {"login.drop.devices 1"}},
     {"a device that connects again, and what its older connection still says",
      pair,
      [](PortalWorld& w) {

@@ -208,5 +208,24 @@ TEST(ProgramVersion, GatewaysFitClientsOfNearlyTheirAge) {
   }
 }
 
+// One actor's ever new ids cost the actor's own devices their places, nobody else, and nobody who is connected.
+TEST(Logins, ADeviceTooManyTakesThePlaceOfOneThatIsAway) {
+  PortalWorld world;
+  world.store.owner_max = 2;
+  world.gateway();
+  world.client("box", "alice");
+  world.client("phone", "alice");
+  for (const char* name : {"box", "phone"}) world.ask(name, "net");
+  world.close("box");
+  static_cast<void>(world.lines());
+  EXPECT_EQ(world.connect(Role::client, "robot", "robot"), 101u) << "another owner";
+  EXPECT_EQ(world.connect(Role::client, "tablet", "alice"), 101u);
+  EXPECT_EQ(world.lines(), Lines{"gw1 < reject_access box net"});
+  EXPECT_FALSE(world.store.devices.contains("box"));
+  EXPECT_TRUE(world.store.devices.contains("phone"));
+  EXPECT_EQ(world.connect(Role::client, "box", "alice"), 503u) << "the two others are connected";
+  EXPECT_EQ(world.connect(Role::client, "phone.2", "alice"), 101u) << "a known one always may";
+}
+
 }  // namespace
 }  // namespace fireline::portal

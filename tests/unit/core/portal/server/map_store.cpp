@@ -1,5 +1,7 @@
 #include "tests/unit/core/portal/server/map_store.h"
 
+#include <algorithm>
+
 #include "core/crypto/sha256.h"
 #include "tests/unit/core/policy/documents.h"
 
@@ -7,6 +9,11 @@ namespace fireline::portal {
 
 Result<Device, StoreError> MapStore::register_device(const DeviceKey& key, std::string_view name, Timestamp now) {
   if (broken) return err(StoreError::unavailable);
+  const auto of_owner =
+      std::ranges::count_if(devices, [&](const auto& entry) { return entry.second.key.owner == key.owner; });
+  if (!devices.contains(key.external_id) && static_cast<std::size_t>(of_owner) >= owner_max) {
+    return err(StoreError::full);
+  }
   const auto [place, fresh] = devices.try_emplace(key.external_id);
   Device& device = place->second;
   if (fresh) {
@@ -22,6 +29,17 @@ Result<Device, StoreError> MapStore::register_device(const DeviceKey& key, std::
   device.name = name;
   device.last_seen = now;
   return device;
+}
+
+Result<Uuid, StoreError> MapStore::forget_device(const DeviceKey& like,
+                                                 const std::function<bool(const Uuid&)>& spared) {
+  for (const auto& [name, device] : devices) {
+    if (device.key.owner != like.owner || spared(device.id)) continue;
+    const Uuid id = device.id;
+    devices.erase(name);
+    return id;
+  }
+  return err(StoreError::full);
 }
 
 Result<std::optional<Token>, StoreError> MapStore::find_token(const TokenHash& hash) {

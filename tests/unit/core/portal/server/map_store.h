@@ -17,6 +17,8 @@ namespace fireline::portal {
 class MapStore final : public Store {
  public:
   Result<Device, StoreError> register_device(const DeviceKey& key, std::string_view name, Timestamp now) override;
+  Result<Uuid, StoreError> forget_device(const DeviceKey& like,
+                                         const std::function<bool(const Uuid&)>& spared) override;
   Result<std::optional<Token>, StoreError> find_token(const TokenHash& hash) override;
   Result<std::optional<Token>, StoreError> token(const Uuid& id) override;
   Result<void, StoreError> token_used(const Uuid&, Timestamp) override { return {}; }
@@ -27,6 +29,7 @@ class MapStore final : public Store {
   Token& named(std::string_view text);
 
   bool broken = false;
+  std::size_t owner_max = kDevicesOwnerMax;
   std::map<std::string, Device> devices;
   std::map<TokenHash, Token> tokens;
 };
