@@ -24,6 +24,8 @@ constexpr int kBusyMilliseconds = 1000;  // a token subcommand writes for some m
 constexpr std::int64_t kSchemaVersion = 1;
 constexpr Timestamp kHour = 3600;
 constexpr Timestamp kMinute = 60;
+constexpr Timestamp kEndedTokenKept =
+    30 * 24 * kHour;  // for the list; a clock that is wrong for a day ends none for good
 
 constexpr const char* kSchema = R"(
 CREATE TABLE device (
@@ -262,7 +264,10 @@ Result<NewToken, StoreError> SqliteStore::create_token(portal::TokenKind kind, c
                                                        std::string_view owner_name, Timestamp now,
                                                        std::optional<Timestamp> expires) {
   Transaction transaction(database_);
-  const auto tokens = transaction.open() ? count("SELECT count(*) FROM token") : std::nullopt;
+  if (!transaction.open()) return err(StoreError::unavailable);
+  Statement ended(database_, "DELETE FROM token WHERE revoked <= ? OR expires <= ?");
+  if (!ended.bind(now - kEndedTokenKept).bind(now - kEndedTokenKept).run()) return err(StoreError::unavailable);
+  const auto tokens = count("SELECT count(*) FROM token");
   if (!tokens) return err(StoreError::unavailable);
   if (*tokens >= static_cast<std::int64_t>(portal::kTokensMax)) return err(StoreError::full);
   NewToken made;

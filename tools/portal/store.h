@@ -50,6 +50,7 @@ class SqliteStore final : public portal::Store {
   bool commit() override { return writes_.commit(); }
   bool changed_elsewhere() override;
 
+  // Deletes those that were revoked or expired 30 days ago.
   [[nodiscard]] Result<NewToken, portal::StoreError> create_token(portal::TokenKind kind, const Uuid& owner,
                                                                   std::string_view owner_name, portal::Timestamp now,
                                                                   std::optional<portal::Timestamp> expires);

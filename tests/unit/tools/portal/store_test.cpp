@@ -218,6 +218,29 @@ TEST_F(SqliteStoreTest, TokensAreListedUsedAndRevokedOnce) {
   EXPECT_EQ((*tokens)[1].revoked, kNoon + 1);
 }
 
+TEST_F(SqliteStoreTest, TokensThatEndedLongAgoAreDeletedWhenOneIsMade) {
+  constexpr portal::Timestamp kMonth = 30 * 86'400;
+  const auto store = open();
+  const auto make = [&](portal::Timestamp now, std::optional<portal::Timestamp> expires) {
+    const auto made = store->create_token(TokenKind::client, id_of(5), "alice", now, expires);
+    EXPECT_TRUE(made.has_value());
+    return made->token.id;
+  };
+  const Uuid expired = make(kNoon, kNoon + 60);
+  const Uuid revoked = make(kNoon, std::nullopt);
+  const Uuid lasting = make(kNoon, std::nullopt);
+  EXPECT_EQ(store->revoke_token(revoked, kNoon + 60), true);
+  const Uuid later = make(kNoon + 59 + kMonth, std::nullopt);
+  EXPECT_EQ(store->tokens()->size(), 4U);
+  const Uuid last = make(kNoon + 60 + kMonth, std::nullopt);
+  const auto tokens = store->tokens();
+  ASSERT_TRUE(tokens.has_value());
+  std::vector<Uuid> left;
+  for (const portal::Token& token : *tokens) left.push_back(token.id);
+  EXPECT_EQ(left, (std::vector<Uuid>{lasting, later, last}));
+  EXPECT_FALSE((*store->token(expired)).has_value());
+}
+
 TEST_F(SqliteStoreTest, ItSeesThatSomebodyElseWrote) {
   const auto portal = open();
   const auto command = open();
