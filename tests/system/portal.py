@@ -302,7 +302,25 @@ async def access(portal):
     portal.process.popen.wait()
     portal.start()
     lab.check(True, "it starts over the socket that a killed one left")
+    await linked_policy(portal)
     await slow_reader(portal)
+
+
+async def linked_policy(portal):
+    """The policy file is a link into another folder, as of a configuration that something else keeps up to date: what
+    happens there is noticed as well, for the link's target and for the file that it leads to."""
+    elsewhere = portal.folder.parent / "elsewhere"
+    elsewhere.mkdir()
+    link, portal.policy = portal.policy, elsewhere / "policy.json"
+    link.rename(portal.policy)
+    link.symlink_to(portal.policy)
+    for resources in (5, 6):
+        portal.write_policy(document(networks(resources)))
+        noticed = await soon(lambda: str(portal.status()["policy"]["resources"]), str(resources), seconds=20)
+        lab.check(noticed, f"a change behind a link is noticed: {portal.status()['policy']['resources']} of {resources}")
+    link.unlink()
+    portal.policy.rename(link)
+    portal.policy = link
 
 
 def check_options(portal):

@@ -36,8 +36,8 @@ namespace {
 
 // As many connections as the listener takes, files, and some to spare.
 constexpr std::uint64_t kDescriptors = 4096 + 256;
-// A revoked token ends its connections this soon.
-constexpr Duration kStoreEvery = std::chrono::seconds(1);
+// A revoked token ends its connections this soon, and a policy that no watch tells of is read this late.
+constexpr Duration kFilesEvery = std::chrono::seconds(1);
 // A turn's output waits for the commit at its end, unless there is this much: one `init` with a thousand resources.
 constexpr std::size_t kTurnBytes = std::size_t{256} << 10;
 // Editors write a file in several steps.
@@ -58,7 +58,8 @@ class Program {
   void renew_certificate();
   void reload();
   void watch_policy();
-  void look_at_store();
+  void reload_soon();
+  void look_at_files();
   void settle_soon();
   void settle();
   void answer_logins(bool stored);
@@ -82,6 +83,7 @@ class Program {
   };
   std::vector<Login> logins_;  // of this turn, unanswered
   io::EventLoop::Id settling_ = io::EventLoop::Id::none;
+  io::EventLoop::Id reloading_ = io::EventLoop::Id::none;
   io::EventLoop::Id timer_ = io::EventLoop::Id::none;
   // Destroyed from the last to the first.
   std::unique_ptr<Logging> logging_;
@@ -193,7 +195,7 @@ int Program::run() {
                  options_.tls_cert.empty() ? "" : " with TLS");
   }
   watch_policy();
-  look_at_store();
+  look_at_files();
   settle();
   if (const auto failed = notify_.ready()) spdlog::warn("{}", failed->sentence);
   loop_.run();
@@ -241,24 +243,29 @@ void Program::watch_policy() {
   auto folder = std::filesystem::path(options_.policy).parent_path().string();
   if (folder.empty()) folder = ".";
   auto watch = io::FileWatch::make(
-      loop_, folder, [this] { return stamp_of(options_.policy) == stamp_; },
-      [this] {
-        // A watch tells once; another one begins when the file has settled.
-        static_cast<void>(loop_.after(kSettle, [this] {
-          reload();
-          watch_policy();
-        }));
-      });
-  if (!watch) return spdlog::warn("changes of {} are not noticed: send SIGHUP: {}", folder, watch.error().message());
+      loop_, folder, [this] { return stamp_of(options_.policy) == stamp_; }, [this] { reload_soon(); });
+  if (!watch) return spdlog::warn("changes of {} are noticed a second later: {}", folder, watch.error().message());
   watch_ = std::move(*watch);
 }
 
-void Program::look_at_store() {
+// A watch tells once; another one begins when the file has settled.
+void Program::reload_soon() {
+  if (reloading_ != io::EventLoop::Id::none) return;
+  reloading_ = loop_.after(kSettle, [this] {
+    reloading_ = io::EventLoop::Id::none;
+    reload();
+    watch_policy();
+  });
+}
+
+void Program::look_at_files() {
+  // A path that leads through a link into another folder changes without a word of its own folder's watch.
+  if (stamp_of(options_.policy) != stamp_) reload_soon();
   if (store_->changed_elsewhere()) {
     plane_->tokens_changed(loop_.now());
     settle_soon();
   }
-  static_cast<void>(loop_.after(kStoreEvery, [this] { look_at_store(); }));
+  static_cast<void>(loop_.after(kFilesEvery, [this] { look_at_files(); }));
 }
 
 // What the inputs of a turn caused leaves together, behind one commit: a burst of logins waits for the disk once.
