@@ -27,7 +27,7 @@ std::optional<Endpoint> endpoint_of(int fd, Query query) {
   return to_endpoint(address.storage, address.length, address.storage.ss_family == AF_INET ? Family::v4 : Family::v6);
 }
 
-std::string_view fix_of(int code) noexcept {
+std::string_view fix_of(int code, bool v4) noexcept {
   switch (code) {
     case EADDRINUSE:
       return ": choose another port or end the program that has this one";
@@ -35,6 +35,8 @@ std::string_view fix_of(int code) noexcept {
       return ": run as root, grant CAP_NET_BIND_SERVICE, or choose a port over 1023";
     case EADDRNOTAVAIL:
       return ": no interface has this address";
+    case EAFNOSUPPORT:
+      return v4 ? ": this host has no IPv4: choose an IPv6 address" : ": this host has no IPv6: choose an IPv4 address";
     default:
       return "";
   }
@@ -53,7 +55,7 @@ WebSocketListener::WebSocketListener(asio::io_context& context, const WebSocketS
 Result<Endpoint, std::string> WebSocketListener::listen(const Endpoint& endpoint) {
   const auto wrong = [&](const Error& error) {
     return err("cannot listen on TCP " + endpoint.to_string() + ": " + error.message() +
-               std::string(fix_of(error.value())));
+               std::string(fix_of(error.value(), endpoint.address.is_v4())));
   };
   auto door = std::make_unique<Door>(context_);
   tcp::acceptor& acceptor = door->acceptor;

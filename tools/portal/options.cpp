@@ -1,11 +1,14 @@
 #include "tools/portal/options.h"
 
 #include <fmt/format.h>
+#include <sys/socket.h>
 
 #include <CLI/CLI.hpp>
 #include <array>
+#include <cerrno>
 #include <utility>
 
+#include "io/file_descriptor.h"
 #include "io/http.h"
 #include "tools/common/choice.h"
 
@@ -92,6 +95,11 @@ Command command_of(const Commands& commands) {
   return commands.revoke->parsed() ? Command::token_revoke : Command::run;
 }
 
+// Not with ipv6.disable=1 on the kernel's command line.
+bool has_ipv6() {
+  return io::FileDescriptor(::socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0)) || errno != EAFNOSUPPORT;
+}
+
 // TLS beyond this host, or somebody says that it is wanted otherwise.
 std::optional<std::string> read_listen(const Words& words, Options& options) {
   if (options.tls_cert.empty() != options.tls_key.empty()) return "--tls-cert and --tls-key need each other";
@@ -110,7 +118,7 @@ std::optional<std::string> read_listen(const Words& words, Options& options) {
     options.listen.push_back(*endpoint);
   }
   if (!options.listen.empty()) return std::nullopt;
-  if (tls) options.listen.push_back({.address = IpAddress::parse("::").value(), .port = kDefaultPort});
+  if (tls && has_ipv6()) options.listen.push_back({.address = IpAddress::parse("::").value(), .port = kDefaultPort});
   options.listen.push_back({.address = IpAddress::parse(tls ? "0.0.0.0" : "127.0.0.1").value(), .port = kDefaultPort});
   return std::nullopt;
 }

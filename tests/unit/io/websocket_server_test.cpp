@@ -15,6 +15,7 @@
 #include "tests/unit/io/temporary_directory.h"
 #include "tests/unit/io/test_certificate.h"
 #include "tests/unit/io/websocket_frames.h"
+#include "tests/unit/io/without_ipv6.h"
 
 namespace fireline::io {
 namespace {
@@ -445,6 +446,18 @@ TEST_F(WebSocketServerTest, SeveralEndpointsAreServedAndTakenOnesNamed) {
   ASSERT_FALSE(taken);
   EXPECT_EQ(taken.error(), "cannot listen on TCP " + server_->endpoints()[0].to_string() +
                                ": Address already in use: choose another port or end the program that has this one");
+}
+
+TEST_F(WebSocketServerTest, AFamilyThatTheKernelLacksIsAnErrorWithItsFix) {
+  without_ipv6([] {
+    const auto loop = EventLoop::make().value();
+    const auto made = WebSocketServer::listen(*loop, {.endpoints = {*Endpoint::parse("[::1]:8081")}}, {});
+    ASSERT_FALSE(made);
+    EXPECT_EQ(
+        made.error(),
+        "cannot listen on TCP [::1]:8081: Address family not supported by protocol: this host has no IPv6: choose "
+        "an IPv4 address");
+  });
 }
 
 TEST_F(WebSocketServerTest, AHundredConnectionsAreToldAtOnce) {
