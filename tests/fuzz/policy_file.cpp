@@ -37,7 +37,11 @@ void check(const policy::Document& document) {
   }
   for (const auto& actor : document.actors) {
     require_places(actor.groups, document.groups);
-    require_places(actor.policies, document.policies);
+    std::vector<bool> seen(document.policies.size());
+    document.for_each_policy(actor, [&](std::size_t place) {
+      require(place < seen.size() && !seen[place]);
+      seen[place] = true;
+    });
     (void)visible_resources(document, actor, {.now = {}, .source = {}});
   }
   (void)next_change(document, {});

@@ -384,11 +384,13 @@ TEST(Flows, AClientCannotAskWithoutEnd) {
 
 // All grants but `free`, over the named gateway, each of another client.
 void fill_grants(PortalWorld& world, const char* gateway, std::size_t free) {
+  Grant grant;
+  grant.actor = grant.token = policy::id_of("alice");
   for (std::size_t i = world.grants.grants.size() + free; i < kGrantsMax; ++i) {
     world.grants.grants.emplace(GrantKey{.client = policy::id_of("c" + std::to_string(i)),
                                          .resource = policy::id_of("net"),
                                          .gateway = policy::id_of(gateway)},
-                                Grant{.actor = policy::id_of("alice"), .token = policy::id_of("alice"), .source = {}});
+                                grant);
   }
   world.restart();
 }
