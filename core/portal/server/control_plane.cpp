@@ -84,7 +84,11 @@ void ControlPlane::joined(Session& session, const ProgramFrame& frame, Now now) 
 
 void ControlPlane::left(Session& session, Now now) {
   if (session.role == Role::relay && session.channel != JoinState::unjoined) relay_left(*state_, session, now);
+  const bool stood_for_device = session.channel == JoinState::joined;
   state_->presence.leave(session);
+  if (!stood_for_device) return;
+  // Its program connects anew and is the device again.
+  if (const Session* const older = state_->presence.superseded(session)) state_->actions.close(older->id);
 }
 
 void ControlPlane::message(Session& session, const ProgramFrame& frame, Now now) {

@@ -38,6 +38,14 @@ void Presence::leave(Session& session) {
   session.channel = JoinState::unjoined;
 }
 
+const Session* Presence::superseded(const Session& session) const noexcept {
+  for (const auto& [id, other] : sessions_) {
+    if (other->channel != JoinState::superseded || other->role != session.role) continue;
+    if (online_id(*other) == online_id(session)) return other.get();
+  }
+  return nullptr;
+}
+
 void Presence::remove(ConnectionId id) {
   Session* const session = find(id);
   if (session == nullptr) return;

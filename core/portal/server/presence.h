@@ -1,6 +1,7 @@
 // Which connections there are, and which of them stands for which device. Online is who joined last: a device that
-// connects twice is not told anything twice, and the older connection is left alone until it ends by itself. Closing
-// it would make two live processes of one id kick each other for ever. Source: portal specification 6.4, 6.12.
+// connects twice is not told anything twice, and the older connection is left alone for as long as the newer one lives.
+// Closing it at once would make two live processes of one id kick each other for ever. Source: portal
+// specification 6.4, 6.12.
 //
 // Lifetime: a Session lives until remove(). Threads: one. Limit: kConnectionsMax.
 #pragma once
@@ -29,6 +30,8 @@ class Presence {
   Session* join(Session& session);
   // It is no longer online; it may join again.
   void leave(Session& session);
+  // A connection of the same device that another one took the place of, such as one of a twin that goes on. Null: none.
+  [[nodiscard]] const Session* superseded(const Session& session) const noexcept;
   void remove(ConnectionId id);
 
   // Null when offline.

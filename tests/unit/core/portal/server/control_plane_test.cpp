@@ -119,6 +119,16 @@ TEST(ControlPlane, TheNewestConnectionOfADeviceWins) {
   EXPECT_EQ(world.lines(), Lines{"gw1 < authorize_flow alice far"}) << "the older one's end takes nothing away";
 }
 
+TEST(ControlPlane, AnOlderConnectionOfADeviceHasItsTurnWhenTheNewerOneEnds) {
+  PortalWorld world;
+  world.gateway();
+  world.client("alice", "alice");
+  world.client("alice.2", "alice");
+  static_cast<void>(world.lines());
+  world.close("alice.2");
+  EXPECT_EQ(world.lines(), Lines{"alice closed"}) << "so that its program connects anew";
+}
+
 TEST(ControlPlane, UnknownConnectionsAreIgnored) {
   PortalWorld world;
   world.plane->text(ConnectionId(77), "{}", world.now);
