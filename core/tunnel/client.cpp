@@ -102,7 +102,7 @@ std::unique_ptr<packet::Work> Client::make_work() {
 
 void Client::plan(Now now, packet::TunBatch& batch, packet::Work& work) {
   filter_tun_batch(*state_, now, batch);
-  state_->node.plan(now, batch, work);
+  plan_behind_released(*state_, now, batch, work);
   ++state_->works_planned;
 }
 

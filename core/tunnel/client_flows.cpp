@@ -4,6 +4,7 @@
 #include <iterator>
 #include <utility>
 #include <variant>
+#include <vector>
 
 #include "core/tunnel/client_state.h"
 
@@ -146,6 +147,14 @@ void reset(ClientState& state, Now now, const crypto::Key& private_key, packet::
   }
   state.node.reset(now, private_key, output);
   settle(state, now, output);
+}
+
+void plan_behind_released(ClientState& state, Now now, packet::TunBatch& batch, packet::Work& work) {
+  PendingFlows::Packets earlier = std::exchange(state.released, {});
+  std::vector<packet::TunPacket> packets;
+  for (PendingFlows::Packet& packet : earlier) packets.push_back({.bytes = packet, .offload = {}});
+  batch.packets.insert(batch.packets.begin(), packets.begin(), packets.end());
+  state.node.plan(now, batch, work);  // copies what it does not drop
 }
 
 void settle(ClientState& state, Now now, packet::Output& output) {

@@ -32,6 +32,8 @@ void sync_networks(ClientState& state, Now now, packet::Output& output);
 void ask_again(ClientState& state, Now now);
 void reset(ClientState& state, Now now, const crypto::Key& private_key, packet::Output& output);
 // Behind everything that the node did: its events, and packets that were waiting for the end of a work.
+// The batch becomes the work, behind what was released meanwhile: its packets may be later ones of the same flows.
+void plan_behind_released(ClientState& state, Now now, packet::TunBatch& batch, packet::Work& work);
 void settle(ClientState& state, Now now, packet::Output& output);
 
 }  // namespace fireline::tunnel

@@ -78,7 +78,8 @@ struct ClientState final : wireguard::InnerPolicy {
   LatestValue<TunConfiguration> tun;
   LatestValue<ResourceList> resource_list;
 
-  // Released packets wait until no work of the TUN is between plan and commit: works are committed in their order.
+  // Released packets go with the next work of the TUN, before its own, or as soon as no work is between plan and
+  // commit: works are committed in their order.
   PendingFlows::Packets released;
   std::size_t works_planned = 0;
 

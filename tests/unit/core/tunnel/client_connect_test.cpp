@@ -48,6 +48,32 @@ TEST(ClientConnect, WhatWaitedArrivesOnceAndInOrder) {
   EXPECT_EQ(world.site_status(2), Reachability::unknown);
 }
 
+// With helpers works overlap all the time.
+TEST(ClientConnect, WhatWaitedGoesBeforeLaterPacketsAlsoWhileWorksOverlap) {
+  TunnelWorld world;
+  world.init(two_sites());
+  world.connect(kNear, "10.0.0.1", 1);
+  Station& behind = world.gateway(1).station;
+  world.run(200ms);
+  behind.delivered.clear();
+  world.station->send({world.to("172.16.0.1", 1)});
+  const auto plan = [&](const Packet& packet) {
+    auto work = world.client->make_work();
+    packet::TunBatch batch = wireguard::Node::tun_batch(world.station->input, {packet});
+    world.client->plan(world.now(), batch, *work);
+    return work;
+  };
+  const auto first = plan(world.to("10.0.0.1", 2));
+  world.grant(kFar, 1);
+  const auto second = plan(world.to("172.16.0.1", 3));
+  world.station->call([&](packet::Output& output) {
+    for (packet::Work* work : {first.get(), second.get()}) world.station->aead->seal(work->jobs);
+    for (packet::Work* work : {first.get(), second.get()}) world.client->commit(world.now(), *work, output);
+  });
+  ASSERT_TRUE(world.run_until([&] { return behind.delivered.size() == 3; }));
+  EXPECT_EQ(behind.delivered, (Packets{world.to("10.0.0.1", 2), world.to("172.16.0.1", 1), world.to("172.16.0.1", 3)}));
+}
+
 TEST(ClientConnect, ASecondResourceOfTheSameGatewayNeedsNoSecondConnection) {
   TunnelWorld world;
   world.init(two_sites());
