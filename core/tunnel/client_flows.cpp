@@ -130,7 +130,10 @@ void sync_networks(ClientState& state, Now now, packet::Output& output) {
 }
 
 void ask_again(ClientState& state, Now now) {
-  for (const Uuid& resource : state.pending.take_waiting_for_relays(now.boot)) ask_portal(state, resource);
+  for (const Uuid& resource : state.pending.take_waiting_for_relays(now.boot)) {
+    // One that the portal's last message removed still waits for this one, which may bring it back.
+    if (state.resources.find(resource) != nullptr) ask_portal(state, resource);
+  }
 }
 
 void reset(ClientState& state, Now now, const crypto::Key& private_key, packet::Output& output) {

@@ -272,6 +272,20 @@ TEST(ClientFlow, WithoutRelaysWhatWaitsStaysAndIsAskedForAgain) {
   EXPECT_EQ(fixture.segments_in_node() - before, 1u) << "what waited is on its way";
 }
 
+TEST(ClientFlow, WhatWasDeletedMeanwhileIsNotAskedForAgain) {
+  ClientFixture fixture;
+  fixture.init(two(), false);
+  fixture.send(fixture.udp(kTo));
+  fixture.send(fixture.udp(kToOther));
+  EXPECT_THAT(fixture.asked(), ElementsAre(kResource, kOther));
+  fixture.handle(flow(kResource, 1));
+  fixture.handle(flow(kOther, 1));
+  fixture.handle(portal::ResourceDeleted{.resource = kResource});
+  fixture.handle(portal::RelaysPresence{.disconnected_ids = {}, .connected = fixture.relays()});
+  EXPECT_THAT(fixture.asked(), ElementsAre(kOther));
+  EXPECT_EQ(fixture.pending_of(kResource), 0u);
+}
+
 TEST(ClientFlow, WhatWaitedGoesToTheNodeInOrder) {
   ClientFixture fixture;
   fixture.init(two());
