@@ -48,7 +48,7 @@ void tell_access(const XdpProgram& program, bool refused) {
   if (refused && platform::allow_only(platform::common_calls(), {})) std::exit(1);
   const auto wrong = program.check_access();
   std::fprintf(stderr, "%s\n", wrong ? wrong->sentence.c_str() : "granted");
-  std::exit(0);
+  std::_Exit(0);  // the search for leaks, which exit() does, needs what is not allowed any more
 }
 
 // A kernel that asks for CAP_BPF at every call refuses them once it is dropped.
