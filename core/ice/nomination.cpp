@@ -17,6 +17,17 @@ std::optional<Instant> deserted_at(const Pair& pair, const CheckList& list) noex
   return *last + kDesertedAfter;
 }
 
+// Whether the controlling side has left out a check on `from` and spoken on `to` since. Less would let somebody who
+// hears its checks and passes them on take its place beside it.
+bool is_gone_over(const Pair& from, const Pair& to) noexcept {
+  const auto& heard = from.use_candidate;
+  if (!heard[0] || !to.use_candidate[0]) return false;
+  Duration pace = Duration::max() / 2;
+  for (std::size_t i = 1; i < heard.size() && heard[i]; ++i) pace = std::min(pace, *heard[i - 1] - *heard[i]);
+  if (!heard[1]) pace = Duration::zero();
+  return *to.use_candidate[0] - *heard[0] >= std::max(pace + pace / 4, kGoneOverAfter);
+}
+
 }  // namespace
 
 void Nomination::update(Instant now, CheckList& list) noexcept {
@@ -54,9 +65,9 @@ void Nomination::choose_as_controlled(Instant now, const CheckList& list) noexce
   };
   const auto has_answered = [&](const Pair& pair) { return pair.answered && is_in_use(pair); };
   auto winner = std::ranges::find_if(list.pairs(), has_answered);
-  // Of equals the newest, which is the last: behind a NAT that forgot, the peer's checks come from a new port.
+  // Of equals the one that the peer has gone over to: behind a NAT that forgot, its checks come from a new port.
   for (auto other = winner; other != list.pairs().end() && other->priority == winner->priority; ++other) {
-    if (has_answered(*other)) winner = other;
+    if (has_answered(*other) && is_gone_over(*winner, *other)) winner = other;
   }
   if (winner == list.pairs().end()) winner = std::ranges::find_if(list.pairs(), is_in_use);
   selected_.reset();

@@ -5,8 +5,9 @@
 // answered if there are any (RFC 8445 section 7.3.1.5): who heard a request and sends it again from elsewhere must not
 // move data to himself. The first pair waits for nothing. Left out is one that the controlling side has left: its last
 // USE-CANDIDATE is kDesertedAfter old, and kDesertedRequests have arrived on another pair since. Without that exception
-// a gateway would send into a dead direct path until its own timeout of ten minutes. There is no timer and no special
-// case for moving from a relay to a direct path.
+// a gateway would send into a dead direct path until its own timeout of ten minutes. Of pairs with the same priority it
+// is the one that the controlling side has gone over to. There is no timer and no special case for moving from a relay
+// to a direct path.
 //
 // Lifetime: value. Threads: one owner. No allocation.
 #pragma once
@@ -19,6 +20,8 @@
 namespace fireline::ice {
 
 inline constexpr Duration kDesertedAfter = std::chrono::seconds(10);
+// Between pairs of the same priority at least, whatever the pace of the checks was.
+inline constexpr Duration kGoneOverAfter = std::chrono::milliseconds(750);
 
 class Nomination {
  public:

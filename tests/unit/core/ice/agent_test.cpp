@@ -207,6 +207,38 @@ TEST(AgentScenarios, ARequestHeardAndSentAgainWhileTheConnectionIsIdleMovesNoDat
   }
 }
 
+// The stranger passes the gateway's own checks on to the client and the answers back, so that his pair has answered.
+TEST(AgentScenarios, WhoPassesChecksOnGetsNoDataWhileTheClientSpeaks) {
+  VirtualNetwork net;
+  net.add_silently(net.client, {host("10.0.0.4:52625")});  // whose pair is discovered, as the stranger's is
+  net.add(net.gateway, {host("198.51.100.7:52625")});
+  net.run_for(std::chrono::seconds(30));
+  const Endpoint stranger = at("192.0.2.66:666");
+  std::vector<std::byte> heard;
+  for (const Sent& one : net.client.sent) {
+    if (one.is_request && one.nominates) heard = one.bytes;
+  }
+  ASSERT_FALSE(heard.empty());
+  const Endpoint before = net.gateway.agent.path().value().destination;
+  const auto is_strangers = [&](const Pair& pair) { return pair.destination == stranger && pair.answered; };
+  bool answered = false;
+  for (int step = 0; step < 200; ++step) {
+    net.run_for(std::chrono::milliseconds(100));
+    net.gateway.agent.handle_binding(net.now(), stranger, at("198.51.100.7:52625"), *stun::MessageView::parse(heard));
+    for (const Sent& check : net.gateway.drain(net.now())) {
+      if (!check.is_request || check.transmit.destination != stranger) continue;
+      net.client.agent.handle_binding(net.now(), stranger, at("10.0.0.4:52625"), check.view());
+      for (const Sent& answer : net.client.drain(net.now())) {
+        if (answer.is_request || answer.transmit.destination != stranger) continue;
+        net.gateway.agent.handle_binding(net.now(), stranger, at("198.51.100.7:52625"), answer.view());
+      }
+    }
+    answered = answered || std::ranges::any_of(net.gateway.agent.pairs(), is_strangers);
+    ASSERT_EQ(net.gateway.agent.path().value().destination, before) << step;
+  }
+  EXPECT_TRUE(answered) << "else this tests nothing";
+}
+
 TEST_F(Gateway, RequestsFromAWithdrawnAddressAreIgnoredUntilItIsAnnouncedAgain) {
   const auto candidate = announced(host("192.0.2.10:52625"));
   side.agent.add_remote(kNow, candidate);
