@@ -150,14 +150,7 @@ IoStatus TunDevice::write(const packet::TunWriteBatch& batch, TunCursor& cursor)
       return IoStatus::would_block;
     }
     if (code == EBADFD || code == EBADF) {
-      for (; cursor.packet < batch.packets.size(); ++cursor.packet) {
-        const packet::TunWrite& lost = batch.packets[cursor.packet];
-        std::size_t lost_bytes = 0;
-        for (const ConstBytes& slice : std::span(batch.slices).subspan(lost.first_slice, lost.slice_count)) {
-          lost_bytes += slice.size();
-        }
-        written_.add(TunWriteCounter::drop_down, segments_in(lost_bytes, lost.header_bytes, lost.offload));
-      }
+      note_gone(batch, cursor);
       return IoStatus::closed;
     }
     note_write_error(code, packet, segments);
@@ -188,6 +181,17 @@ ssize_t TunDevice::write_packet(const packet::TunWriteBatch& batch, const packet
   if (used > vectors.size()) return -EMSGSIZE;
   const ssize_t result = ::writev(write_fd(), vectors.data(), static_cast<int>(used));
   return result >= 0 ? result : -errno;
+}
+
+void TunDevice::note_gone(const packet::TunWriteBatch& batch, TunCursor& cursor) {
+  for (; cursor.packet < batch.packets.size(); ++cursor.packet) {
+    const packet::TunWrite& lost = batch.packets[cursor.packet];
+    std::size_t bytes = 0;
+    for (const ConstBytes& slice : std::span(batch.slices).subspan(lost.first_slice, lost.slice_count)) {
+      bytes += slice.size();
+    }
+    written_.add(TunWriteCounter::drop_down, segments_in(bytes, lost.header_bytes, lost.offload));
+  }
 }
 
 void TunDevice::note_write_error(int code, const packet::TunWrite& packet, std::size_t segments) {

@@ -62,6 +62,8 @@ class TunDevice final : public TunPort {
   void take_packet(ReceiveArena& arena, std::size_t length, ConstBytes vnet_header, packet::TunBatch& batch);
   [[nodiscard]] ssize_t write_packet(const packet::TunWriteBatch& batch, const packet::TunWrite& packet,
                                      std::size_t& bytes) noexcept;
+  // The device is gone, and with it what is left of the batch. Not inlined: the loop of write() is the data path.
+  [[gnu::cold, gnu::noinline]] void note_gone(const packet::TunWriteBatch& batch, TunCursor& cursor);
   void note_write_error(int code, const packet::TunWrite& packet, std::size_t segments);
 
   TunQueues queues_;
