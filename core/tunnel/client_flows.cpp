@@ -153,6 +153,7 @@ void reset(ClientState& state, Now now, const crypto::Key& private_key, packet::
 }
 
 void plan_behind_released(ClientState& state, Now now, packet::TunBatch& batch, packet::Work& work) {
+  if (state.released.empty()) return state.node.plan(now, batch, work);
   PendingFlows::Packets earlier = std::exchange(state.released, {});
   std::vector<packet::TunPacket> packets;
   for (PendingFlows::Packet& packet : earlier) packets.push_back({.bytes = packet, .offload = {}});
