@@ -48,7 +48,7 @@ bool FairShare::begin(Instant now) noexcept {
 }
 
 bool FairShare::end_period(Instant now) noexcept {
-  const std::size_t senders = active_count_;
+  const bool alone = !std::exchange(shared_, false) && active_count_ <= 1;
   const std::uint32_t loudest = close_accounts(now - began_);
 
   if (drained_ || now >= settling_until_) settling_ = false;
@@ -57,7 +57,7 @@ bool FairShare::end_period(Instant now) noexcept {
     forget_loud();
     return true;
   }
-  if (!drained_ && !settling_ && (senders > 1 || overflowed_)) {
+  if (!drained_ && !settling_ && (!alone || overflowed_)) {
     press(loudest);
     if (!name_loud()) return false;
     behind_at_ = now;
@@ -131,7 +131,11 @@ bool FairShare::admit(const ReceivedDatagrams& train) noexcept {
 }
 
 void FairShare::account(Slot& slot, const Sender& sender, std::uint32_t cost) noexcept {
-  if (slot.now == 0) active_[active_count_++] = static_cast<std::uint16_t>(&slot - slots_.data());
+  if (slot.now == 0) {
+    active_[active_count_++] = static_cast<std::uint16_t>(&slot - slots_.data());
+  } else if (slot.sender != sender) {
+    shared_ = true;
+  }
   slot.now = add(slot.now, cost);
   if (slot.sender == sender) {
     slot.majority = add(slot.majority, cost);

@@ -15,7 +15,8 @@
 //   none, or kLoudMax are named   the part above the share is dropped here: reading is several times cheaper than
 //                                 opening, so that a reader that drops catches up where it gets the CPU to do so
 //
-// Lifetime: one socket. Threads: its reader's. Limits: kSlots senders are told apart; more share a slot and its fate.
+// Lifetime: one socket. Threads: its reader's. Limits: kSlots senders are told apart; more share a slot and its fate,
+// but that the one with most of it is the one that is named.
 // Nothing is allocated. Only WireGuard's transport data is judged: STUN and handshakes have a bounded queue of their
 // own. Who sends from many addresses, or spoofs another's, is not told from those whose they are.
 #pragma once
@@ -91,6 +92,7 @@ class FairShare {
   std::array<std::uint16_t, kSlots> active_before_{};
   std::size_t active_count_ = 0;
   std::size_t active_before_count_ = 0;
+  bool shared_ = false;               // two senders met in a slot in this period: one active slot is not one sender
   std::uint32_t share_ = kUnlimited;  // cost per period
   Instant began_{};
   bool drained_ = true;

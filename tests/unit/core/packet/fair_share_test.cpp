@@ -287,6 +287,24 @@ TEST(FairShare, WhoDoesNotFitIntoTheListIsDroppedHere) {
   EXPECT_GT(dropped, 0u);
 }
 
+// One of a thousand others shares the flood's slot; nobody reads the first queue to its end here.
+TEST(FairShare, TheLouderOfTwoIsNamedAlsoWhenTheyShareASlot) {
+  std::vector<std::byte> bytes(1284);
+  bytes[0] = kTransportDataType;
+  const std::vector<Sender> flood{{.endpoint = sender(0), .channel = 0}};
+  for (std::size_t other = 1; other < 8 * FairShare::kSlots; ++other) {
+    FairShare share(3);
+    share.reset(true);
+    Instant now{1h};
+    for (int period = 0; period < 3; ++period, now += FairShare::kPeriod) {
+      static_cast<void>(share.begin(now));
+      for (int i = 0; i < 20; ++i) static_cast<void>(share.admit(single(bytes, 0)));
+      static_cast<void>(share.admit(single(bytes, other)));
+    }
+    ASSERT_TRUE(std::ranges::equal(share.loud(), flood)) << "beside " << other;
+  }
+}
+
 // A period is compared with the one just before it, not with the last one in which there was anything.
 TEST(FairShare, WhoWasSilentForAPeriodBeginsAnew) {
   FairShare share(3);
