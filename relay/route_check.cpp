@@ -9,51 +9,13 @@
 #include <cerrno>
 #include <cstdlib>
 
+#include "platform/linux/route_lookup.h"
+
 namespace fireline::relay {
 namespace {
 
 // States in which the kernel itself would send to that address.
 constexpr std::uint16_t kResolved = NUD_REACHABLE | NUD_STALE | NUD_DELAY | NUD_PROBE | NUD_PERMANENT | NUD_NOARP;
-
-struct Route {
-  bool found = false;
-  std::uint8_t type = RTN_UNSPEC;
-  std::uint32_t interface = 0;
-  std::optional<IpAddress> router;
-};
-
-std::optional<IpAddress> address_of(const void* bytes, std::size_t count) {
-  if (count != 4 && count != 16) return std::nullopt;
-  return IpAddress::from_bytes(ConstBytes(static_cast<const std::byte*>(bytes), count));
-}
-
-int read_route_attribute(const nlattr* attribute, void* data) {
-  auto& route = *static_cast<Route*>(data);
-  const auto* payload = static_cast<const std::byte*>(mnl_attr_get_payload(attribute));
-  const std::size_t bytes = mnl_attr_get_payload_len(attribute);
-  switch (mnl_attr_get_type(attribute)) {
-    case RTA_OIF:
-      if (mnl_attr_validate(attribute, MNL_TYPE_U32) >= 0) route.interface = mnl_attr_get_u32(attribute);
-      break;
-    case RTA_GATEWAY:
-      route.router = address_of(payload, bytes);
-      break;
-    case RTA_VIA:  // a router of the other family: two bytes of family, then its address
-      if (bytes > sizeof(rtvia)) route.router = address_of(payload + sizeof(rtvia), bytes - sizeof(rtvia));
-      break;
-    default:
-      break;
-  }
-  return MNL_CB_OK;
-}
-
-int read_route(const nlmsghdr* message, void* data) {
-  if (message->nlmsg_type != RTM_NEWROUTE || mnl_nlmsg_get_payload_len(message) < sizeof(rtmsg)) return MNL_CB_OK;
-  auto& route = *static_cast<Route*>(data);
-  route.found = true;
-  route.type = static_cast<const rtmsg*>(mnl_nlmsg_get_payload(message))->rtm_type;
-  return mnl_attr_parse(message, sizeof(rtmsg), read_route_attribute, data);
-}
 
 struct Neighbour {
   std::uint16_t state = NUD_NONE;
@@ -116,21 +78,16 @@ HopReason RouteCheck::check(const IpAddress& client, const std::optional<IpAddre
 }
 
 RouteCheck::Hop RouteCheck::next_hop(const IpAddress& target) {
-  auto* request = query_.request(RTM_GETROUTE);
-  auto* message = static_cast<rtmsg*>(mnl_nlmsg_put_extra_header(request, sizeof(rtmsg)));
-  message->rtm_family = family_of(target);
-  message->rtm_dst_len = static_cast<std::uint8_t>(target.bits());
-  mnl_attr_put(request, RTA_DST, target.bytes().size(), target.bytes().data());
-  Route route;
-  const int failed = query_.ask(read_route, &route);
-  if (failed == ENETUNREACH || failed == EHOSTUNREACH || failed == EACCES || failed == EINVAL) {
-    return {Hop::Kind::none, {}};  // none, or one that prohibits or blackholes
+  const auto route = platform::find_route(query_, {.destination = target});
+  if (!route) {
+    const int code = route.error();
+    const bool none = code == ENETUNREACH || code == EHOSTUNREACH || code == EACCES || code == EINVAL;
+    return {none ? Hop::Kind::none : Hop::Kind::failed, {}};
   }
-  if (failed != 0 || !route.found) return {Hop::Kind::failed, {}};
-  if (route.type != RTN_UNICAST) return {Hop::Kind::none, {}};
-  if (route.interface != index_) return {Hop::Kind::elsewhere, {}};
-  if (!route.router) return {Hop::Kind::on_link, {}};
-  return {Hop::Kind::router, *route.router};
+  if (!route->unicast) return {Hop::Kind::none, {}};
+  if (route->interface != index_) return {Hop::Kind::elsewhere, {}};
+  if (!route->router) return {Hop::Kind::on_link, {}};
+  return {Hop::Kind::router, *route->router};
 }
 
 std::optional<RouteCheck::Mac> RouteCheck::neighbour(const IpAddress& router) {
