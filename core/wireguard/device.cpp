@@ -43,6 +43,24 @@ void Device::set_up(Now now, bool up, packet::Output& output) {
   wireguard::set_up(*state_, now, up, output);
 }
 
+std::vector<StickySource> Device::sticky_sources() const {
+  std::vector<StickySource> sources;
+  if (!state_->profile.roaming) return sources;
+  for (const auto& peer : state_->peers.peers()) {
+    if (!peer->path || peer->path->local.interface == 0) continue;
+    sources.push_back({.peer = peer->public_key, .destination = peer->path->destination, .local = peer->path->local});
+  }
+  return sources;
+}
+
+void Device::forget_local_addresses(std::span<const StickySource> sources) {
+  for (const StickySource& source : sources) {
+    Peer* const peer = state_->peers.find(source.peer);
+    if (peer == nullptr || !peer->path || peer->path->destination != source.destination) continue;
+    if (peer->path->local == source.local) state_->forget_local_address(*peer);
+  }
+}
+
 void Device::forget_local_addresses() {
   wireguard::forget_local_addresses(*state_);
 }

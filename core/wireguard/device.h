@@ -13,6 +13,8 @@
 #include <memory>
 #include <memory_resource>
 #include <optional>
+#include <span>
+#include <vector>
 
 #include "core/base/counters.h"
 #include "core/crypto/aead.h"
@@ -44,6 +46,13 @@ struct DeviceOptions {
   std::pmr::memory_resource* memory = std::pmr::new_delete_resource();  // of peers and sessions
 };
 
+// The address of ours that a peer's last packet came to.
+struct StickySource {
+  crypto::PublicKey peer;
+  Endpoint destination;  // the peer's
+  packet::LocalAddress local;
+};
+
 class Device final : public packet::Engine {
  public:
   // `large` and `small` give the buffers of outgoing trains and of queued packets (packet::kLargeBufferBytes and
@@ -63,7 +72,11 @@ class Device final : public packet::Engine {
   void set_mtu(std::uint16_t mtu);
   // Down: forget all sessions and queued packets, send and accept nothing. Up: also starts persistent keepalives.
   void set_up(Now now, bool up, packet::Output& output);
-  // The sockets were bound anew or the network changed: forget the sticky source addresses.
+  // Where answers leave from: sticky source addresses whose interface is known. Profile::roaming alone.
+  [[nodiscard]] std::vector<StickySource> sticky_sources() const;
+  // The routes to these peers leave other interfaces now: the kernel chooses anew, where it is still the same source.
+  void forget_local_addresses(std::span<const StickySource> sources);
+  // The sockets were bound anew, or have another mark: forget all of them.
   void forget_local_addresses();
   // The TUN was probed anew, or refused a super-packet. Between commits only.
   void set_tun_offloads(packet::CoalescerOptions offloads);

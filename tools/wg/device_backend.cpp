@@ -23,6 +23,7 @@
 #include "tools/common/super_packet_limit.h"
 #include "tools/wg/device_log.h"
 #include "tools/wg/device_report.h"
+#include "tools/wg/source_watch.h"
 
 namespace fireline::wg {
 namespace {
@@ -60,6 +61,7 @@ class DeviceBackend final : public WgBackend {
         started_(loop.now().boot),
         removed_(std::move(removed)) {
     plane_.start();
+    follow_routes();
     closed_watch_ = loop_.watch(plane_.closed_fd(), EPOLLIN, [this](io::EventLoop::Events) {
       loop_.unwatch(std::exchange(closed_watch_, io::EventLoop::Id::none));
       removed_();
@@ -175,6 +177,26 @@ class DeviceBackend final : public WgBackend {
     plane_.run([&](packet::Engine&, Now, packet::Output&) { device_.forget_local_addresses(); });
   }
 
+  void follow_routes() {
+    auto watch = SourceWatch::start(loop_, [this] { forget_moved_sources(); });
+    if (watch) {
+      sources_ = std::move(*watch);
+    } else {
+      spdlog::warn("{}: {}; answers leave from where the peer sent to, whatever the routes", tun_->name(),
+                   watch.error());
+    }
+  }
+
+  void forget_moved_sources() {
+    std::vector<wireguard::StickySource> sources;
+    plane_.run([&](packet::Engine&, Now, packet::Output&) { sources = device_.sticky_sources(); });
+    const auto moved = sources_->moved(sources, fwmark_);
+    if (moved.empty()) return;
+    plane_.run([&](packet::Engine&, Now, packet::Output&) { device_.forget_local_addresses(moved); });
+    spdlog::info("{}: packets to {} peer{} leave by another interface now", tun_->name(), moved.size(),
+                 moved.size() == 1 ? "" : "s");
+  }
+
   void replace_sockets(io::UdpPortPair sockets) {
     plane_.set_ports(std::move(sockets.v4), std::move(sockets.v6),
                      [this](const io::UdpPort& old) { retired_.add(old); });
@@ -205,6 +227,7 @@ class DeviceBackend final : public WgBackend {
   wireguard::Device device_;
   io::DataPlane plane_;
   RetiredSockets retired_;
+  std::unique_ptr<SourceWatch> sources_;
   io::UdpIo udp_io_;
   std::uint16_t mtu_;
   Instant started_;

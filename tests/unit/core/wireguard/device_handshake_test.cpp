@@ -326,6 +326,33 @@ TEST(DeviceHandshake, AnswersLeaveFromWhereThePeerSentTo) {
   EXPECT_EQ(world.b.sent.at(0).local, packet::LocalAddress{}) << "a configured endpoint has no source yet";
 }
 
+TEST(DeviceHandshake, ASourceIsForgottenByItsRouteAloneWhileItIsStillTheSame) {
+  World world;
+  EXPECT_TRUE(world.b.device.sticky_sources().empty()) << "nobody has spoken yet";
+  world.connect();
+  const auto before = world.b.device.sticky_sources();
+  ASSERT_EQ(before.size(), 1u);
+  EXPECT_EQ(before[0].peer, world.a.public_key);
+  EXPECT_EQ(before[0].destination, world.a.address);
+  const packet::LocalAddress local{.address = world.b.address.address, .interface = 7};
+  EXPECT_EQ(before[0].local, local);
+
+  auto stale = before;
+  stale[0].local.interface = 8;
+  world.b.device.forget_local_addresses(stale);
+  stale = before;
+  stale[0].destination.port ^= 1;
+  world.b.device.forget_local_addresses(stale);
+  world.b.send(world.now, b_to_a());
+  EXPECT_EQ(world.b.sent.at(0).local, local) << "learned since the route was looked up";
+  world.lose();
+
+  world.b.device.forget_local_addresses(before);
+  EXPECT_TRUE(world.b.device.sticky_sources().empty());
+  world.b.send(world.now, b_to_a());
+  EXPECT_EQ(world.b.sent.at(0).local, packet::LocalAddress{});
+}
+
 TEST(DeviceHandshake, RoamingNeedsAnAuthenticPacket) {
   World world;
   world.connect();
