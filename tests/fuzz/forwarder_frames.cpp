@@ -1,5 +1,5 @@
 // libraries: fireline_forwarder_parts
-// covers: tools/forwarder/train.cpp tools/forwarder/merge.cpp tools/forwarder/frame.h
+// covers: tools/forwarder/train.cpp tools/forwarder/merge.cpp tools/forwarder/sealer.cpp tools/forwarder/frame.h
 // The forwarder's two parsers. Bytes of the TUN through Train: whatever is cut, the datagrams hold the payload once, in
 // order and where it was read. Bytes of the network through Merge: each packet lies in what was received, and a merged
 // one is, cut again, the datagrams that came.
@@ -11,6 +11,7 @@
 #include "tests/fuzz/heap_buffers.h"
 #include "tests/unit/tools/forwarder/gathered.h"
 #include "tools/forwarder/merge.h"
+#include "tools/forwarder/sealer.h"
 #include "tools/forwarder/train.h"
 
 using namespace fireline;
@@ -111,6 +112,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     check_cut(*train, std::move(frame));
   } else {
     const std::size_t datagram_bytes = std::max<std::size_t>(load_be16(input, 1), 1);
+    const ConstBytes first = input.subspan(3, std::min(datagram_bytes, input.size() - 3));
+    require(plain_bytes(first) <= first.size() && plain_bytes(first) >= std::min(first.size(), kOverheadBytes));
     check_merge(*train, Octets(input.begin() + 3, input.end()), datagram_bytes, (choices & 2) != 0);
   }
   return 0;

@@ -79,6 +79,9 @@ Result<std::vector<Candidate>, std::string> parse_candidates(std::string_view pe
     } else if (candidate.name == "forwarder") {
       candidate.kind = Candidate::Kind::forwarder;
       if (candidate.binary.empty()) candidate.binary = folder + "/fireline-forwarder";
+    } else if (candidate.name == "sealed-forwarder") {
+      candidate.kind = Candidate::Kind::sealed_forwarder;
+      if (candidate.binary.empty()) candidate.binary = folder + "/fireline-forwarder";
     } else if (candidate.binary.empty()) {
       if (const auto kind = node_kind(candidate.name)) {
         candidate.kind = *kind;
@@ -144,7 +147,7 @@ RunningCandidate::RunningCandidate(const Candidate& candidate, const NamespacePa
     start_nodes(lab, mtu);
     return;
   }
-  if (candidate.kind == Candidate::Kind::forwarder) {
+  if (candidate.kind == Candidate::Kind::forwarder || candidate.kind == Candidate::Kind::sealed_forwarder) {
     start_forwarder(a_, b_, mtu);
     start_forwarder(b_, a_, mtu);
   } else {
@@ -206,12 +209,13 @@ void RunningCandidate::start_tunnel(End& end, const End& other, int mtu) {
 }
 
 void RunningCandidate::start_forwarder(End& end, const End& other, int mtu) {
-  end.process = std::make_unique<Child>(
-      Command{{candidate_.binary, end.interface_name, "--listen", fmt::format("{}:{}", end.underlay, kPort), "--peer",
-               fmt::format("{}:{}", other.underlay, kPort), "--mtu", std::to_string(mtu)},
-              end.network_namespace,
-              {},
-              {}});
+  Command command{{candidate_.binary, end.interface_name, "--listen", fmt::format("{}:{}", end.underlay, kPort),
+                   "--peer", fmt::format("{}:{}", other.underlay, kPort), "--mtu", std::to_string(mtu)},
+                  end.network_namespace,
+                  {},
+                  {}};
+  if (candidate_.kind == Candidate::Kind::sealed_forwarder) command.words.emplace_back("--seal");
+  end.process = std::make_unique<Child>(command);
   for (auto waited = milliseconds(0);; waited += milliseconds(20)) {
     if (end.process->ended()) fail(end, fmt::format("ended with {}", end.process->exit_code()));
     if (waited > kReady) fail(end, "makes no interface");

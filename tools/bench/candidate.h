@@ -1,5 +1,6 @@
 // Who competes: a tunnel program with wireguard-go's command line, two nodes that meet by ICE (directly, or through the
-// lab's relay), the forwarder, or the bare veth; and one of them running between two namespaces. One thread.
+// lab's relay), the forwarder, the same with a cipher, or the bare veth; and one of them running between two
+// namespaces. One thread.
 #pragma once
 #include <sys/types.h>
 
@@ -19,7 +20,7 @@
 namespace fireline::bench {
 
 struct Candidate {
-  enum class Kind : std::uint8_t { tunnel, node, node_relayed, forwarder, veth };
+  enum class Kind : std::uint8_t { tunnel, node, node_relayed, forwarder, sealed_forwarder, veth };
   Kind kind = Kind::tunnel;
   std::string name;
   std::string binary;          // empty for veth

@@ -68,7 +68,8 @@ void add_files(CLI::App& bench, ReportFiles& files) {
 void add_tunnel(CLI::App& tunnel, TunnelWords& words, TunnelBenchOptions& options) {
   tunnel
       .add_option("--peers", words.peers,
-                  "candidates NAME[=BINARY],…: forwarder, veth, fireline, node and node-relayed (ICE between two "
+                  "candidates NAME[=BINARY],…: forwarder, sealed-forwarder (what the cipher alone leaves of it), veth, "
+                  "fireline, node and node-relayed (ICE between two "
                   "nodes, directly "
                   "or through fireline-relay's XDP), wireguard-go, or any program with wireguard-go's command line")
       ->capture_default_str();

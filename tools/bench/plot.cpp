@@ -29,7 +29,8 @@ constexpr int kInner = 1000;      // the curve's own square, stretched over the 
 
 // The class of a yardstick's grey, by how bare it is; empty for what is no yardstick.
 std::string_view grey_of(std::string_view name) {
-  constexpr std::array<std::pair<std::string_view, std::string_view>, 5> kGreys{{{"forwarder", "forwarder"},
+  constexpr std::array<std::pair<std::string_view, std::string_view>, 6> kGreys{{{"forwarder", "forwarder"},
+                                                                                 {"sealed-forwarder", "forwarder"},
                                                                                  {"plain hop", "forwarder"},
                                                                                  {"veth", "veth"},
                                                                                  {"forwarding", "veth"},
