@@ -134,6 +134,8 @@ void Allocation::suspect(Now now) {
 void Allocation::check(Now now) {
   if (discarded_ || !has_allocation() || requests_.has_binding(*active_)) return;
   queue(now.boot, RequestKind::binding);
+  // A relay that was restarted with the same secret answers the former, and knows no allocation.
+  refresh_with(now.boot, {.kind = RequestKind::refresh});
 }
 
 std::optional<Instant> Allocation::poll_timeout() const {

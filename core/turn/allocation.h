@@ -117,8 +117,9 @@ class Allocation {
   // it lives.
   void suspect(Now now);
 
-  // Sends a keepalive at once: nothing came back through it for a moment. An answer from elsewhere than before brings
-  // another allocation, silence ends this one after the usual retransmissions.
+  // Sends a keepalive and a Refresh at once: nothing came back through it for a moment. An answer from elsewhere than
+  // before brings another allocation, and so does a relay that knows this one no more; silence ends it after the usual
+  // retransmissions.
   void check(Now now);
 
   [[nodiscard]] std::optional<Instant> poll_timeout() const;

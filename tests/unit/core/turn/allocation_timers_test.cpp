@@ -63,6 +63,17 @@ TEST(TurnTimers, ACheckIsAKeepaliveAtOnceAndOneAtATime) {
   EXPECT_EQ(relay.discarded(), DiscardReason::lost) << "silence ends it after the usual retransmissions";
 }
 
+TEST(TurnTimers, ACheckFindsARelayThatAnswersAndKnowsNoAllocation) {
+  Harness relay;
+  relay.allocate();
+  relay.allocation.check(relay.now);
+  relay.drain();
+  ASSERT_TRUE(relay.bound(relay.take(Method::binding), kMapped4));
+  ASSERT_TRUE(relay.fail(relay.take(Method::refresh), 437));
+  relay.drain();
+  ASSERT_TRUE(relay.allocated(relay.take(Method::allocate)));
+}
+
 TEST(TurnTimers, BindingKeepaliveEvery25Seconds) {
   Harness h;
   h.allocate();
