@@ -103,9 +103,7 @@ Result<NetworkMonitor::View, HostError> NetworkMonitor::look() {
     const auto link = std::ranges::find(*links, interface, &Link::index);
     return link != links->end() && link->running && !link->loopback && link->name != own_interface_;
   };
-  View view;
-  for (NetworkPath* path : {&view.state.v4, &view.state.v6}) {
-    const Family family = path == &view.state.v4 ? Family::v4 : Family::v6;
+  const auto best_of = [&](Family family) {
     const Route* best = nullptr;
     for (const Route& route : *routes) {
       if (route.destination.address().family() != family || !usable(route.interface)) continue;
@@ -113,13 +111,22 @@ Result<NetworkMonitor::View, HostError> NetworkMonitor::look() {
         best = &route;
       }
     }
+    return best;
+  };
+  const Route* const v4 = best_of(Family::v4);
+  const Route* const v6 = best_of(Family::v6);
+  View view;
+  for (NetworkPath* path : {&view.state.v4, &view.state.v6}) {
+    const Family family = path == &view.state.v4 ? Family::v4 : Family::v6;
+    const Route* const best = family == Family::v4 ? v4 : v6;
     if (best != nullptr) {
       path->interface = best->interface;
       path->gateway = best->gateway;
     }
+    const Route* const uplink = best != nullptr ? best : family == Family::v4 ? v6 : v4;
     for (const ListedAddress& one : *addresses) {
       if (one.address.family() != family || one.scope != RT_SCOPE_UNIVERSE) continue;
-      if (best != nullptr ? one.interface != best->interface : !usable(one.interface)) continue;
+      if (uplink != nullptr ? one.interface != uplink->interface : !usable(one.interface)) continue;
       if ((one.flags & kPassing) == 0) {
         path->addresses.push_back(one.address);
       } else if ((one.flags & kPassing) == IFA_F_TENTATIVE) {

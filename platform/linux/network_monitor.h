@@ -3,10 +3,11 @@
 //
 // The network is what the kernel would use without us: the best default route of each family in the main table with its
 // router, and the lasting addresses of its interface (no temporary, deprecated or tentative ones: those change by
-// themselves). A family without a default route counts with the addresses of all interfaces that are up. Our TUN and
-// our tables are not part of it. A change counts when the network differs from the one reported last, after a pause in
-// the events; renewed leases and router advertisements change nothing. While an address of it is tentative, which IPv6
-// ones are for a second or two behind a cable that was plugged in, the change waits for it: one change, one reset.
+// themselves). A family without a default route counts with the addresses of the other one's interface, and of all that
+// are up when there is no default route at all: what containers bring is none of it. Our TUN and our tables are not
+// part of it. A change counts when the network differs from the one reported last, after a pause in the events; renewed
+// leases and router advertisements change nothing. While an address of it is tentative, which IPv6 ones are for a
+// second or two behind a cable that was plugged in, the change waits for it: one change, one reset.
 //
 // Time is an argument. Lifetime: self-contained. Threads: one at a time; a look blocks until the kernel has answered.
 #pragma once

@@ -110,6 +110,9 @@ const Row kIgnored[] = {
     {"a container's pair without a default route",
      "ip link add flct0 type veth peer name flct1; ip link set flct0 up; ip link set flct1 up; ip address add "
      "172.17.0.1/16 dev flct0"},
+    {"a container's bridge with IPv6, where nobody has a default route of that family",
+     "ip link add flct2 type veth peer name flct3; ip link set flct2 up; ip link set flct3 up; ip -6 address add "
+     "fd42::1/64 dev flct2 nodad"},
     {"a link-local address", "ip -6 address add fe80::77/64 dev flwifi0 nodad"},
     {"a temporary address that has run out",
      "ip address add 192.168.5.44/24 dev flwifi0 preferred_lft 0 valid_lft 600"},
