@@ -99,7 +99,8 @@ TEST(GatewayPacket, WhatAClientMayNotSend) {
   world.authorize(10, network_behind(3, "fd10::/16"));
   const Packet good = world.from_client(10, "10.0.0.5");
   const Packet good_6 = world.from_client(10, "fd10::5");
-  Packet too_long = wireguard::udp_packet("100.64.0.10", "10.0.0.5", 1300 - 28);
+  const Packet longest = wireguard::udp_packet("100.64.0.10", "10.0.0.5", 1280 - 28);
+  const Packet too_long = wireguard::udp_packet("100.64.0.10", "10.0.0.5", 1281 - 28);
   Packet cut = good;
   cut.resize(24);
   cut[3] = std::byte{24};
@@ -140,6 +141,7 @@ TEST(GatewayPacket, WhatAClientMayNotSend) {
       {"a routing header with a host before it", with_extension(good_6, 43, 0x0401), drop_inner_source_route,
        Answer::none},
       {"a transport header that is cut off", cut, drop_inner_bad_packet, Answer::none},
+      {"as long as the tunnel's MTU", longest, to_tun, Answer::none},
       {"longer than the tunnel's MTU", too_long, drop_inner_too_long, Answer::none},
       {"an ICMP error", icmp4("100.64.0.10", "10.0.0.5", 3), drop_inner_icmp_error, Answer::none},
       {"an ICMP error from a foreign source: nothing answers an error", icmp4("192.168.1.7", "10.0.0.5", 3),

@@ -138,6 +138,11 @@ TEST(PendingFlows, AllResourcesShareTheBytesAndTheOneThatWasWantedLongestAgoPays
 
   for (std::uint8_t i = 0; i < 20; ++i) fixture.hold(kResource, numbered(i));
   EXPECT_EQ(fixture.flows.packets(kResource), 7u) << "alone it pays itself";
+
+  fixture.hold(kOther, numbered(20));
+  fixture.hold(kResource, numbered(21));
+  EXPECT_EQ(fixture.flows.packets(kResource), 7u) << "wanted again, it is the later one";
+  EXPECT_EQ(fixture.flows.packets(kOther), 0u);
 }
 
 TEST(PendingFlows, SuperPacketsWaitAsTheirSegments) {
