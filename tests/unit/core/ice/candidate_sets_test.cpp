@@ -206,8 +206,10 @@ TEST_F(RemoteSet, IsBoundedAndForgetsDiscoveredOnesFirst) {
     return at("10.0." + std::to_string(i / 200) + "." + std::to_string(i % 200 + 1) + ":1");
   };
   for (std::size_t i = 0; i < kRemoteCandidatesMax; ++i) ASSERT_NE(remote.discover(numbered(i), 5, pairs), nullptr);
+  pairs.add(Instant(), {1, host("10.9.0.1:1"), false}, *remote.find(numbered(0)));
   EXPECT_EQ(add(host("192.0.2.1:1")), Remote::fresh);
-  EXPECT_EQ(remote.find(numbered(0)), nullptr) << "the oldest";
+  EXPECT_NE(remote.find(numbered(0)), nullptr) << "it is in a pair";
+  EXPECT_EQ(remote.find(numbered(1)), nullptr) << "the oldest of the others";
   EXPECT_EQ(remote.entries().size(), kRemoteCandidatesMax);
 }
 

@@ -136,6 +136,20 @@ TEST_F(Checks, OfAFullListDiscoveredOnesNeverDriveOutASignalledOne) {
   EXPECT_EQ(list.pairs().size(), kPairsMax);
 }
 
+// It carries data, though its own check was not answered yet.
+TEST_F(Checks, OfAFullListWhatIsNominatedStays) {
+  const auto base = local("10.0.0.4:1");
+  for (std::uint32_t i = 0; i < kPairsMax; ++i) {
+    auto discovered = remote("10.0.1." + std::to_string(i + 1) + ":1", 1000 + i);
+    discovered.origin = RemoteOrigin::discovered;
+    ASSERT_EQ(list.add(now, base, discovered), Outcome::added);
+  }
+  list.nominate(now, *list.find(at("10.0.0.4:1"), at("10.0.1.1:1")));
+  EXPECT_EQ(list.add(now, base, remote("203.0.113.1:1", 5000)), Outcome::added);
+  EXPECT_NE(list.find(at("10.0.0.4:1"), at("10.0.1.1:1")), nullptr);
+  EXPECT_EQ(list.find(at("10.0.0.4:1"), at("10.0.1.2:1")), nullptr) << "the lowest of the others";
+}
+
 TEST_F(Checks, ADiscoveredOneThatIsAnnouncedCountsAsSignalled) {
   const auto base = local("10.0.0.4:1");
   auto found = remote("203.0.113.1:1", 10);
