@@ -102,6 +102,18 @@ TEST(Request, ChannelBindsAreLimitedAndOthersAreNot) {
   EXPECT_TRUE(requests.room_for_bind());
 }
 
+TEST(Request, WhatIsClearedLeavesItsRoom) {
+  SeededRandom random;
+  Requests requests(random);
+  for (void (Requests::* const clear)() noexcept : {&Requests::clear, &Requests::clear_authenticated}) {
+    for (std::size_t i = 0; i < kChannelBindsMax; ++i) requests.add(Instant(0s), {.kind = RequestKind::channel_bind});
+    EXPECT_FALSE(requests.room_for_bind());
+    (requests.*clear)();
+    EXPECT_TRUE(requests.room_for_bind());
+    EXPECT_EQ(requests.next_unsent(false), nullptr);
+  }
+}
+
 // The exact bytes.
 constexpr std::string_view kHeaderRest = "2112a4420102030405060708090a0b0c";
 constexpr std::string_view kSessionSoftware =
