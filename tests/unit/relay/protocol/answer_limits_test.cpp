@@ -117,6 +117,19 @@ TEST(AnswerRate, InTotalIsBounded) {
   relay.expect_consistent();
 }
 
+TEST(AnswerRate, SourcesThatTheTotalLeavesUnansweredDriveNobodyOut) {
+  ServerConfig config = firezone_config();
+  config.limits.answers_per_second_total = 10;  // one at once
+  config.limits.answer_sources = 2;
+  config.limits.answers_burst_source = 1;
+  Relay relay(config);
+  EXPECT_EQ(answered(relay, "198.51.100.1:1", 1), 1);
+  for (const char* other : {"198.51.100.2:1", "198.51.100.3:1", "198.51.100.4:1"}) {
+    EXPECT_EQ(answered(relay, other, 1), 0);
+  }
+  EXPECT_EQ(relay.server.gauges().answer_sources, 1u);
+}
+
 TEST(AnswerRate, CountsEveryKindOfAnswerWithoutAuthentication) {
   for (const std::string type : {"0001", "0002", "0003", "0004"}) {
     SCOPED_TRACE(type);

@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "relay/protocol/credentials.h"
 #include "tests/unit/relay/protocol/relay_fixture.h"
@@ -249,6 +250,18 @@ TEST(Nonces, AWrongSignatureCountsAUseAndGetsANewNonce) {
   const std::string first = client.nonce;
   EXPECT_EQ(client.ask(stun::Method::create_permission, {}), 401);
   EXPECT_NE(client.nonce, first);
+}
+
+TEST(Nonces, OneThatIsUsedUpIsNotGivenToWhoForgotIt) {
+  ServerConfig config = firezone_config();
+  config.limits.nonce_uses = 1;
+  Relay relay(config);
+  Client client(relay, kSocket);
+  ASSERT_EQ(client.ask_twice(stun::Method::create_permission, {}), 0);
+  const std::string first = std::exchange(client.nonce, "");
+  EXPECT_EQ(client.ask(stun::Method::create_permission, {}), 401);
+  EXPECT_NE(client.nonce, first);
+  EXPECT_EQ(client.ask(stun::Method::create_permission, {}), 0);
 }
 
 TEST(Nonces, AreBoundedAndTheOneUsedLongestAgoGoes) {

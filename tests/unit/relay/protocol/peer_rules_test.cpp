@@ -100,6 +100,21 @@ PeerRules rules(bool refuse_private) {
           .highest_port = 65535};
 }
 
+TEST(PeerRules, TheEndsOfTheRangeOfPorts) {
+  PeerRules narrow = rules(false);
+  narrow.highest_port = 60000;
+  EXPECT_FALSE(narrow.refuses(at("203.0.113.10:60000")));
+  EXPECT_TRUE(narrow.refuses(at("203.0.113.10:60001"))) << "a service of the host";
+}
+
+TEST(PeerRules, WhichNetworksHaveABroadcastAddress) {
+  PeerRules small = rules(false);
+  small.host_prefixes = {*Prefix::parse("198.51.100.0/30"), *Prefix::parse("198.51.100.8/31")};
+  EXPECT_TRUE(small.refuses(at("198.51.100.3:53")));
+  EXPECT_FALSE(small.refuses(at("198.51.100.2:53")));
+  EXPECT_FALSE(small.refuses(at("198.51.100.9:53"))) << "RFC 3021";
+}
+
 TEST(PeerRules, EachSpellingOfARefusedPeerIsRefused) {
   for (const Row& row : kRows) {
     SCOPED_TRACE(row.rule);

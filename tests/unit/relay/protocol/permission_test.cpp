@@ -62,6 +62,7 @@ const PermitRow kPermits[] = {
     {"the same twice is one", {"192.0.2.1:0", "192.0.2.1:1"}, 0, 1},
     {"none", {}, 400, 0},
     {"a refused one refuses all", {"192.0.2.1:0", "127.0.0.1:0"}, 403, 0},
+    {"wherever it stands", {"127.0.0.1:0", "192.0.2.1:0"}, 403, 0},
     {"a private one with --auth static", {"10.0.0.1:0"}, 403, 0},
     {"more than the limit, none of them", {"192.0.2.1:0", "192.0.2.2:0", "192.0.2.3:0", "192.0.2.4:0"}, 508, 0},
 };

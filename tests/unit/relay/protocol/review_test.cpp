@@ -15,17 +15,26 @@ constexpr unsigned kChannels = 4096;
 constexpr std::size_t kAtOnce = 64;
 constexpr std::size_t kPerSecond = 10'000;
 
-// An allocation for an hour with all its channels bound, all to ports of one address.
+std::string port_of_one_address(unsigned i) {
+  return "192.0.2.1:" + std::to_string(1 + i);
+}
+std::string address_of_its_own(unsigned i) {
+  return "192.0." + std::to_string(2 + i / 256) + '.' + std::to_string(i % 256) + ":1";
+}
+
+// An allocation for an hour with all its channels bound.
 struct Crowded : Relay {
-  explicit Crowded(ServerConfig config, std::string_view user, std::string_view password, std::string_view realm)
+  explicit Crowded(ServerConfig config, std::string_view user, std::string_view password, std::string_view realm,
+                   std::string (*peer)(unsigned) = port_of_one_address)
       : Relay(std::move(config)), client(*this, "198.51.100.7:51820", user, password, realm) {
     EXPECT_EQ(client.allocate([](stun::MessageWriter& writer) { writer.add_u32(stun::Attribute::lifetime, 3600); }), 0);
     for (unsigned i = 0; i < kChannels; ++i) {
-      EXPECT_EQ(client.bind(static_cast<std::uint16_t>(kFirst + i), "192.0.2.1:" + std::to_string(1 + i)), 0);
+      EXPECT_EQ(client.bind(static_cast<std::uint16_t>(kFirst + i), peer(i)), 0);
     }
     settle();
   }
-  Crowded() : Crowded(firezone_config(), kUsername, kPassword, "firezone") {}
+  explicit Crowded(std::string (*peer)(unsigned) = port_of_one_address)
+      : Crowded(firezone_config(), kUsername, kPassword, "firezone", peer) {}
 
   // Time passes as the server asks for it. How long it took until nothing was left but deadlines far away.
   Duration settle() {
@@ -108,6 +117,25 @@ TEST(Review, APermissionOfManyChannelsIsRefreshedAFewAtATime) {
   EXPECT_NE(relay.client.to_peer(kFirst + kChannels - 1, "x"), "dropped");
   relay.settle();
   EXPECT_EQ(relay.host.entries.size(), kChannels);
+  relay.expect_consistent();
+}
+
+// Channels are looked at from the newest to the oldest: the next one goes, and the others are still told of.
+TEST(Review, GoesOnBehindAChannelThatIsTakenAway) {
+  Crowded relay(address_of_its_own);
+  static_cast<void>(relay.told());
+  ASSERT_EQ(relay.client.refresh(500), 0);
+  const std::size_t reviewed = relay.told();
+  ASSERT_GT(reviewed, 0u);
+  const auto next = static_cast<unsigned>(kChannels - 1 - reviewed);
+  const Endpoint gone = at(address_of_its_own(next));
+  relay.server.set_peer_rules({.deny = {Prefix::make(gone.address, 32).value()}});
+  const Duration took = relay.settle();
+  ASSERT_EQ(relay.host.entries.size(), kChannels - 1);
+  EXPECT_FALSE(relay.host.entries.contains({"198.51.100.7:51820", static_cast<std::uint16_t>(kFirst + next)}));
+  for (const auto& [key, binding] : relay.host.entries) {
+    ASSERT_EQ(binding.expires - relay.now.boot, 500s - took) << key.second;
+  }
   relay.expect_consistent();
 }
 
