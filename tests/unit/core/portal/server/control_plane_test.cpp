@@ -119,6 +119,16 @@ TEST(ControlPlane, TheNewestConnectionOfADeviceWins) {
   EXPECT_EQ(world.lines(), Lines{"gw1 < authorize_flow alice far"}) << "the older one's end takes nothing away";
 }
 
+TEST(ControlPlane, AGatewayStaysWhenItsOlderConnectionEnds) {
+  PortalWorld world;
+  world.gateway("gw1", "lab", "key");
+  world.gateway("gw1.2", "lab", "key");
+  world.close("gw1");
+  world.client();
+  world.ask("alice", "net");
+  EXPECT_EQ(world.lines(), Lines{"gw1.2 < authorize_flow alice net"});
+}
+
 TEST(ControlPlane, AnOlderConnectionOfADeviceHasItsTurnWhenTheNewerOneEnds) {
   PortalWorld world;
   world.gateway();
@@ -127,6 +137,17 @@ TEST(ControlPlane, AnOlderConnectionOfADeviceHasItsTurnWhenTheNewerOneEnds) {
   static_cast<void>(world.lines());
   world.close("alice.2");
   EXPECT_EQ(world.lines(), Lines{"alice closed"}) << "so that its program connects anew";
+}
+
+// With the same key the newer one is the same process, and the portal's memory of its gateways holds.
+TEST(ControlPlane, AFlowThatASupersededConnectionAskedForReachesNobody) {
+  PortalWorld world;
+  world.gateway();
+  world.client("alice", "alice", "key");
+  world.ask("alice", "net");
+  world.client("alice.2", "alice", "key");
+  world.agree("gw1");
+  EXPECT_EQ(world.lines(), Lines{"gw1 < ok"});
 }
 
 TEST(ControlPlane, UnknownConnectionsAreIgnored) {

@@ -39,6 +39,8 @@ const Row kRows[] = {
     {"a blank external_id", std::string("/client/websocket?token=alice&external_id=+&public_key=") + kKey, kAgent, 422},
     {"an external_id that is too long",
      "/client/websocket?token=alice&external_id=" + std::string(256, 'x') + "&public_key=" + kKey, kAgent, 422},
+    {"an external_id with a zero byte, where other programs end it",
+     std::string("/client/websocket?token=alice&external_id=d%00e&public_key=") + kKey, kAgent, 422},
     {"no public_key", "/client/websocket?token=alice&external_id=d", kAgent, 422},
     {"a public_key of 43 characters",
      "/client/websocket?token=alice&external_id=d&public_key=AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8", kAgent, 422},
@@ -46,6 +48,7 @@ const Row kRows[] = {
      kAgent, 422},
     {"a name of 255 characters", kClient + "&name=" + std::string(255, 'n'), kAgent, 101},
     {"a name of 256 characters", kClient + "&name=" + std::string(256, 'n'), kAgent, 422},
+    {"a long name without a single character", kClient + "&name=" + std::string(4 * 255 + 1, '\x80'), kAgent, 422},
     {"no user agent", kClient, "", 422},
     {"a user agent that names no known program", kClient, "curl/7.88.1", 422},
     {"a user agent that names the program alone", kClient, "headless-client/1.5.5", 101},
@@ -120,19 +123,41 @@ TEST(Logins, ASourceThatFailsTooOftenIsToldToComeBack) {
   EXPECT_EQ(login(world, right), 503u);
   world.pass(kLoginWindow);
   EXPECT_EQ(login(world, right), 101u);
+  for (std::uint32_t i = 0; i < kLoginFailuresMax; ++i) EXPECT_EQ(login(world, wrong), 401u);
+  EXPECT_EQ(login(world, right), 503u) << "the next window is as long and counts as much";
+}
+
+TEST(Logins, WhatMayPassIsNotTheSourcesFault) {
+  PortalWorld world;
+  const Row right{"", kClient, kAgent, 101};
+  world.store.broken = true;
+  for (std::uint32_t i = 0; i <= kLoginFailuresMax; ++i) EXPECT_EQ(login(world, right), 503u);
+  world.store.broken = false;
+  EXPECT_EQ(login(world, right), 101u);
+}
+
+IpAddress address(std::size_t number) {
+  return IpAddress::parse("10.1." + std::to_string(number / 256) + '.' + std::to_string(number % 256)).value();
 }
 
 TEST(Logins, TheLimiterForgetsTheOldestSource) {
   LoginLimiter limiter;
-  const auto address = [](std::size_t n) {
-    return IpAddress::parse("10.1." + std::to_string(n / 256) + '.' + std::to_string(n % 256)).value();
-  };
   const Instant now(std::chrono::hours(1));
   for (std::uint32_t i = 0; i < kLoginFailuresMax; ++i) limiter.failed(now, address(0));
   EXPECT_FALSE(limiter.may_try(now, address(0)));
   for (std::size_t n = 1; n <= kLoginSourcesMax; ++n) limiter.failed(now, address(n));
   EXPECT_EQ(limiter.sources(), kLoginSourcesMax);
   EXPECT_TRUE(limiter.may_try(now, address(0)));
+}
+
+TEST(Logins, TheLimiterKeepsWhoFailsAgain) {
+  LoginLimiter limiter;
+  const Instant now(std::chrono::hours(1));
+  for (std::size_t n = 0; n < kLoginSourcesMax; ++n) limiter.failed(now, address(n));
+  for (std::uint32_t i = 1; i < kLoginFailuresMax; ++i) limiter.failed(now, address(0));
+  limiter.failed(now, address(kLoginSourcesMax));
+  EXPECT_EQ(limiter.sources(), kLoginSourcesMax);
+  EXPECT_FALSE(limiter.may_try(now, address(0))) << "another one went";
 }
 
 TEST(Logins, AnIpv6SourceIsItsNetwork) {

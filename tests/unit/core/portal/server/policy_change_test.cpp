@@ -134,6 +134,18 @@ TEST(PolicyChange, RejectionsGoBeforeWhatClientsAreTold) {
   for (std::size_t i = 4; i < 8; ++i) EXPECT_NE(lines[i].find("< resource_deleted"), std::string::npos) << lines[i];
 }
 
+// The resource stays with the client, so the portal goes on remembering its gateway.
+TEST(PolicyChange, AFlowWhoseGrantWasTakenMeanwhileIsNotCreated) {
+  PortalWorld world(before());
+  world.gateway();
+  world.client();
+  world.ask("alice", "net");
+  world.set(changed([](Document& d) { d.resources[0].network = Prefix::parse("10.9.0.0/16").value(); }));
+  static_cast<void>(world.lines());
+  world.agree("gw1");
+  EXPECT_EQ(world.lines(), Lines{"gw1 < ok"});
+}
+
 TEST(PolicyChange, AClientThatIsAwayLosesItsGrantsToo) {
   PortalWorld world(before());
   grant_both(world, "");
@@ -251,6 +263,16 @@ TEST(PolicyChange, TimeWindows) {
   EXPECT_EQ(world.lines(), Lines{"alice < resource_created_or_updated net"});
 }
 
+TEST(PolicyChange, AnEndBetweenTwoReviewsIsSeenAtItsSecond) {
+  PortalWorld world(
+      changed([](Document& d) { d.policies[0].conditions.expires = policy::at(0, 12) + std::chrono::seconds(30); }));
+  world.client();
+  world.pass(std::chrono::seconds(29));
+  EXPECT_EQ(world.lines(), Lines{});
+  world.pass(std::chrono::seconds(1));
+  EXPECT_EQ(world.lines(), (Lines{"alice < resource_deleted far", "alice < resource_deleted net"}));
+}
+
 // The wall clock jumps past a window's end: it is seen at the next review.
 TEST(PolicyChange, AJumpOfTheWallClockIsSeenWithinAMinute) {
   PortalWorld world(changed([](Document& d) { d.policies[0].conditions.expires = policy::at(3); }));
@@ -281,6 +303,19 @@ TEST(PolicyChange, ARevokedTokenEndsConnectionsAndGrants) {
   EXPECT_EQ(world.lines(), (Lines{"gw1 < reject_access alice far", "gw1 < reject_access alice net", "alice closed"}));
 }
 
+// Read before the connection was closed.
+TEST(PolicyChange, WhatARevokedTokenStillSaysIsNotHeard) {
+  PortalWorld world(before());
+  world.gateway();
+  world.client();
+  world.store.named("alice").revoked = 1;
+  world.plane->tokens_changed(world.now);
+  EXPECT_EQ(world.lines(), Lines{"alice closed"});
+  world.ask("alice", "net");
+  EXPECT_EQ(world.lines(), Lines{});
+  EXPECT_TRUE(world.grants.grants.empty());
+}
+
 TEST(PolicyChange, AnExpiredTokenEndsTheConnectionWithinAMinute) {
   PortalWorld world(before());
   world.store.named("alice").expires = policy::at(0, 13).time_since_epoch().count();
@@ -289,6 +324,30 @@ TEST(PolicyChange, AnExpiredTokenEndsTheConnectionWithinAMinute) {
   EXPECT_EQ(world.lines(), Lines{});
   world.pass(std::chrono::minutes(2));
   EXPECT_EQ(world.lines(), Lines{"alice closed"});
+}
+
+// No policy ends it, so each review finds the token's end again.
+TEST(PolicyChange, AGrantKeepsTheEndOfItsToken) {
+  PortalWorld world(before());
+  const Timestamp end = policy::at(1).time_since_epoch().count();
+  world.store.named("alice").expires = end;
+  grant_both(world, "");
+  world.pass(2 * kReviewEvery);
+  world.set(changed([](Document& d) { d.dns.search_domain = "corp.example"; }));
+  EXPECT_EQ(world.lines(), Lines{"alice < config_changed"});
+  ASSERT_EQ(world.grants.grants.size(), 2u);
+  for (const auto& [key, grant] : world.grants.grants) EXPECT_EQ(grant.expires_at, end);
+}
+
+// The device's addresses and keys belong to the account that it was registered with.
+TEST(PolicyChange, AnotherAccountEndsEveryConnection) {
+  PortalWorld world(before());
+  grant_both(world, "");
+  world.set(changed([](Document& d) { d.account.id = policy::id_of("another account"); }));
+  const Lines lines = world.lines();
+  for (const char* line : {"alice closed", "gw1 closed"}) {
+    EXPECT_NE(std::ranges::find(lines, line), lines.end()) << line;
+  }
 }
 
 TEST(PolicyChange, AStoreThatFailsEndsNothing) {

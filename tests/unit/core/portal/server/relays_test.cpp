@@ -171,6 +171,18 @@ TEST(Relays, AJoinWithoutSecretCrashes) {
   EXPECT_EQ(world.lines(), Lines{"r1 < error join crashed"});
 }
 
+TEST(Relays, APlaceIsAnAddressAndAPort) {
+  const auto relay = [](const char* name, std::uint16_t port) {
+    return KnownRelay{.id = policy::id_of(name), .ipv4 = IpAddress::parse("203.0.113.1"), .ipv6 = {}, .port = port};
+  };
+  RelayRoster roster;
+  EXPECT_EQ(roster.joined(relay("r1", 3478), "s1", "r1"), RelayRoster::Change::lack);
+  EXPECT_EQ(roster.joined(relay("r2", 3479), "s2", "r2"), RelayRoster::Change::lack) << "another one of that host";
+  EXPECT_EQ(roster.joined(relay("r3", 3479), "s3", "r3"), RelayRoster::Change::at_once);
+  EXPECT_TRUE(roster.entries().contains(policy::id_of("r1")));
+  EXPECT_FALSE(roster.entries().contains(policy::id_of("r2"))) << "its socket is another one's now";
+}
+
 TEST(Relays, BeyondTheLimitTheConnectionEndsAndTriesAgain) {
   PortalWorld world;
   for (std::size_t i = 0; i < kPresentRelaysMax; ++i) {
