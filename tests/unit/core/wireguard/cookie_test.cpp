@@ -3,6 +3,9 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <array>
+#include <memory>
+#include <new>
 #include <string_view>
 
 #include "tests/unit/core/wireguard/handshake_fixture.h"
@@ -214,6 +217,15 @@ TEST(Cookie, AReplyOfAnotherResponderIsRefused) {
   const auto result = scene.consume(kStart, other.create_reply(kStart, macs, kSource));
   ASSERT_FALSE(result);
   EXPECT_EQ(result.error(), CookieError::not_authentic);
+}
+
+TEST(Cookie, IsErasedWhenItDies) {
+  alignas(Cookie) std::array<std::byte, sizeof(Cookie)> memory{};
+  constexpr std::array<std::byte, kCookieBytes> kBytes{std::byte{7}, std::byte{8}};
+  auto* cookie = new (memory.data()) Cookie(kBytes);
+  ASSERT_FALSE(all_zero(memory));
+  std::destroy_at(cookie);
+  EXPECT_TRUE(all_zero(memory));
 }
 
 TEST(Cookie, ClearForgetsCookieAndMessage) {

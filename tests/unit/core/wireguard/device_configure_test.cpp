@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "core/crypto/x25519.h"
 #include "core/wireguard/constants.h"
 #include "tests/unit/core/wireguard/device_fixture.h"
 
@@ -163,6 +164,19 @@ TEST_F(DeviceConfigure, TheSameKeyAgainBreaksNoSessionAnotherOneDoes) {
   world.a.expect_ledger();
 }
 
+TEST_F(DeviceConfigure, AnotherKeyConnectsToWhoeverKnowsIt) {
+  world.connect();
+  DeviceUpdate update;
+  update.private_key = seeded_key(50);
+  world.a.device.apply(world.now, update, world.a.output);
+  DeviceUpdate of_b;
+  of_b.peers.push_back(peer_update(crypto::public_key(*update.private_key), {"10.0.0.1/32"}));
+  world.b.device.apply(world.now, of_b, world.b.output);
+  world.a.send(world.now, a_to_b());
+  world.settle();
+  EXPECT_EQ(world.b.delivered, Packets{a_to_b()});
+}
+
 TEST_F(DeviceConfigure, AnEndpointSetLaterReleasesNothingButIsUsed) {
   apply(peer_update(key(5), {"10.7.0.0/16"}));
   world.a.send(world.now, udp_packet("10.0.0.1", "10.7.0.1", 10));
@@ -191,6 +205,22 @@ TEST_F(DeviceConfigure, DownForgetsAndUpBeginsAnew) {
   world.settle();
   EXPECT_EQ(world.b.delivered, Packets{a_to_b()});
   world.a.expect_ledger();
+}
+
+// With the profile that takes responses to its last two initiations.
+TEST(DeviceDown, ForgetsTheEarlierInitiationAsWell) {
+  World world({.profile = kFirezoneProfile});
+  world.a.send(world.now, a_to_b());
+  world.carry(world.a, world.b);
+  const std::vector<Datagram> response = world.b.sent;
+  world.advance_alone(world.a, 6s);
+  ASSERT_EQ(world.a.sent_of_type(1), 1u) << "the second one";
+  world.a.device.set_up(world.now, false, world.a.output);
+  world.a.device.set_up(world.now, true, world.a.output);
+  world.a.receive(world.now, response);
+  world.a.step(world.now);
+  EXPECT_EQ(world.a.count(DeviceCounter::drop_udp_bad_response), 1u);
+  EXPECT_EQ(world.a.count(DeviceCounter::responses), 0u);
 }
 
 TEST_F(DeviceConfigure, UpStartsPersistentKeepalives) {

@@ -174,9 +174,10 @@ TEST(DeviceData, TheTunTakesSuperPacketsUntilItDoesNot) {
   World world({.tun_offloads = {.tcp4 = true, .tcp6 = true, .udp = true}});
   world.connect();
   std::uint32_t sequence = 1000;
+  std::uint32_t bytes = 500;
   const auto writes_of_four = [&] {
     Packets sent;
-    for (int i = 0; i < 4; ++i) sent.push_back(tcp_packet("fd00::1", "fd00::2", sequence += 500, 500));
+    for (int i = 0; i < 4; ++i) sent.push_back(tcp_packet("fd00::1", "fd00::2", sequence += bytes, bytes));
     world.b.delivered.clear();
     world.b.tun_writes = 0;
     world.a.send(world.now, sent);
@@ -184,7 +185,9 @@ TEST(DeviceData, TheTunTakesSuperPacketsUntilItDoesNot) {
     EXPECT_EQ(world.b.delivered, sent);
     return world.b.tun_writes;
   };
-  EXPECT_EQ(writes_of_four(), 1u);
+  EXPECT_EQ(writes_of_four(), 1u) << "560 bytes each";
+  bytes = 501;
+  EXPECT_EQ(writes_of_four(), 1u) << "561 bytes and padding, which does not keep them apart";
   world.b.device.stop_merging();
   EXPECT_EQ(writes_of_four(), 4u);
   world.b.device.set_tun_offloads({.tcp6 = true});
@@ -303,6 +306,20 @@ TEST(DeviceData, ASourceThatIsNotThePeersIsDropped) {
   world.b.expect_ledger();
 }
 
+// a00:7::1 begins with the bytes of 10.0.0.7.
+TEST(DeviceData, ASourceIsOfItsFamily) {
+  World world;
+  world.connect();
+  DeviceUpdate update;
+  update.peers.push_back(peer_update(world.a.public_key, {"a00:7::1/128"}));
+  world.b.device.apply(world.now, update, world.b.output);
+  const Packet allowed = udp_packet("a00:7::1", "fd00::2", 50);
+  world.a.send(world.now, {allowed, udp_packet("10.0.0.7", "10.0.0.2", 50), allowed});
+  world.settle();
+  EXPECT_EQ(world.b.delivered, (Packets{allowed, allowed}));
+  EXPECT_EQ(world.b.count(DeviceCounter::drop_udp_disallowed_source), 1u);
+}
+
 TEST(DeviceData, ReplayedAndForgedPacketsAreDropped) {
   World world;
   world.connect();
@@ -323,6 +340,32 @@ TEST(DeviceData, ReplayedAndForgedPacketsAreDropped) {
   world.b.expect_ledger();
 }
 
+// Opens what a has sent, packets of these lengths, and looks at what stands behind them.
+void expect_zero_padding(World& world, const std::vector<std::size_t>& packets) {
+  const std::vector<Datagram> all = world.a.sent;
+  packet::UdpBatch batch = world.b.udp_batch(all);
+  world.b.device.plan(world.now, batch, *world.b.work);
+  world.b.run(*world.b.work);
+  ASSERT_EQ(world.b.work->jobs.size(), packets.size());
+  for (std::size_t i = 0; i < packets.size(); ++i) {
+    const crypto::AeadJob& job = world.b.work->jobs[i];
+    ASSERT_TRUE(job.authentic);
+    EXPECT_TRUE(std::all_of(job.data + packets[i], job.data + job.bytes, [](std::byte b) { return b == std::byte{0}; }))
+        << packets[i];
+  }
+  world.b.device.commit(world.now, *world.b.work, world.b.output);
+  world.b.collect();
+}
+
+TEST(DeviceData, PaddingOfPacketsThatWaitedIsZero) {
+  World world({.mtu = 1000});
+  world.a.send(world.now, {a_to_b(0), a_to_b(5), a_to_b(965)});
+  world.carry(world.a, world.b);
+  world.carry(world.b, world.a);
+  expect_zero_padding(world, {28, 33, 993});
+  EXPECT_EQ(world.b.delivered.size(), 3u);
+}
+
 TEST(DeviceData, PaddingIsZeroAndStopsAtTheMtu) {
   World world({.mtu = 1000});
   world.connect();
@@ -334,18 +377,7 @@ TEST(DeviceData, PaddingIsZeroAndStopsAtTheMtu) {
     EXPECT_EQ(world.a.sent.back().bytes.size(), row.datagram) << row.packet;
   }
   world.b.delivered.clear();
-  const std::vector<Datagram> all = world.a.sent;
-  packet::UdpBatch batch = world.b.udp_batch(all);
-  world.b.device.plan(world.now, batch, *world.b.work);
-  world.b.run(*world.b.work);
-  for (std::size_t i = 0; i < world.b.work->jobs.size(); ++i) {
-    const crypto::AeadJob& job = world.b.work->jobs[i];
-    ASSERT_TRUE(job.authentic);
-    EXPECT_TRUE(
-        std::all_of(job.data + rows[i].packet, job.data + job.bytes, [](std::byte b) { return b == std::byte{0}; }));
-  }
-  world.b.device.commit(world.now, *world.b.work, world.b.output);
-  world.b.collect();
+  expect_zero_padding(world, {28, 32, 33, 990, 993, 1000});
   EXPECT_EQ(world.b.delivered.size(), std::size(rows)) << "cut to the inner length";
   EXPECT_EQ(world.b.delivered[0].size(), 28u);
 }

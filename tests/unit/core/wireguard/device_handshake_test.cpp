@@ -1,4 +1,4 @@
-// Handshakes between devices: replays, floods, cookies, limits, roaming and sticky sources.
+// Handshakes between devices: floods, cookies, limits, roaming and sticky sources.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -11,19 +11,6 @@
 
 namespace fireline::wireguard {
 namespace {
-
-TEST(DeviceHandshake, AReplayedInitiationIsNotAnswered) {
-  World world;
-  world.a.send(world.now, a_to_b());
-  const std::vector<Datagram> initiation = world.a.sent;
-  world.settle();
-  world.now.boot += 1s;
-  world.b.receive(world.now, initiation);
-  world.b.step(world.now);
-  EXPECT_EQ(world.b.count(DeviceCounter::drop_udp_old_timestamp), 1u);
-  EXPECT_TRUE(world.b.sent.empty());
-  world.b.expect_ledger();
-}
 
 TEST(DeviceHandshake, InitiationsFasterThanFiftyASecondAreDropped) {
   World world;

@@ -241,6 +241,7 @@ TEST(DevicePath, TheNewestResponsesAreKept) {
   world.set_path(world.b, Link::direct);
   EXPECT_EQ(world.b.sent_of_type(2), kHeldResponses);
   world.settle();
+  EXPECT_EQ(world.a.count(DeviceCounter::responses), kHeldResponses) << "a takes those to its last two initiations";
   EXPECT_EQ(world.b.delivered, Packets{a_to_b()});
 }
 

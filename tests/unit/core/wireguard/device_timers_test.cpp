@@ -140,6 +140,29 @@ TEST(DeviceTimers, TheInitiatorThatOnlyReceivesRekeysAt165Seconds) {
   EXPECT_EQ(world.a.count(DeviceCounter::sent_initiations), 2u);
 }
 
+TEST(DeviceTimers, TheResponderThatReceivesLateDoesNotRekey) {
+  World world;
+  world.connect();
+  world.advance(166s);
+  world.a.send(world.now, a_to_b());
+  std::erase_if(world.a.sent, [](const Datagram& datagram) { return datagram.type() == 1; });
+  ASSERT_EQ(world.a.sent.size(), 1u);
+  world.carry(world.a, world.b);
+  world.b.handle_timeout(world.now);
+  EXPECT_EQ(world.b.delivered, Packets{a_to_b()});
+  EXPECT_EQ(world.b.count(DeviceCounter::sent_initiations), 0u);
+}
+
+TEST(DeviceTimers, ARekeyEndsWithTheSessionThatItIsFor) {
+  World world({.profile = kFirezoneProfile});
+  world.connect();
+  world.advance(100s);
+  ASSERT_TRUE(world.b.device.initiate(world.now, world.a.public_key));
+  world.advance(60s);
+  EXPECT_EQ(world.b.count(DeviceCounter::sent_initiations), 1u);
+  EXPECT_EQ(world.a.count(DeviceCounter::sent_initiations), 1u) << "a had one for 120 s after the first handshake";
+}
+
 TEST(DeviceTimers, ASessionOf180SecondsNeitherSealsNorOpens) {
   World world;
   world.connect();
@@ -172,6 +195,17 @@ TEST(DeviceTimers, KeysAreZeroedAfter540Seconds) {
   EXPECT_EQ(world.b.events(DeviceEvent::Kind::keys_zeroed), 1u);
   world.advance(1000s, false);
   EXPECT_EQ(world.b.device.poll_timeout(), std::nullopt) << "silence: nothing left to wake up for";
+}
+
+TEST(DeviceTimers, WithoutASessionTheyAreZeroed540SecondsAfterTheLastAttempt) {
+  World world;
+  world.a.send(world.now, a_to_b());
+  world.advance(kPaperProfile.rekey_attempt_time, false);
+  ASSERT_EQ(world.a.events(DeviceEvent::Kind::handshake_given_up), 1u);
+  world.advance(kZeroKeysAfter - 1s, false);
+  EXPECT_EQ(world.a.events(DeviceEvent::Kind::keys_zeroed), 0u);
+  world.advance(1s, false);
+  EXPECT_EQ(world.a.events(DeviceEvent::Kind::keys_zeroed), 1u);
 }
 
 TEST(DeviceTimers, PersistentKeepaliveKeepsItsIntervalAndReconnects) {
