@@ -139,6 +139,8 @@ const Row kRows[] = {
      true, 40000, 53, false, false},
     {"an atomic fragment is none", ipv6("00102c", "1100000000000001" + kUdp), 17, 48, 56, true, 40000, 53, false,
      false},
+    {"nor is one whose reserved byte would be a length", ipv6("00102c", "1101000000000001" + kUdp), 17, 48, 56, true,
+     40000, 53, false, false},
     {"a first IPv6 fragment", ipv6("00102c", "1100000100000001" + kUdp), 17, 48, 48, false, 0, 0, true, false},
     {"an atomic fragment inside a first one",
      ipv6("00182c",
