@@ -37,7 +37,7 @@ TEST(ClientInternet, ANetworkOfLengthZeroComesBeforeItAndStaysThere) {
   world.connect(uuid(2), "192.0.2.1", 2);
   world.connect(uuid(3), "fd10::1", 1);  // the Internet's gateway gets its networks anew
   world.run(200ms);
-  for (std::uint8_t number : {1, 2}) world.gateway(number).station.delivered.clear();
+  for (const std::uint8_t number : {std::uint8_t{1}, std::uint8_t{2}}) world.gateway(number).station.delivered.clear();
   world.station->send({world.to("192.0.2.1"), world.to("2001:db8::1")});
   world.run(200ms);
   EXPECT_THAT(world.gateway(2).station.delivered, ElementsAre(world.to("192.0.2.1")));
