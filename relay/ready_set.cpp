@@ -8,7 +8,7 @@ void ReadySet::insert(Slot slot) {
   if (slot >= members_of_.size()) members_of_.resize(std::size_t{slot} + 1);
   if (members_of_[slot].age != 0) return;
   ++members_;
-  push(slot, reading_);
+  push(slot, std::max(reading_, members_of_[slot].packets));
 }
 
 std::optional<ReadySet::Slot> ReadySet::take() {
@@ -28,10 +28,16 @@ void ReadySet::keep(Slot slot, std::size_t packets) {
   push(slot, members_of_[slot].packets + packets);
 }
 
-void ReadySet::erase(Slot slot) noexcept {
-  if (slot >= members_of_.size() || members_of_[slot].age == 0) return;
-  members_of_[slot] = {};
+void ReadySet::drop(Slot slot, std::size_t packets) noexcept {
+  if (slot >= members_of_.size() || members_of_[slot].age == 0) return;  // closed while it was in hand
+  members_of_[slot] = {.age = 0, .packets = members_of_[slot].packets + packets};
   --members_;
+}
+
+void ReadySet::erase(Slot slot) noexcept {
+  if (slot >= members_of_.size()) return;
+  if (members_of_[slot].age != 0) --members_;
+  members_of_[slot] = {};
 }
 
 void ReadySet::push(Slot slot, std::uint64_t packets) {

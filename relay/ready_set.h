@@ -1,10 +1,11 @@
 // Which readable socket is read next: always the one with the fewest packets counted, the longest waiting first among
 // equals. A socket that becomes ready starts with the count of the one taken last, so that neither it nor those that
-// have been busy for long are passed over: a flood on one socket costs every other at most one batch of waiting, and no
-// socket gets more than one batch (kBatchPackets) ahead of another ready one.
+// have been busy for long are passed over, or with its own where that is more: being empty for a moment is no new
+// start. A flood on one socket costs every other at most one batch of waiting, and no socket gets more than one batch
+// (kBatchPackets) ahead of another ready one.
 //
-// Use: insert() for each readiness event; take() one, read a batch from it, then keep() it with the number of packets
-// read, or drop() it when the kernel had no more. Slots are small numbers that the caller gives to its sockets.
+// Use: insert() for each readiness event; take() one, read a batch from it, then keep() it, or drop() it when the
+// kernel had no more, with the number of packets read. Slots are small numbers that the caller gives to its sockets.
 // Lifetime: a value, no system call. Threads: one. Limits: as many slots as were ever used at once; O(log n) per call.
 #pragma once
 #include <cstddef>
@@ -28,9 +29,9 @@ class ReadySet {
   [[nodiscard]] std::optional<Slot> take();
   // The slot taken last had `packets` to give and may have more.
   void keep(Slot slot, std::size_t packets);
-  // The slot taken last is empty: it comes back with the next readiness event.
-  void drop(Slot slot) noexcept { erase(slot); }
-  // The socket is closed, whether or not it is a member.
+  // The slot taken last gave `packets` and is empty: it comes back with the next readiness event.
+  void drop(Slot slot, std::size_t packets) noexcept;
+  // The socket is closed, whether or not it is a member. Another one in its slot owes nothing.
   void erase(Slot slot) noexcept;
 
   [[nodiscard]] bool empty() const noexcept { return members_ == 0; }
@@ -38,7 +39,7 @@ class ReadySet {
 
  private:
   struct Entry {
-    std::uint64_t packets;  // read since the slot became ready, and the count that it began with
+    std::uint64_t packets;  // the slot's count
     std::uint64_t age;      // smaller waits longer; unique
     Slot slot;
   };
@@ -49,8 +50,8 @@ class ReadySet {
     }
   };
   struct Member {
-    std::uint64_t age = 0;  // of its entry in the heap; 0: not a member
-    std::uint64_t packets = 0;
+    std::uint64_t age = 0;      // of its entry in the heap; 0: not a member
+    std::uint64_t packets = 0;  // read from it, and the counts that it was given; outlives membership
   };
 
   void push(Slot slot, std::uint64_t packets);

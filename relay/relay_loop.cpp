@@ -190,7 +190,7 @@ std::size_t RelayLoop::relay_batch(Slot slot) {
   RelaySocket& socket = *sockets_[slot];
   const auto outcome = batch_.read(socket.fd(), socket.family(), socket.receive, syscalls_, counters_);
   if (outcome.drained) {
-    ready_.drop(slot);
+    ready_.drop(slot, outcome.packets);
   } else {
     ready_.keep(slot, outcome.packets);
   }

@@ -30,6 +30,10 @@ TEST(ReadySet, TheFewestPacketsFirstTiesByAge) {
       {"at the same count the one that waits longer", keep, 5, 63, 9},
       {"a socket that is empty leaves", drop, 5, 0, 9},
       {"and comes back where the reading is", insert, 5, 0, 9},
+      {"one that gave packets and is empty leaves", drop, 9, 10, 5},
+      {"and comes back with its count, whoever waited longer", insert, 9, 0, 5},
+      {"which is more than this one's", keep, 5, 9, 5},
+      {"until it is less", keep, 5, 2, 9},
       {"a closed socket is gone", erase, 5, 0, 9},
       {"closing twice changes nothing", erase, 5, 0, 9},
       {"the last one closed leaves an empty set", erase, 9, 0, std::nullopt},
@@ -46,7 +50,7 @@ TEST(ReadySet, TheFewestPacketsFirstTiesByAge) {
         set.keep(step.slot, step.packets);
         break;
       case drop:
-        set.drop(step.slot);
+        set.drop(step.slot, step.packets);
         break;
       case erase:
         set.erase(step.slot);
@@ -110,6 +114,41 @@ TEST(ReadySet, WhoWasBusyForLongIsNotPassedOverForANewOne) {
   }
 }
 
+// The loop's turns: at most a batch or a little more each, and between two of them all but one, which always has more,
+// become ready anew. They are drained by each read.
+TEST(ReadySet, WhoIsDrainedByEachReadDoesNotPassOverWhoAlwaysHasMore) {
+  constexpr std::size_t kFew = 25;
+  ReadySet set;
+  std::array<std::size_t, 4> read{};
+  set.insert(0);
+  for (int turn = 0; turn < 1000; ++turn) {
+    for (const ReadySet::Slot slot : {1u, 2u, 3u}) set.insert(slot);
+    for (std::size_t packets = 0; packets < kBatchPackets; packets += kFew) {
+      const auto slot = set.take();
+      ASSERT_TRUE(slot);
+      read.at(*slot) += kFew;
+      if (*slot == 0) {
+        set.keep(*slot, kFew);
+      } else {
+        set.drop(*slot, kFew);
+      }
+    }
+    ASSERT_LE(std::ranges::max(read) - read[0], kBatchPackets);
+  }
+}
+
+TEST(ReadySet, AnotherSocketInAClosedOnesSlotOwesNothing) {
+  ReadySet set;
+  for (const ReadySet::Slot slot : {1u, 2u}) set.insert(slot);
+  ASSERT_EQ(set.take(), 1u);
+  set.drop(1, kBatchPackets);
+  set.erase(1);
+  set.insert(1);
+  ASSERT_EQ(set.take(), 2u);
+  set.keep(2, 1);
+  EXPECT_EQ(set.take(), 1u);
+}
+
 TEST(ReadySet, OneFloodAndAThousandSlowSocketsTakeOneRound) {
   ReadySet set;
   set.insert(0);
@@ -120,7 +159,7 @@ TEST(ReadySet, OneFloodAndAThousandSlowSocketsTakeOneRound) {
   for (ReadySet::Slot slot = 1; slot <= 1000; ++slot) set.insert(slot);
   for (ReadySet::Slot slot = 1; slot <= 1000; ++slot) {
     ASSERT_EQ(set.take(), slot) << "before the flood is read again";
-    set.drop(slot);
+    set.drop(slot, 1);
   }
   EXPECT_EQ(set.take(), 0u);
 }
