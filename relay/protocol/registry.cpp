@@ -103,6 +103,8 @@ std::uint32_t Registry::add_channel(std::uint32_t owner, std::uint16_t channel_n
   channel.allocation = owner;
   link(channels_, allocation.first_channel, number);
   ++allocation.channels;
+  // The walk of a review may be past the head already: one step more, so that it leaves out none behind it.
+  if (allocation.reviews_left > 0) ++allocation.reviews_left;
   ++users_.find(*allocation.username)->second.channels;
   channels_by_client_.insert(hash_(channel.client, channel_number), number);
   channels_by_peer_.insert(hash_(peer, channel.port), number);

@@ -22,19 +22,21 @@ std::string address_of_its_own(unsigned i) {
   return "192.0." + std::to_string(2 + i / 256) + '.' + std::to_string(i % 256) + ":1";
 }
 
-// An allocation for an hour with all its channels bound.
+// An allocation for an hour with all its channels bound, or some.
 struct Crowded : Relay {
+  using Peer = std::string (*)(unsigned);
+
   explicit Crowded(ServerConfig config, std::string_view user, std::string_view password, std::string_view realm,
-                   std::string (*peer)(unsigned) = port_of_one_address)
-      : Relay(std::move(config)), client(*this, "198.51.100.7:51820", user, password, realm) {
+                   unsigned channels = kChannels, Peer peer_of = port_of_one_address)
+      : Relay(std::move(config)), client(*this, "198.51.100.7:51820", user, password, realm), peer(peer_of) {
     EXPECT_EQ(client.allocate([](stun::MessageWriter& writer) { writer.add_u32(stun::Attribute::lifetime, 3600); }), 0);
-    for (unsigned i = 0; i < kChannels; ++i) {
-      EXPECT_EQ(client.bind(static_cast<std::uint16_t>(kFirst + i), peer(i)), 0);
-    }
+    for (unsigned i = 0; i < channels; ++i) EXPECT_EQ(bind(i), 0);
     settle();
   }
-  explicit Crowded(std::string (*peer)(unsigned) = port_of_one_address)
-      : Crowded(firezone_config(), kUsername, kPassword, "firezone", peer) {}
+  explicit Crowded(unsigned channels = kChannels, Peer peer_of = port_of_one_address)
+      : Crowded(firezone_config(), kUsername, kPassword, "firezone", channels, peer_of) {}
+
+  Code bind(unsigned i) { return client.bind(static_cast<std::uint16_t>(kFirst + i), peer(i)); }
 
   // Time passes as the server asks for it. How long it took until nothing was left but deadlines far away.
   Duration settle() {
@@ -57,6 +59,7 @@ struct Crowded : Relay {
     for (const auto& [key, binding] : host.entries) ASSERT_EQ(binding.expires - now.boot, from_now) << key.second;
   }
   Client client;
+  Peer peer;
 };
 
 TEST(Review, ARefreshTellsTheHostAFewAtATimeAndOfAllInTheEnd) {
@@ -122,7 +125,7 @@ TEST(Review, APermissionOfManyChannelsIsRefreshedAFewAtATime) {
 
 // Channels are looked at from the newest to the oldest: the next one goes, and the others are still told of.
 TEST(Review, GoesOnBehindAChannelThatIsTakenAway) {
-  Crowded relay(address_of_its_own);
+  Crowded relay(kChannels, address_of_its_own);
   static_cast<void>(relay.told());
   ASSERT_EQ(relay.client.refresh(500), 0);
   const std::size_t reviewed = relay.told();
@@ -136,6 +139,26 @@ TEST(Review, GoesOnBehindAChannelThatIsTakenAway) {
   for (const auto& [key, binding] : relay.host.entries) {
     ASSERT_EQ(binding.expires - relay.now.boot, 500s - took) << key.second;
   }
+  relay.expect_consistent();
+}
+
+// The second Refresh meets the review of the first, so that the next one begins in the middle of the channels.
+TEST(Review, LeavesOutNoneForAChannelBoundMeanwhile) {
+  constexpr unsigned kSome = 300;
+  Crowded relay(kSome);
+  ASSERT_EQ(relay.client.refresh(), 0);
+  relay.advance(1ms);
+  ASSERT_EQ(relay.client.refresh(), 0);
+  relay.settle();
+  ASSERT_EQ(relay.client.refresh(500), 0);
+  const Instant end = relay.now.boot + 500s;
+  for (unsigned i = kSome; i < kSome + 3; ++i) {
+    relay.advance(1ms);
+    ASSERT_EQ(relay.bind(i), 0);
+  }
+  relay.settle();
+  ASSERT_EQ(relay.host.entries.size(), kSome + 3);
+  for (const auto& [key, binding] : relay.host.entries) EXPECT_EQ(binding.expires, end) << key.second;
   relay.expect_consistent();
 }
 
