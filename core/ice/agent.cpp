@@ -144,6 +144,7 @@ std::size_t Agent::probe(Instant now, const std::optional<Endpoint>& destination
 void Agent::set_timing(Instant now, Pace pace) {
   pace_ = pace;
   list_.set_timing(now, timing_of(settings_.role, pace));
+  nomination_.set_pace(now, pace);
   settle(now);
 }
 

@@ -3,32 +3,11 @@
 #include <algorithm>
 
 namespace fireline::ice {
-namespace {
 
-// When `pair` counts as left by the controlling side, given what arrived on the others; empty when it does not. Others
-// that never answered do not count: a request that somebody heard and sends again comes from nowhere that answers.
-std::optional<Instant> deserted_at(const Pair& pair, const CheckList& list) noexcept {
-  const auto& last = pair.use_candidate.front();
-  if (!last) return std::nullopt;
-  const bool busier_one = std::ranges::any_of(list.pairs(), [&](const Pair& other) {
-    return other.nominated && other.answered && other.use_candidate.back() && *other.use_candidate.back() > *last;
-  });
-  if (!busier_one) return std::nullopt;
-  return *last + kDesertedAfter;
+void Nomination::set_pace(Instant now, Pace pace) noexcept {
+  if (pace_ == Pace::idle && pace == Pace::active) woken_ = now;
+  pace_ = pace;
 }
-
-// Whether the controlling side has left out a check on `from` and spoken on `to` since. Less would let somebody who
-// hears its checks and passes them on take its place beside it.
-bool is_gone_over(const Pair& from, const Pair& to) noexcept {
-  const auto& heard = from.use_candidate;
-  if (!heard[0] || !to.use_candidate[0]) return false;
-  Duration pace = Duration::max() / 2;
-  for (std::size_t i = 1; i < heard.size() && heard[i]; ++i) pace = std::min(pace, *heard[i - 1] - *heard[i]);
-  if (!heard[1]) pace = Duration::zero();
-  return *to.use_candidate[0] - *heard[0] >= std::max(pace + pace / 4, kGoneOverAfter);
-}
-
-}  // namespace
 
 void Nomination::update(Instant now, CheckList& list) noexcept {
   if (role_ == Role::controlling) {
@@ -45,6 +24,36 @@ std::optional<Instant> Nomination::next_time(Instant now, const CheckList& list)
   const auto time = deserted_at(*pair, list);
   if (!time || *time <= now) return std::nullopt;
   return time;
+}
+
+// When a pair on which the controlling side spoke last at `last` counts as silent.
+Instant Nomination::silent_at(Instant last, Duration while_active) const noexcept {
+  const Instant idle = last + kIdleSilence;
+  if (pace_ == Pace::idle) return idle;
+  return std::min(idle, std::max(last + while_active, woken_ + kAwakeAfter));
+}
+
+// When `pair` counts as left by the controlling side, given what arrived on the others; empty when it does not. Others
+// that never answered do not count: a request that somebody heard and sends again comes from nowhere that answers.
+std::optional<Instant> Nomination::deserted_at(const Pair& pair, const CheckList& list) const noexcept {
+  const auto& last = pair.use_candidate.front();
+  if (!last) return std::nullopt;
+  const bool busier_one = std::ranges::any_of(list.pairs(), [&](const Pair& other) {
+    return other.nominated && other.answered && other.use_candidate.back() && *other.use_candidate.back() > *last;
+  });
+  if (!busier_one) return std::nullopt;
+  return silent_at(*last, kDesertedAfter);
+}
+
+// Whether the controlling side has left out a check on `from` and spoken on `to` since. Less would let somebody who
+// hears its checks and passes them on take its place beside it.
+bool Nomination::is_gone_over(const Pair& from, const Pair& to) const noexcept {
+  const auto& heard = from.use_candidate;
+  if (!heard[0] || !to.use_candidate[0]) return false;
+  Duration pace = Duration::max() / 2;
+  for (std::size_t i = 1; i < heard.size() && heard[i]; ++i) pace = std::min(pace, *heard[i - 1] - *heard[i]);
+  if (!heard[1]) pace = Duration::zero();
+  return *to.use_candidate[0] >= silent_at(*heard[0], std::max(pace + pace / 4, kGoneOverAfter));
 }
 
 void Nomination::choose_as_controlling(Instant now, CheckList& list) noexcept {

@@ -137,6 +137,22 @@ TEST(AgentScenarios, GatewayLeavesADeadDirectPathThatTheClientLeft) {
   EXPECT_TRUE(net.gateway.uses(kGateway, "10.0.0.5:52625"));
 }
 
+// The client falls back at the pace of an active one, and the gateway no later than it would have without the pause.
+TEST(AgentScenarios, GatewayLeavesADirectPathThatDiedWhileIdle) {
+  DirectAndRelayed net;
+  net.start();
+  net.run_for(seconds(5));
+  net.set_timing(Pace::idle);
+  net.run_for(seconds(60));
+  ASSERT_TRUE(net.gateway.uses(kGateway, kClient));
+  net.direct_is_dead = true;
+  net.run_for(seconds(15));
+  net.set_timing(Pace::active);
+  net.run_for(kHealthyPairFails + 2 * milliseconds(1500));
+  EXPECT_TRUE(net.client.uses(kClient, kGatewayRelayed));
+  EXPECT_TRUE(net.gateway.uses(kGatewayRelayed, kClient));
+}
+
 TEST(AgentScenarios, SendsOnThePairAtOnceOnBothSides) {
   VirtualNetwork net;
   net.add(net.client, {host(kClient)});
