@@ -123,6 +123,8 @@ std::string_view name_of(HopReason reason) noexcept {
       return "router_unresolved";
     case HopReason::no_interface_address:
       return "no_interface_address";
+    case HopReason::client_pads:
+      return "client_pads";
     case HopReason::lookup_failed:
       return "lookup_failed";
     case HopReason::count_:

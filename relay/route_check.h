@@ -29,6 +29,7 @@ enum class HopReason : std::uint8_t {
   different_routers,  //
   router_unresolved,  // two router addresses (one per family) whose MACs are not both known yet; a refresh asks again
   no_interface_address,  // families differ, and the interface has no configured address of one of them
+  client_pads,           // its channel data, which the program leaves to user space: not a question of hops
   lookup_failed,         // netlink did not answer
   count_
 };

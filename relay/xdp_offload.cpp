@@ -108,7 +108,9 @@ XdpAdded XdpOffload::add(const ChannelBinding& binding) {
   const auto far = far_side(binding);
   const bool translated = far && far->family() != binding.client.address.family();
   auto reason = HopReason::common_router;
-  if (translated && (!settings.interface4 || !settings.interface6)) {
+  if (binding.padded) {
+    reason = HopReason::client_pads;
+  } else if (translated && (!settings.interface4 || !settings.interface6)) {
     reason = HopReason::no_interface_address;
   } else if (state_->routes) {
     reason = state_->routes->check(binding.client.address, far);

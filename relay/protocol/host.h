@@ -1,7 +1,8 @@
 // What the relay's protocol asks of the loop around it. Every call is synchronous and is made in the order in which
 // its effects must happen: sockets are bound before the answer that names them, and fast-path entries are in place
 // before the answer that a client takes as leave to send.
-// Threads: called on the server's one owner thread, from inside of handle_control, handle_timeout and set_peer_rules.
+// Threads: called on the server's one owner thread, from inside of handle_control, handle_timeout, set_peer_rules and,
+// of offload() alone, from_client.
 // A host must not call back into the server from any of them.
 // Source: relay specification sections 1.7, 1.8 and 4.8.
 #pragma once
@@ -30,6 +31,7 @@ struct ChannelBinding {
   Endpoint peer;
   std::uint16_t port = 0;  // the allocation's
   Instant expires;         // the earliest end of channel, allocation and, with --auth static, permission
+  bool padded = false;     // the client pads its channel data: all of the channel is to stay in user space
 
   friend bool operator==(const ChannelBinding&, const ChannelBinding&) noexcept = default;
 };
@@ -83,8 +85,8 @@ class Host {
   // The payload of a Send indication, from the allocation port, family of `to`. `data` is valid during the call alone.
   virtual void send_peer(std::uint16_t port, const Endpoint& to, std::span<const std::byte> data) = 0;
 
-  // Puts fast-path entries in place, anew where they are. Called on bind, refresh and revival of a channel, and when a
-  // permission comes.
+  // Puts fast-path entries in place, anew where they are. Called on bind, refresh and revival of a channel, when a
+  // permission comes, and with --auth static when the first padding of a channel does.
   [[nodiscard]] virtual Offload offload(const ChannelBinding& binding) = 0;
   // Gives what offload() put in place the new `expires`, which changed with allocation or permission. At most
   // kReviewBurst calls of it in one call of the server's.

@@ -110,6 +110,14 @@ void Lifetimes::permit(Instant now, std::uint32_t allocation, const IpAddress& p
                 .peer = {.address = peer}});
 }
 
+void Lifetimes::keep_in_user_space(std::uint32_t number) {
+  Channel& channel = registry_.channel(number);
+  if (channel.padded) return;
+  channel.padded = true;
+  // Should that fail, there is no entry any more, and what is unknown passes to user space.
+  if (channel.offered) static_cast<void>(offer(channel));
+}
+
 void Lifetimes::apply(const PeerRules& rules) {
   registry_.for_each_allocation([&](std::uint32_t allocation) {
     registry_.for_each_channel(allocation, [&](std::uint32_t channel) {
@@ -223,7 +231,7 @@ ChannelBinding Lifetimes::binding_of(const Channel& channel) const {
     const std::uint32_t permission = registry_.find_permission(channel.port, channel.peer.address);
     if (permission != kNoRecord) expires = std::min(expires, registry_.permission(permission).expires);
   }
-  return {channel.client, channel.number, channel.peer, channel.port, expires};
+  return {channel.client, channel.number, channel.peer, channel.port, expires, channel.padded};
 }
 
 bool Lifetimes::offer(Channel& channel) {

@@ -46,6 +46,10 @@ class Lifetimes {
   // Installs or refreshes.
   void permit(Instant now, std::uint32_t allocation, const IpAddress& peer);
 
+  // The client pads the channel's data, which the fast path leaves to user space: all of it goes there from now on, so
+  // that its datagrams stay in order. Once for each channel.
+  void keep_in_user_space(std::uint32_t channel);
+
   // Removes channels and permissions of peers that the rules refuse, without cool-down.
   void apply(const PeerRules& rules);
 

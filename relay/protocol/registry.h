@@ -57,6 +57,7 @@ struct Channel {
   bool bound = false;      // else it cools down
   bool permitted = false;  // there is a permission for the peer, or none is asked for
   bool offered = false;    // the host has it
+  bool padded = false;     // it is forwarded by user space alone
   std::uint32_t allocation = kNoRecord;
   std::uint32_t next = kNoRecord;  // of the allocation
   std::uint32_t previous = kNoRecord;

@@ -57,6 +57,7 @@ class Server {
   void handle_control(Now now, const Endpoint& client, std::span<const std::byte> datagram);
 
   // Channel data on the control port: send datagram[4, 4 + bytes) from `port` to `peer`. Nothing: dropped and counted.
+  // May call the host's offload().
   struct ToPeer {
     std::uint16_t port = 0;
     Endpoint peer;

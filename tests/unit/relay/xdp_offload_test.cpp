@@ -220,6 +220,31 @@ TEST(XdpOffload, NeighboursStayInUserSpace) {
   });
 }
 
+TEST(XdpOffload, AChannelWhoseClientPadsGoesOverToUserSpace) {
+  io::in_network_namespace([] {
+    ASSERT_NO_FATAL_FAILURE(make_pair());
+    FIRELINE_OPEN_OR_SKIP(offload, make_options());
+    auto binding = make_binding("198.51.100.7", "192.0.2.33");
+    ASSERT_EQ(offload->add(binding).what, XdpAdded::What::offloaded);
+    binding.padded = true;
+    const auto added = offload->add(binding);
+    EXPECT_EQ(added.what, XdpAdded::What::user_space);
+    EXPECT_EQ(added.reason, HopReason::client_pads);
+    offload->port_opened(binding.port);
+    offload->prolong(binding);
+    ASSERT_TRUE(attach_pass("far0").has_value());
+    const RawSocket socket("far0");
+    socket.send(from_client(binding));
+    // Another client's arrives behind it.
+    const auto other = make_binding("198.51.100.8", "192.0.2.33");
+    ASSERT_EQ(offload->add(other).what, XdpAdded::What::offloaded);
+    socket.send(from_client(other));
+    ASSERT_FALSE(socket.receive_udp().empty());
+    EXPECT_EQ(offload->counters().outcomes.at(xdp_pass_user_space).frames, 1u);
+    EXPECT_EQ(offload->counters().outcomes.at(xdp_channel4_to_udp4).frames, 1u);
+  });
+}
+
 // Two clients of this relay, each the other's peer: frames go from one's router to the other client.
 TEST(XdpOffload, ClientsOfOneRelayBehindDifferentRoutersStayInUserSpace) {
   io::in_network_namespace([] {

@@ -233,6 +233,30 @@ TEST(StaticChannel, ThatWorksInUserSpaceIsRefreshedThereWhileTheFastPathIsFull) 
   relay.expect_consistent();
 }
 
+// By two ways, padded datagrams here and the others by the fast path, they would not stay in order.
+TEST(StaticChannel, StaysInUserSpaceOnceItsClientPads) {
+  Site relay;
+  const auto send = [&](std::vector<std::uint8_t> bytes) {
+    return relay.server.from_client(relay.client.endpoint, std::as_bytes(std::span(bytes))).has_value();
+  };
+  ASSERT_EQ(relay.client.bind(0x4000, kPeer), 0);
+  ASSERT_EQ(relay.client.bind(0x4001, "192.0.2.34:1"), 0);
+  relay.host.effects.clear();
+  const auto& entry = relay.host.entries.at({std::string(kSocket), 0x4000});
+
+  ASSERT_TRUE(send({0x40, 0, 0, 4, 1, 2, 3, 4}));
+  EXPECT_TRUE(relay.host.effects.empty());
+  for (int i = 0; i < 2; ++i) {
+    ASSERT_TRUE(send({0x40, 0, 0, 3, 1, 2, 3, 0}));
+    EXPECT_EQ(relay.host.effects, std::vector<std::string>{"offload 4000 " + std::string(kPeer)}) << "once";
+    EXPECT_TRUE(entry.padded);
+  }
+  EXPECT_FALSE(relay.host.entries.at({std::string(kSocket), 0x4001}).padded) << "another channel";
+  ASSERT_EQ(relay.client.bind(0x4000, kPeer), 0);
+  EXPECT_TRUE(entry.padded) << "when it is refreshed, too";
+  relay.expect_consistent();
+}
+
 TEST(StaticChannel, NumbersGoUpToThoseOfRfc5766) {
   Site relay;
   EXPECT_EQ(relay.client.bind(0x7FFF, kPeer), 0);
