@@ -29,7 +29,9 @@ void add_flags(CLI::App& app, Words& words, Options& options) {
   app.add_flag("--activate-internet-resource", options.internet_enabled,
                "Route all other traffic through the Internet resource where it is granted")
       ->envname("FIREZONE_ACTIVATE_INTERNET_RESOURCE");
-  app.add_option("-l,--log-dir", options.program.log.folder, "Write the log to a file in this folder as well")
+  app.add_option("-l,--log-dir", options.program.log.folder,
+                 "Write the log to a file in this folder as well, linked as latest; the oldest of these files go above "
+                 "100 MiB")
       ->envname("LOG_DIR");
   app.add_option("--dns-control", words.dns_control,
                  "What happens to this host's resolver: disabled (default), the only choice as long as DNS resources "

@@ -12,6 +12,7 @@
 #include <ctime>
 #include <mutex>
 #include <numeric>
+#include <string_view>
 #include <system_error>
 #include <utility>
 
@@ -25,6 +26,15 @@ namespace fs = std::filesystem;
 constexpr mode_t kFileMode = 0640;
 constexpr std::chrono::hours kCleanEvery{1};
 constexpr const char* kLatest = "latest";
+
+// Whether this program named it so: the folder may be /var/log, where others' files stand beside.
+bool is_log_name(std::string_view name, std::string_view base) {
+  constexpr std::string_view kForm = ".0000-00-00-00-00-00.log";  // 0: a digit
+  if (name.size() != base.size() + kForm.size() || !name.starts_with(base)) return false;
+  return std::ranges::equal(name.substr(base.size()), kForm, [](char given, char form) {
+    return form == '0' ? given >= '0' && given <= '9' : given == form;
+  });
+}
 
 class LogFolder final : public spdlog::sinks::base_sink<std::mutex> {
  public:
@@ -58,7 +68,8 @@ class LogFolder final : public spdlog::sinks::base_sink<std::mutex> {
     if (!file_) return;
     static_cast<void>(::fchmod(file_.get(), kFileMode));
     std::error_code ignored;
-    fs::remove(folder_ / kLatest, ignored);
+    // Anything but a link is somebody else's, and then there is no link.
+    if (fs::is_symlink(folder_ / kLatest, ignored)) fs::remove(folder_ / kLatest, ignored);
     fs::create_symlink(name, folder_ / kLatest, ignored);
   }
   void clean(fs::file_time_type now) {
@@ -66,8 +77,8 @@ class LogFolder final : public spdlog::sinks::base_sink<std::mutex> {
     std::vector<LogFileAge> files;
     std::error_code ignored;
     for (fs::directory_iterator entry(folder_, ignored), end; entry != end; entry.increment(ignored)) {
-      if (entry->path().extension() != ".log" || entry->is_symlink(ignored) || !entry->is_regular_file(ignored))
-        continue;
+      if (!is_log_name(entry->path().filename().string(), base_)) continue;
+      if (entry->is_symlink(ignored) || !entry->is_regular_file(ignored)) continue;
       LogFileAge file{entry->path(), entry->file_size(ignored), {}};
       file.written = entry->last_write_time(ignored);
       if (!ignored) files.push_back(std::move(file));

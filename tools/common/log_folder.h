@@ -1,9 +1,10 @@
 // The folder that a program logs to: one file for each process, BASE.YYYY-MM-DD-HH-MM-SS.log (UTC), mode 0640, made
 // with the first line, and the link `latest` to it. A file that somebody removed is made anew with the next line.
+// The folder may hold others' files: those of another name stay, and so does a `latest` that is no link.
 //
-// Old files go, the oldest first, at the start and every hour, until all *.log files together are below
+// Old files of this name go, the oldest first, at the start and every hour, until all of them together are below
 // kLogFolderBytes: never one that was written to within kLogFileSpared, and never the last (platform
-// specification 5.5). Threads: any.
+// specification 5.5; it takes all *.log files). Threads: any.
 #pragma once
 #include <chrono>
 #include <cstdint>

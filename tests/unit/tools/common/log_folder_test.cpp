@@ -83,6 +83,36 @@ TEST(LogFolder, AFileComesWithTheFirstLineAndAgainWhenSomebodyRemovedIt) {
   EXPECT_THAT(text_of(folder + "/latest"), testing::Not(testing::HasSubstr("hello")));
 }
 
+TEST(LogFolder, FilesOfOthersStay) {
+  const io::TemporaryDirectory directory;
+  const fs::path folder = directory.path();
+  const auto make = [&](const char* name, std::chrono::hours age) {
+    std::ofstream(folder / name) << name;
+    fs::resize_file(folder / name, kLogFolderBytes);
+    fs::last_write_time(folder / name, fs::file_time_type::clock::now() - age);
+  };
+  const std::vector<std::string> others{"auth.log",
+                                        "program.log",
+                                        "program.2026-01-02.log",
+                                        "program.2026-01-02-03-04-xx.log",
+                                        "program.2026-01-02-03-04-05.txt",
+                                        "programs.2026-01-02-03-04-05.log",
+                                        "latest"};
+  for (const auto& name : others) make(name.c_str(), std::chrono::hours(9));
+  make("program.2026-01-02-03-04-05.log", std::chrono::hours(3));
+  make("program.2026-01-02-03-04-06.log", std::chrono::hours(2));
+
+  const auto sink = open_log_folder(folder, "program");
+  ASSERT_TRUE(sink) << sink.error();
+  (*sink)->log({"fireline", spdlog::level::info, "hello"});
+  const auto names = names_in(folder);
+  EXPECT_THAT(names, testing::IsSupersetOf(others));
+  EXPECT_THAT(names, testing::Not(testing::Contains("program.2026-01-02-03-04-05.log"))) << "the oldest of its own";
+  EXPECT_THAT(names, testing::Contains("program.2026-01-02-03-04-06.log")) << "the last that was there";
+  EXPECT_FALSE(fs::is_symlink(folder / "latest"));
+  EXPECT_EQ(names.size(), others.size() + 2) << "and the new one";
+}
+
 TEST(LogFolder, AFolderThatCannotBeMadeIsOneSentence) {
   const auto sink = open_log_folder("/proc/nothing/here", "program");
   ASSERT_FALSE(sink);
