@@ -2,6 +2,7 @@
 
 #include <CLI/CLI.hpp>
 #include <cstdio>
+#include <string_view>
 
 namespace fireline {
 namespace {
@@ -15,9 +16,22 @@ std::string unknown_words(const CLI::App& app) {
   return names.empty() ? "there are more words than this command takes" : "unknown here:" + names;
 }
 
+// CLI11 takes the next word for the value of "--name=", another flag as well, which would be gone then.
+std::optional<std::string> flag_without_value(int argc, const char* const* argv) {
+  for (int i = 1; i < argc; ++i) {
+    const std::string_view word = argv[i];
+    if (word == "--") return std::nullopt;
+    if (word.starts_with("--") && word.find('=') == word.size() - 1) return std::string(word);
+  }
+  return std::nullopt;
+}
+
 }  // namespace
 
 std::optional<EarlyExit> parse_command_line(CLI::App& app, int argc, const char* const* argv, int mistake_code) {
+  if (const auto flag = flag_without_value(argc, argv)) {
+    return EarlyExit{mistake_code, *flag + " has no value: see " + app.get_name() + " --help"};
+  }
   try {
     app.parse(argc, argv);
   } catch (const CLI::CallForHelp&) {

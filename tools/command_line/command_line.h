@@ -17,7 +17,8 @@ struct EarlyExit {
   std::string text;  // for standard output when the code is 0 (--help, --version), else one sentence for standard error
 };
 
-// Fills the variables that the options name. Empty: run. `mistake_code`: of the exit behind a mistake.
+// Fills the variables that the options name. Empty: run. `mistake_code`: of the exit behind a mistake. "--name="
+// without a value is one; who wants an empty value writes --name "".
 [[nodiscard]] std::optional<EarlyExit> parse_command_line(CLI::App& app, int argc, const char* const* argv,
                                                           int mistake_code = 1);
 

@@ -127,6 +127,9 @@ TEST(ClientOptions, WhatIsWrongIsOneSentenceAndCode2) {
       {{"--token=secret"}, {}, "unknown here: --token: see fireline-client --help"},
       {{"secret"}, {}, "there are more words than this command takes"},
       {{"--no-such-flag"}, {}, "see fireline-client --help"},
+      // The next word would be the value, and the portal somebody else's.
+      {{"--firezone-id=", "--api-url=wss://portal.test"}, {}, "--firezone-id= has no value"},
+      {{"standalone", "--log-dir="}, {}, "--log-dir= has no value: see fireline-client --help"},
       {{"-u", "nonsense"}, {}, "must start with wss://"},
       {{"--max-partition-time", "5"}, {}, "use numbers with units"},
       {{"--dns-control", "magic"}, {}, "use one of systemd-resolved, etc-resolv-conf, disabled"},

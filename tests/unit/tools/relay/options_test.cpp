@@ -96,6 +96,7 @@ TEST_F(RelayOptionsTest, WhatIsWrongGetsASentence) {
       {{ip, "--ebpf-int4-addr", "10.0.0.1"}, "need --ebpf-offloading"},
       {{ip, "--ebpf-offloading", "eth0", "--ebpf-int4-addr", "::1"}, "use an IPv4 address"},
       {{ip, "--no-such-flag"}, "see fireline-relay --help"},
+      {{ip, "--realm=", "--deny-peer=198.51.100.0/24"}, "--realm= has no value: see fireline-relay --help"},
   };
   for (const Row& row : rows) {
     SCOPED_TRACE(row.sentence);

@@ -80,6 +80,7 @@ TEST_F(PortalOptionsTest, TheTokenIsTheFirstThatThereIs) {
   const std::string token_file = "--token-file=" + own;
   EXPECT_EQ(token({kPublic, kUrl, "argument", "name"}), "argument") << "the first positional";
   EXPECT_EQ(token({kPublic, kUrl, argument.c_str()}), "of-the-arguments-file") << "it names a file";
+  EXPECT_EQ(token({kPublic, kUrl, "--", "--argument="}), "--argument=") << "behind -- nothing is a flag";
   setenv("FIREZONE_TOKEN", "of-the-environment", 1);
   EXPECT_EQ(token({kPublic, kUrl, "argument", token_file.c_str()}), "argument") << "arguments win";
   setenv("FIREZONE_TOKEN", "of-the-environment", 1);
