@@ -18,6 +18,9 @@ struct Words {
   bool flow_logs = false;
 };
 
+// The tokens of Firezone and of fireline-portal are longer, words for commands shorter.
+constexpr std::size_t kTokenBytesMin = 20;
+
 struct Commands {
   CLI::App* set_up = nullptr;
   CLI::App* tear_down = nullptr;
@@ -40,7 +43,8 @@ void add_flags(CLI::App& app, Words& words, Options& options) {
   app.set_version_flag("-V,--version", "fireline-gateway " FIRELINE_VERSION);
   tunnel::add_program_flags(app, words.program, options.program, "FIREZONE_MAX_PARTITION_TIME");
   app.add_option("TOKEN", words.token,
-                 "Token of this gateway; better $FIREZONE_TOKEN or the systemd credential FIREZONE_TOKEN");
+                 "Token of this gateway, or the absolute path of a file of it; better $FIREZONE_TOKEN or the systemd "
+                 "credential FIREZONE_TOKEN");
   app.add_flag("--no-check", words.no_check, "Start without looking for the rights that are needed");
   app.add_option("--health-check-addr", words.health, "Public endpoint of /healthz and /readyz (0.0.0.0:8080)")
       ->envname("HEALTH_CHECK_ADDR");
@@ -58,6 +62,13 @@ Options::Command command_of(const Commands& commands) {
 
 // The first thing that is wrong, as a sentence.
 std::optional<std::string> read_words(const Words& words, Options& options) {
+  // A slip in a command would be the token, before the variable's. The word is not repeated: it may be a secret.
+  if (!words.token.empty() && !words.token.starts_with('/') && words.token.size() < kTokenBytesMin) {
+    return fmt::format(
+        "unknown command: use one of setup-network, teardown-network, status; a TOKEN of fewer than {} characters is "
+        "none",
+        kTokenBytesMin);
+  }
   options.token = crypto::SecretText(words.token);
   options.check_privileges = !words.no_check;
   options.raise_buffers = !words.no_inc_buf;

@@ -25,7 +25,12 @@ TEST(GatewayOptions, FlagsAndVariables) {
          return o.command == Options::Command::run && o.check_privileges && o.raise_buffers && o.token.empty() &&
                 o.health.to_string() == "0.0.0.0:8080" && o.program.status_socket == kStatusSocket;
        }},
-      {"the token as Firezone has it", {"t0k"}, {}, [](const Options& o) { return o.token.view() == "t0k"; }},
+      {"the token as Firezone has it",
+       {".SFMyNTY.g2gDbQAAACQ"},
+       {},
+       [](const Options& o) { return o.token.view() == ".SFMyNTY.g2gDbQAAACQ"; }},
+      {"the path of its file", {"/run/t"}, {}, [](const Options& o) { return o.token.view() == "/run/t"; }},
+      {"an empty one is none", {""}, {}, [](const Options& o) { return o.token.empty(); }},
       {"where health is told",
        {},
        {{"HEALTH_CHECK_ADDR", "127.0.0.1:1"}},
@@ -76,6 +81,9 @@ TEST(GatewayOptions, WhatIsWrongIsOneSentenceAndCode2) {
       {{"-u", "nonsense"}, {}, "must start with wss://"},
       {{"--nice", "20"}, {}, "use a number from -20 to 19"},
       {{"one", "two"}, {}, "there are more words than this command takes"},
+      // It would be the token, before the variable's.
+      {{"stauts"}, {{"FIREZONE_ID", "abc"}}, "unknown command: use one of setup-network, teardown-network, status"},
+      {{"secret-of-18-letter"}, {}, "fewer than 20 characters"},
       {{}, {{"FIREZONE_NO_INC_BUF", "perhaps"}}, "perhaps"},
   };
   test::expect_mistakes(parse_options, tunnel::kUsageExitCode, rows);
