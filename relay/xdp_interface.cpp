@@ -110,6 +110,10 @@ Result<FarEnd, int> far_end_of(std::uint32_t interface_index) {
   return other->has_program ? FarEnd::has_program : FarEnd::no_program;
 }
 
+std::string how_to_detach(const std::string& interface) {
+  return "end the program that attached it, or bpftool link detach id N (bpftool net list dev " + interface + ")";
+}
+
 Result<void, std::string> attach_pass(const std::string& interface) {
   const auto index = ::if_nametoindex(interface.c_str());
   if (index == 0) return err("no interface " + interface);
@@ -131,6 +135,10 @@ Result<void, std::string> detach_pass(const std::string& interface) {
   if (index == 0) return err("no interface " + interface);
   libbpf_set_print(nullptr);
   const int failed = bpf_xdp_detach(static_cast<int>(index), XDP_FLAGS_DRV_MODE, nullptr);
+  if (failed == -EBUSY) {
+    return err("cannot detach the XDP program of " + interface + ": " + std::strerror(EBUSY) +
+               ": a link holds it: " + how_to_detach(interface));
+  }
   if (failed != 0) return err("cannot detach the XDP program of " + interface + ": " + std::strerror(-failed));
   return {};
 }

@@ -22,11 +22,15 @@ enum class FarEnd : std::uint8_t {
 // The errno of the failing call.
 [[nodiscard]] Result<FarEnd, int> far_end_of(std::uint32_t interface_index);
 
+// What a person does about a program that a link holds; half a sentence.
+[[nodiscard]] std::string how_to_detach(const std::string& interface);
+
 // Attaches a program that passes every frame (bpf/pass.bpf.c), for the far end of a veth; it stays when the process
 // ends. The sentence says what failed. An interface
 // that has a program already is an error: nothing is replaced.
 [[nodiscard]] Result<void, std::string> attach_pass(const std::string& interface);
-// Detaches whatever XDP program the interface has in driver mode; none is no error.
+// Detaches whatever XDP program the interface has in driver mode; none is no error, one that a link (bpf_link) holds
+// is.
 [[nodiscard]] Result<void, std::string> detach_pass(const std::string& interface);
 
 }  // namespace fireline::relay

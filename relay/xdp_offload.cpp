@@ -22,7 +22,8 @@ XdpError attach_error(int code, const XdpOptions& options) {
   if (code == EPERM || code == EACCES) {
     sentence += ": run as root or grant CAP_BPF and CAP_NET_ADMIN";
   } else if (code == EBUSY || code == EEXIST) {
-    sentence += ": it has an XDP program already: detach that one with ip link set dev " + name + " xdp off";
+    sentence += ": it has an XDP program already: " + how_to_detach(name) + "; ip link set dev " + name +
+                " xdp off if it has no link";
   } else if (driver && (code == EOPNOTSUPP || code == EINVAL || code == ERANGE)) {
     sentence += ": its driver has no XDP, or not with its present MTU and queues: use attach mode generic";
   }
