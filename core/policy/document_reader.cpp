@@ -5,6 +5,7 @@
 #include <unordered_map>
 #include <unordered_set>
 
+#include "core/base/byte_order_mark.h"
 #include "core/crypto/sha256.h"
 #include "core/policy/object_reader.h"
 #include "core/policy/suggestion.h"
@@ -373,6 +374,7 @@ Result<Document, std::vector<PolicyError>> read_document(std::string_view text) 
     errors.add(0, "", "expected at most " + std::to_string(kPolicyBytesMax) + " bytes");
     return err(errors.take(text));
   }
+  text = without_byte_order_mark(text);  // editors count no column for it
   auto root = read_json(text);
   if (!root) {
     errors.add(root.error().offset, "", std::move(root.error().text));

@@ -12,6 +12,8 @@
 
 #include <simdjson.h>
 
+#include "core/base/byte_order_mark.h"
+
 namespace fireline::platform {
 
 using crypto::SecretText;
@@ -44,7 +46,7 @@ Result<SecretText, HostError> read_token(int fd, const std::string& path) {
     count += static_cast<std::size_t>(got);
   }
   if (count > kTokenBytesMax) return err(HostError{EFBIG, "the file " + path + " is too long for a token"});
-  const std::string_view token = trim(std::string_view(buffer.bytes).substr(0, count));
+  const std::string_view token = trim(without_byte_order_mark(std::string_view(buffer.bytes).substr(0, count)));
   if (token.empty()) return err(HostError{0, "the token file " + path + " is empty"});
   if (!simdjson::validate_utf8(token)) return err(HostError{0, "the token file " + path + " is not UTF-8 text"});
   return SecretText(token);

@@ -3,6 +3,7 @@
 #include <array>
 #include <charconv>
 
+#include "core/base/byte_order_mark.h"
 #include "core/crypto/secret.h"
 #include "core/crypto/turn_password.h"
 
@@ -67,6 +68,7 @@ std::optional<SecretText> FirezoneCredentials::password(std::string_view usernam
 
 Result<StaticCredentials, std::string> StaticCredentials::parse(std::string realm, std::string_view file) {
   StaticCredentials credentials(std::move(realm));
+  file = without_byte_order_mark(file);
   for (std::size_t number = 1; !file.empty(); ++number) {
     const std::size_t newline = file.find('\n');
     std::string_view line = file.substr(0, newline);

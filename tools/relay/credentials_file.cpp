@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <optional>
 
+#include "core/base/byte_order_mark.h"
 #include "tools/relay/text_file.h"
 
 namespace fireline::relay {
@@ -13,7 +14,7 @@ namespace {
 Result<Credentials, std::string> read_secret(const std::string& path) {
   const auto file = read_text_file("the stamp secret", path, kSecretBytesMax, FileAccess::owner_alone);
   if (!file) return err(file.error());
-  std::string_view secret = file->text;
+  std::string_view secret = without_byte_order_mark(file->text);
   while (!secret.empty() && (secret.back() == '\n' || secret.back() == '\r')) secret.remove_suffix(1);
   const auto visible = [](char c) { return c > ' ' && c <= '~' && c != ':'; };
   if (secret.size() < kSecretBytesMin || !std::ranges::all_of(secret, visible)) {

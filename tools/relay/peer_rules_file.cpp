@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "core/base/byte_order_mark.h"
 #include "platform/linux/interface_addresses.h"
 #include "tools/relay/text_file.h"
 
@@ -38,6 +39,7 @@ std::string take_line(std::string_view line, AuthKind auth, PeerPrefixes& prefix
 
 Result<PeerPrefixes, std::string> parse_peer_rules(std::string_view text, AuthKind auth) {
   PeerPrefixes prefixes;
+  text = without_byte_order_mark(text);
   for (std::size_t number = 1; !text.empty(); ++number) {
     const std::size_t end = text.find('\n');
     const std::string_view line = trim(text.substr(0, end));

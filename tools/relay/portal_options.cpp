@@ -7,6 +7,7 @@
 #include <string_view>
 #include <utility>
 
+#include "core/base/byte_order_mark.h"
 #include "platform/linux/token_file.h"
 #include "tools/common/human_duration.h"
 #include "tools/relay/text_file.h"
@@ -26,7 +27,7 @@ std::string_view trim(std::string_view text) {
 Result<SecretText, std::string> read_token(const std::string& path) {
   const auto file = read_text_file("the portal token", path, platform::kTokenBytesMax, FileAccess::owner_alone);
   if (!file) return err(file.error());
-  const auto token = trim(file->text);
+  const auto token = trim(without_byte_order_mark(file->text));
   if (token.empty()) return err(fmt::format("the file {} holds no portal token: it is empty", path));
   return SecretText(token);
 }

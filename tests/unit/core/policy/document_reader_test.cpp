@@ -112,6 +112,7 @@ TEST(DocumentReader, Accepts) {
   const Accepted rows[] = {
       {"the whole of a small document", Parts{}.text()},
       {"comments of both kinds, and spaces", "// first\n /* second\n third */ " + Parts{}.text() + " // last"},
+      {"an editor's byte order mark", "\xEF\xBB\xBF" + Parts{}.text()},
       {"comment marks within strings", Parts{.account = R"({"name": "a // b /* c", "slug": "a"})"}.text()},
       {"an escaped quote before comment marks", Parts{.account = R"({"name": "a\" // b", "slug": "a"})"}.text()},
       {"a name with letters of any script", Parts{.account = R"({"name": "Büro 東京", "slug": "a"})"}.text()},
@@ -147,6 +148,9 @@ TEST(DocumentReader, RefusesWithASentence) {
       {"nothing", "", "expected an object, found nothing"},
       {"comments alone", "// {}", "expected an object, found nothing"},
       {"a list", "[]", "f:1:1: expected an object, found a list"},
+      {"a list behind a byte order mark, which is no column", "\xEF\xBB\xBF[]",
+       "f:1:1: expected an object, found a list"},
+      {"two of them", "\xEF\xBB\xBF\xEF\xBB\xBF[]", "f:1:1: "},
       {"a number", "12", "f:1:1: expected an object"},
       {"an object that does not end", R"({"account": {)", "f:1:14: not JSON"},
       {"a comma too many", R"({"account": {},})", "f:1:16: not JSON"},

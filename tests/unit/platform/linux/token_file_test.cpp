@@ -32,6 +32,8 @@ const Row kRows[] = {
     {"root may read and write", 0600, 0, 0, "secret", "secret", ""},
     {"root may read", 0400, 0, 0, "secret", "secret", ""},
     {"an editor's newline is no part of it", 0600, 0, 0, "  secret\r\n\n", "secret", ""},
+    {"nor is its byte order mark", 0600, 0, 0, "\xEF\xBB\xBFsecret\r\n", "secret", ""},
+    {"which alone is no token", 0600, 0, 0, "\xEF\xBB\xBF\n", nullptr, "is empty"},
     {"the group may not read", 0640, 0, 0, "secret", nullptr, "must have mode 0400 or 0600"},
     {"others may not read", 0604, 0, 0, "secret", nullptr, "must have mode 0400 or 0600"},
     {"nobody may run it", 0700, 0, 0, "secret", nullptr, "must have mode 0400 or 0600"},
@@ -50,6 +52,7 @@ TEST(TokenFile, AWordMayNameTheFileOfTheToken) {
   std::ofstream(path) << "of-the-file\n";
   ASSERT_EQ(::chmod(path.c_str(), 0644), 0);
   std::ofstream(directory.path() + "/empty") << " \n";
+  std::ofstream(directory.path() + "/marked") << "\xEF\xBB\xBFof-the-editor\r\n";
   const struct {
     const char* rule;
     std::string word;
@@ -59,6 +62,7 @@ TEST(TokenFile, AWordMayNameTheFileOfTheToken) {
       {"without the newline of the file that somebody read it from", " t0k\n", "t0k"},
       {"the path of a file is what is in it", path, "of-the-file"},
       {"with a newline too", path + "\n", "of-the-file"},
+      {"without an editor's byte order mark", directory.path() + "/marked", "of-the-editor"},
       {"a path where nothing is may be a token", directory.path() + "/none", directory.path() + "/none"},
       {"a folder is no file", directory.path(), directory.path()},
       {"a file of nothing is a mistake", directory.path() + "/empty", std::nullopt},

@@ -68,6 +68,9 @@ struct FileRow {
 const FileRow kFiles[] = {
     {"users, comments, blank lines, carriage returns", "# list\n\nann:one\r\nbob:t:wo\n", 2, ""},
     {"the last line needs no newline", "ann:one", 1, ""},
+    {"an editor's byte order mark before a comment", "\xEF\xBB\xBF# list\nann:one\n", 1, ""},
+    {"it is skipped at the beginning alone", "\xEF\xBB\xBF\xEF\xBB\xBF# list\n", 0,
+     "line 1: there is no colon between user and password"},
     {"a line without colon", "ann:one\nbob\n", 0, "line 2: there is no colon between user and password"},
     {"no user", ":one\n", 0, "line 1: the user is empty"},
     {"no password", "\nann:\n", 0, "line 2: the password is empty"},
@@ -90,6 +93,12 @@ TEST(StaticCredentials, FilesAreReadLineByLine) {
   ASSERT_TRUE(bob.has_value());
   EXPECT_TRUE(std::ranges::equal(bob->key.bytes(), stun::LongTermKey("bob", "example.org", "t:wo").bytes()));
   EXPECT_FALSE(users->find("ann", UnixTime{}).has_value());
+  EXPECT_TRUE(StaticCredentials::parse("example.org",
+                                       "\xEF\xBB\xBF"
+                                       "ann:one\n")
+                  ->find("ann", UnixTime{})
+                  .has_value())
+      << "the mark is no part of the name";
 }
 
 struct NonceRow {

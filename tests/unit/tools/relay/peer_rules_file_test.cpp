@@ -13,6 +13,11 @@ TEST(PeerRulesFile, LinesAllowAndDeny) {
   EXPECT_THAT(rules->allow, ::testing::ElementsAre(*Prefix::parse("10.0.0.0/8")));
   EXPECT_THAT(rules->deny, ::testing::ElementsAre(*Prefix::parse("192.0.2.0/24"), *Prefix::parse("2001:db8::/32")));
   EXPECT_TRUE(parse_peer_rules("", AuthKind::firezone).has_value());
+  EXPECT_TRUE(parse_peer_rules("\xEF\xBB\xBF"
+                               "deny 192.0.2.0/24\n",
+                               AuthKind::firezone)
+                  .has_value())
+      << "a byte order mark is skipped";
 }
 
 TEST(PeerRulesFile, TheFirstWrongLineIsNamed) {

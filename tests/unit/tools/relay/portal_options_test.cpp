@@ -89,6 +89,8 @@ TEST_F(PortalOptionsTest, TheTokenIsTheFirstThatThereIs) {
   EXPECT_EQ(token({kPublic, kUrl}), "of-the-arguments-file") << "which may name a file, too";
   setenv("CREDENTIALS_DIRECTORY", folder_.c_str(), 1);
   EXPECT_EQ(token({kPublic, kUrl, token_file.c_str()}), "of-the-file") << "then the flag's file";
+  file("own", "\xEF\xBB\xBFof-the-editor\r\n");
+  EXPECT_EQ(token({kPublic, kUrl, token_file.c_str()}), "of-the-editor") << "without the mark that some editors write";
   EXPECT_EQ(token({kPublic, kUrl}), "of-the-credential") << "then systemd's credential";
   EXPECT_EQ(token({kPublic}), "none") << "a credential alone asks for no portal";
 }
