@@ -174,6 +174,7 @@ def rows_of_each(world):
         "bad.users",), None
 
     yield GATEWAY, "no token", (), 1, ("set FIREZONE_TOKEN",), None
+    yield GATEWAY, "a slip in a command", ("stauts",), 2, ("unknown command: use one of setup-network",), "t"
     yield GATEWAY, "an option of Firezone's that is not there", ("--flow-logs",), 2, ("leave it out",), "t"
     yield GATEWAY, "an endpoint that is none", ("--health-check-addr", "here"), 2, ("use ADDRESS:PORT",), "t"
     yield GATEWAY, "no right to prepare the network", (*WITHOUT_RIGHTS, lab.built("fireline-gateway"), "setup-network"), 1, (
@@ -186,7 +187,11 @@ def rows_of_each(world):
     yield CLIENT, "a token on the command line", ("--token", "secret"), 2, ("unknown here: --token",), None
     yield CLIENT, "control of DNS, which is not there", ("--dns-control", "systemd-resolved"), 2, (
         "DNS resources are not served", "disabled"), "t"
-    yield CLIENT, "a folder for its log that cannot be made", ("--log-dir", "/proc/none"), 1, ("/proc/none",), "t"
+    yield CLIENT, "a flag without its value", ("--firezone-id=", "--exit"), 2, ("--firezone-id= has no value",), "t"
+    for check in ((), ("--check",)):
+        yield CLIENT, "a folder for its log that cannot be made", (*check, "--log-dir", "/proc/none"), 1, ("/proc/none",), "t"
+    yield CLIENT, "a check of certificates that are not there", ("--check", "--ca-file", "/none.pem"), 1, ("/none.pem",), "t"
+    yield CLIENT, "a check without the right", (*WITHOUT_RIGHTS, *world.command(CLIENT, "--check")), 1, ("CAP_NET_ADMIN",), "t"
 
 
 def whole_command(world, program, words):

@@ -36,7 +36,8 @@ void add_flags(CLI::App& app, Words& words, Options& options) {
   app.add_option("--dns-control", words.dns_control,
                  "What happens to this host's resolver: disabled (default), the only choice as long as DNS resources "
                  "are not served");
-  app.add_flag("--check", options.check, "Validate the set-up and leave before the portal is contacted");
+  app.add_flag("--check", options.check,
+               "Look at rights, token, device id, log folder and --ca-file, and leave before the portal is contacted");
   app.add_flag("--exit", options.exit, "Leave once the tunnel is up");
   app.add_flag("--inc-buf", options.raise_buffers, "Raise net.core.rmem_max and wmem_max")->envname("FIREZONE_INC_BUF");
 }

@@ -6,6 +6,7 @@
 #include <csignal>
 
 #include "io/loop_thread.h"
+#include "io/websocket_tls.h"
 #include "platform/linux/link_scope_sync.h"
 #include "platform/linux/network_monitor.h"
 #include "platform/linux/privileges.h"
@@ -14,6 +15,7 @@
 #include "tools/client/options.h"
 #include "tools/client/reactions.h"
 #include "tools/client/report.h"
+#include "tools/common/log_folder.h"
 #include "tools/tunnel/login.h"
 #include "tools/tunnel/program_base.h"
 #include "tools/tunnel/tunnel.h"
@@ -155,10 +157,20 @@ Result<crypto::SecretText, std::string> find_token(const Options& options,
   return **token;
 }
 
-// As far as it goes without the portal.
+// As far as it goes without the portal and without an interface.
 int check_set_up(const Options& options, const crypto::SecretText& token) {
+  if (const auto missing = platform::missing_network_admin()) return tunnel::complain(kProgramName, *missing);
   if (const auto login = tunnel::make_login(portal::Role::client, options.program, token, {}); !login) {
     return tunnel::complain(kProgramName, login.error());
+  }
+  const auto& folder = options.program.log.folder;
+  if (!folder.empty()) {
+    if (const auto log = open_log_folder(folder, kProgramName); !log) {
+      return tunnel::complain(kProgramName, log.error());
+    }
+  }
+  if (const auto trust = io::WebSocketTls::make_client(options.program.ca_file); !trust) {
+    return tunnel::complain(kProgramName, trust.error());
   }
   fmt::print("Check passed\n");
   return 0;
