@@ -19,7 +19,8 @@ struct Words {
   std::vector<std::string> listen;
   LogWords log;
   std::string kind;
-  std::int64_t days = 0;
+  std::string days;
+  const CLI::Option* days_flag = nullptr;
   bool no_seccomp = false;
 };
 
@@ -30,6 +31,8 @@ struct Commands {
   CLI::App* list = nullptr;
   CLI::App* revoke = nullptr;
 };
+
+constexpr std::int64_t kTokenDaysMax = 36'500;  // a hundred years: more is a mistake
 
 constexpr std::array<Choice<portal::TokenKind>, 3> kKinds{{{"client", portal::TokenKind::client},
                                                            {"gateway", portal::TokenKind::gateway},
@@ -62,8 +65,8 @@ Commands add_commands(CLI::App& app, Words& words, Options& options) {
   app.require_subcommand(0, 1);
   Commands commands;
   commands.status = app.add_subcommand("status", "Ask the portal that runs here who is online")->fallthrough();
-  commands.status->add_flag("--json", options.json, "As JSON");
-  commands.status->add_flag("--metrics", options.metrics, "As Prometheus text");
+  CLI::Option* const json = commands.status->add_flag("--json", options.json, "As JSON");
+  commands.status->add_flag("--metrics", options.metrics, "As Prometheus text")->excludes(json);
   commands.check = app.add_subcommand("check", "Read a policy file and say what is wrong with it");
   commands.check->add_option("FILE", options.policy, "The file")->required();
   CLI::App* const token = app.add_subcommand("token", "Make, list and revoke tokens")->fallthrough();
@@ -72,8 +75,8 @@ Commands add_commands(CLI::App& app, Words& words, Options& options) {
       token->add_subcommand("create", "Make a token and print it, once: it is stored nowhere")->fallthrough();
   commands.create->add_option("KIND", words.kind, "client, gateway or relay")->required();
   commands.create->add_option("OWNER", options.owner, "Name of the actor (client) or the site (gateway)");
-  commands.create->add_option("--days", words.days, "Days for which it is valid (7 for a user's, else for ever)")
-      ->check(CLI::Range(1, 36'500));
+  words.days_flag = commands.create->add_option(
+      "--days", words.days, "Days for which it is valid, 1 to 36500 (7 for a user's, else for ever)");
   commands.create->add_flag("--env", options.as_environment, "Print the lines of an environment file");
   commands.create->footer(
       "client OWNER is an actor, gateway OWNER a site of the policy file; a relay has none:\n"
@@ -126,7 +129,10 @@ std::optional<std::string> read_listen(const Words& words, Options& options) {
 std::optional<std::string> read_words(const Words& words, Options& options) {
   if (auto wrong = read_log_words(words.log, options.log)) return wrong;
   options.seccomp = !words.no_seccomp;
-  if (words.days != 0) options.valid_days = words.days;
+  if (words.days_flag->count() != 0) {
+    auto& days = options.valid_days.emplace();
+    if (auto wrong = read_number<std::int64_t>("--days", words.days, 1, kTokenDaysMax, days)) return wrong;
+  }
   if (options.command == Command::token_create) {
     if (auto wrong = choose(kKinds, "KIND", words.kind, options.token_kind)) return wrong;
     if (options.owner.empty() == (options.token_kind != portal::TokenKind::relay)) {

@@ -29,5 +29,26 @@ TEST(Options, WithACertificateTheDefaultIsEveryAddressOfTheFamiliesThatThereAre)
   });
 }
 
+TEST(Options, DaysAreADecimalNumber) {
+  const auto days = [](const char* word) {
+    const std::vector<const char*> words{"fireline-portal", "token", "create", "relay", "--days", word};
+    return parse_options(static_cast<int>(words.size()), words.data());
+  };
+  EXPECT_EQ(days("36500")->valid_days, 36'500);
+  EXPECT_EQ(days("010")->valid_days, 10) << "not octal";
+  for (const char* wrong : {"0x10", "0", "-1", "36501", "7d", ""}) {
+    const auto options = days(wrong);
+    ASSERT_FALSE(options) << wrong;
+    EXPECT_EQ(options.error().text, std::string("--days cannot be \"") + wrong + "\": use a number from 1 to 36500");
+  }
+}
+
+TEST(Options, StatusIsOneOfTwoForms) {
+  const std::vector<const char*> words{"fireline-portal", "status", "--json", "--metrics"};
+  const auto options = parse_options(static_cast<int>(words.size()), words.data());
+  ASSERT_FALSE(options);
+  EXPECT_EQ(options.error().text, "--json excludes --metrics: see fireline-portal --help");
+}
+
 }  // namespace
 }  // namespace fireline::portal_tool
