@@ -53,14 +53,14 @@ std::string_view reason_of(int status) noexcept {
   return standard(reason);
 }
 
-void append_response(SecretBuffer& out, const HttpResponse& response) {
+void append_response(SecretBuffer& out, const HttpResponse& response, bool with_body = true) {
   append(out, "HTTP/1.1 " + std::to_string(response.status) + " ");
   append(out, reason_of(response.status));
   append(out, "\r\nContent-Type: " + response.content_type);
   append(out, "\r\nContent-Length: " + std::to_string(response.body.size()));
   if (!response.allow.empty()) append(out, "\r\nAllow: " + response.allow);
   append(out, "\r\nCache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\nConnection: close\r\n\r\n");
-  append(out, response.body);
+  if (with_body) append(out, response.body);
 }
 
 class HttpSession final : public StreamSession {
@@ -77,34 +77,42 @@ class HttpSession final : public StreamSession {
       }
       return {.consumed = 0, .close = ended};
     }
-    append_response(output, answer(input.substr(0, end + 4)));
+    const auto [response, head] = answer(input.substr(0, end + 4));
+    append_response(output, response, !head);
     return {.consumed = input.size(), .close = true};
   }
   [[nodiscard]] bool is_idle() const override { return false; }
 
  private:
-  HttpResponse answer(std::string_view header) const;
+  struct Answer {
+    HttpResponse response;
+    bool head = false;  // of a HEAD: its header alone is sent
+  };
+  [[nodiscard]] Answer answer(std::string_view header) const;
   [[nodiscard]] std::optional<HttpResponse> refusal(const http::request<http::empty_body>& request) const;
 
   HttpRequestHandler handler_;
   bool loopback_;
 };
 
-HttpResponse HttpSession::answer(std::string_view header) const {
+HttpSession::Answer HttpSession::answer(std::string_view header) const {
   http::request_parser<http::empty_body> parser;
   parser.header_limit(kHttpHeaderBytesMax);
   parser.eager(false);
   boost::beast::error_code error;
   parser.put(boost::asio::buffer(header.data(), header.size()), error);
   if ((error && error != http::error::need_more) || !parser.is_header_done()) {
-    return {.status = 400, .body = "not a request of HTTP/1.1\n"};
+    return {.response = {.status = 400, .body = "not a request of HTTP/1.1\n"}};
   }
-  if (auto refused = refusal(parser.get())) return std::move(*refused);
+  const auto method = standard(parser.get().method_string());
+  const bool head = method == "HEAD";
+  if (auto refused = refusal(parser.get())) return {.response = std::move(*refused), .head = head};
   const auto target = standard(parser.get().target());
   const auto question = std::min(target.find('?'), target.size());
   const auto query = target.substr(std::min(question + 1, target.size()));
-  return handler_(
-      {.method = standard(parser.get().method_string()), .path = target.substr(0, question), .query = query});
+  // RFC 9110 section 9.3.2.
+  return {.response = handler_({.method = head ? "GET" : method, .path = target.substr(0, question), .query = query}),
+          .head = head};
 }
 
 std::optional<HttpResponse> HttpSession::refusal(const http::request<http::empty_body>& request) const {
@@ -189,7 +197,7 @@ std::optional<std::string> query_value(std::string_view query, std::string_view 
 
 HttpRequestHandler only_get(HttpHandler handler) {
   return [handler = std::move(handler)](const HttpRequest& request) -> HttpResponse {
-    if (request.method != "GET") return {.status = 405, .body = "only GET\n", .allow = "GET"};
+    if (request.method != "GET") return {.status = 405, .body = "only GET\n", .allow = "GET, HEAD"};
     return handler(request.path);
   };
 }

@@ -44,11 +44,11 @@ struct HttpResponse {
   std::string allow{};  // with 405: the methods that there are
 };
 
-// The path of a GET, without its query. Other methods are answered 405.
+// The path of a GET or HEAD, without its query. Other methods are answered 405.
 using HttpHandler = std::function<HttpResponse(std::string_view path)>;
 
 struct HttpRequest {
-  std::string_view method;  // "GET", "POST"
+  std::string_view method;  // "GET", "POST"; "GET" of a HEAD too, whose answer is sent without its body
   std::string_view path;
   std::string_view query;  // behind the question mark, as sent
 };

@@ -292,7 +292,7 @@ io::HttpResponse Program::answer_control(const io::HttpRequest& request) {
   if (request.path != "/metrics" && request.path != "/status") {
     return {.status = 404, .body = "there is /status, /metrics and POST /log_filter?directives=\n"};
   }
-  if (request.method != "GET") return {.status = 405, .body = "only GET\n", .allow = "GET"};
+  if (request.method != "GET") return {.status = 405, .body = "only GET\n", .allow = "GET, HEAD"};
   if (request.path == "/status") {
     return {.status = 200, .content_type = "application/json", .body = status_text(report())};
   }

@@ -54,6 +54,10 @@ TEST(Http, AnswersAndRefuses) {
       {"two Hosts are one too many", false, get + "Host: a\r\nHost: b\r\n\r\n", "HTTP/1.1 400 Bad Request"},
       {"POST is refused", true, "POST /metrics HTTP/1.1\r\n" + local + "Content-Length: 0\r\n\r\n",
        "HTTP/1.1 405 Method Not Allowed"},
+      {"a HEAD is a GET", true, "HEAD /metrics HTTP/1.1\r\n" + local + "\r\n", "HTTP/1.1 200 OK"},
+      {"with its errors", true, "HEAD / HTTP/1.1\r\n" + local + "\r\n", "HTTP/1.1 404 Not Found"},
+      {"methods are told apart by case", true, "head /metrics HTTP/1.1\r\n" + local + "\r\n",
+       "HTTP/1.1 405 Method Not Allowed"},
       {"garbage is refused", true, "\x16\x03\x01 hello\r\n\r\n", "HTTP/1.1 400 Bad Request"},
       {"a header line without a colon is refused", true, get + "Host\r\n\r\n", "HTTP/1.1 400 Bad Request"},
       {"a header that never ends is refused", true, get + "X: " + std::string(kHttpHeaderBytesMax, 'x'),
@@ -70,6 +74,23 @@ TEST(Http, WritesWholeResponses) {
   EXPECT_EQ(ask("GET /metrics HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n", true),
             "HTTP/1.1 200 OK\r\nContent-Type: text/plain; version=0.0.4\r\nContent-Length: 5\r\n"
             "Cache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\nConnection: close\r\n\r\nup 1\n");
+}
+
+// RFC 9110 section 9.3.2: the header of the GET, no content.
+TEST(Http, AHeadHasTheHeaderAlone) {
+  for (const char* path : {"/metrics", "/nowhere"}) {
+    const std::string rest = std::string(path) + " HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n";
+    const auto get = ask("GET " + rest, true);
+    EXPECT_EQ(ask("HEAD " + rest, true), get.substr(0, get.find("\r\n\r\n") + 4)) << path;
+  }
+  const auto refused = ask("HEAD /metrics HTTP/1.1\r\nHost: evil.example\r\n\r\n", true);
+  EXPECT_TRUE(refused.starts_with("HTTP/1.1 403 ")) << refused;
+  EXPECT_TRUE(refused.ends_with("\r\n\r\n")) << refused;
+}
+
+TEST(Http, NamesTheMethodsThatThereAre) {
+  EXPECT_NE(ask("PUT /metrics HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n", true).find("\r\nAllow: GET, HEAD\r\n"),
+            std::string::npos);
 }
 
 TEST(Http, WaitsForTheWholeHeader) {
