@@ -61,7 +61,7 @@ void add_portal_flags(CLI::App& app, PortalWords& words) {
   add("--api-url", words.url, "Portal to log in to (default: none, the relay runs on its own)", "FIREZONE_API_URL");
   add("--token-file", words.token_file, "File, mode 0600, of the portal token", "FIRELINE_RELAY_TOKEN_FILE");
   add("--ca-file", words.ca_file, "PEM file of certificates trusted beside the system's", "FIRELINE_CA_FILE");
-  add("--max-partition-time", words.patience, "How long to go on without the portal: 15m, 24h (default), 30d",
+  add("--max-partition-time", words.patience, "How long to go on without the portal: 15m, 24h (default), at most 3650d",
       "MAX_PARTITION_TIME");
 }
 
@@ -83,8 +83,10 @@ Result<std::optional<PortalOptions>, std::string> read_portal_words(const Portal
   if (!words.patience.empty()) {
     const auto patience = parse_human_duration(words.patience);
     if (!patience) {
-      return err(fmt::format("--max-partition-time cannot be \"{}\": use numbers with units, for example 15m, 24h, 30d",
-                             words.patience));
+      return err(
+          fmt::format("--max-partition-time cannot be \"{}\": use numbers with units, for example 15m, 24h, 30d, at "
+                      "most 3650d",
+                      words.patience));
     }
     options.patience = *patience;
   }

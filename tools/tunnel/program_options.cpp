@@ -51,7 +51,7 @@ void add_program_flags(CLI::App& app, ProgramWords& words, ProgramOptions& optio
              {"-n,--firezone-name", options.name, "Name that the portal shows (default: the host's)", "FIREZONE_NAME"},
              {"-i,--firezone-id", options.id, "Id of this device (default: kept or derived)", "FIREZONE_ID"},
              {"-m,--max-partition-time", words.max_partition_time,
-              "How long to go on without the portal: 30s, 5m, 1h, 30d", partition_variable},
+              "How long to go on without the portal: 30s, 5m, 1h, 30d, at most 3650d", partition_variable},
              {"--ca-file", options.ca_file, "PEM file of certificates trusted beside the system's", "FIRELINE_CA_FILE"},
              {"--tun-name", options.tun, "Network interface to create (default tun-firezone)", "FIRELINE_TUN_NAME"},
              {"--status-socket", options.status_socket, "Unix socket of status and metrics", "FIRELINE_STATUS_SOCKET"},
@@ -93,8 +93,10 @@ std::optional<std::string> read_program_words(const ProgramWords& words, bool lo
   if (!words.max_partition_time.empty()) {
     options.max_partition_time = parse_human_duration(words.max_partition_time);
     if (!options.max_partition_time) {
-      return fmt::format("--max-partition-time cannot be \"{}\": use numbers with units, for example 5m, 1h 30m, 30d",
-                         words.max_partition_time);
+      return fmt::format(
+          "--max-partition-time cannot be \"{}\": use numbers with units, for example 5m, 1h 30m, 30d, at "
+          "most 3650d",
+          words.max_partition_time);
     }
   }
   if (!logs_in) return std::nullopt;

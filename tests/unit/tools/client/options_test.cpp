@@ -132,6 +132,7 @@ TEST(ClientOptions, WhatIsWrongIsOneSentenceAndCode2) {
       {{"standalone", "--log-dir="}, {}, "--log-dir= has no value: see fireline-client --help"},
       {{"-u", "nonsense"}, {}, "must start with wss://"},
       {{"--max-partition-time", "5"}, {}, "use numbers with units"},
+      {{"--max-partition-time", "3651d"}, {}, "at most 3650d"},
       {{"--dns-control", "magic"}, {}, "use one of systemd-resolved, etc-resolv-conf, disabled"},
       {{}, {{"FIREZONE_DNS_CONTROL", "magic"}}, "FIREZONE_DNS_CONTROL cannot be"},
       // Whoever asks for it would wait for names in vain.

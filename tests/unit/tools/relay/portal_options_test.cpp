@@ -114,6 +114,7 @@ TEST_F(PortalOptionsTest, WhatIsWrongGetsASentenceWithoutTheToken) {
       {{kPublic, kUrl, long_file.c_str()}, "it has more than 16384 bytes"},
       {{kPublic, kUrl, absent.c_str()}, "cannot read the portal token"},
       {{kPublic, kUrl, "very-secret", "name", "--max-partition-time=90"}, "use numbers with units"},
+      {{kPublic, kUrl, "very-secret", "name", "--max-partition-time=3651d"}, "at most 3650d"},
       {{kPublic, kUrl, "very-secret", "--auth=static", "--users=u"}, "leave --auth static out, or the portal"},
       {{kUrl, "very-secret"}, "no public address is given"},
   };
