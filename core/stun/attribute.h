@@ -50,7 +50,7 @@ inline constexpr std::size_t kIntegrityBytes = 20;
 inline constexpr std::size_t kFingerprintBytes = 4;
 inline constexpr std::size_t kMaxAddressBytes = 20;  // of an IPv6 address attribute's value
 
-inline constexpr std::size_t kMaxUsernameBytes = 512;   // RFC 8489 section 14.3: fewer than 513 bytes
+inline constexpr std::size_t kMaxUsernameBytes = 512;   // RFC 5389 section 15.3: fewer than 513 bytes (RFC 8489: 509)
 inline constexpr std::size_t kMaxTextCharacters = 127;  // REALM, NONCE, SOFTWARE: fewer than 128 characters
 
 // Channel numbers that RFC 8656 section 12 lets a client bind.

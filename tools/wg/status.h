@@ -50,7 +50,8 @@ struct NamedCount {
   std::uint64_t count = 0;
 };
 
-// packets_in = packets_out + drops + held. Kernel drops happened before fireline saw the packet: beside the sum.
+// packets_in = packets_out + drops + held. Kernel drops happened before fireline read the packet or after it wrote it:
+// beside the sum.
 struct LedgerReport {
   std::vector<NamedCount> packets_in;   // by place of entry: "tun", "udp"
   std::vector<NamedCount> packets_out;  // by place of exit

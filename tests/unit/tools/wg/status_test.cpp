@@ -254,7 +254,7 @@ fireline_packets_out{device="tun"} 4
 # HELP fireline_packets_held Packets in queues and behind handshakes.
 # TYPE fireline_packets_held gauge
 fireline_packets_held 1
-# HELP fireline_kernel_dropped Packets that the kernel dropped before fireline saw them.
+# HELP fireline_kernel_dropped Packets that the kernel dropped before fireline read them or after it wrote them, by place.
 # TYPE fireline_kernel_dropped counter
 fireline_kernel_dropped{error_type="udp_receive_buffer"} 7
 # HELP fireline_events Named events.
