@@ -43,7 +43,7 @@ WebSocketPipe::WebSocketPipe(WebSocketTransport::Socket socket, Limits limits)
 }
 
 WebSocketPipe::~WebSocketPipe() {
-  if (limits_.unsent != nullptr) limits_.unsent->fetch_sub(cost_.load());
+  if (limits_.load != nullptr) limits_.load->unsent.fetch_sub(cost_.load());
 }
 
 void WebSocketPipe::start(Events events, Duration idle) {
@@ -67,9 +67,9 @@ bool WebSocketPipe::reserve(const OutgoingText& message) noexcept {
     queued_bytes_.fetch_sub(bytes);
     return false;
   }
-  if (limits_.unsent != nullptr) {
+  if (limits_.load != nullptr) {
     cost_.fetch_add(message.cost());
-    limits_.unsent->fetch_add(message.cost());
+    limits_.load->unsent.fetch_add(message.cost());
   }
   return true;
 }
@@ -175,9 +175,9 @@ void WebSocketPipe::on_written(Error error) {
   const std::size_t bytes = outgoing_.front().view().size();
   std::size_t large = bytes;
   if (!large_bytes_.compare_exchange_strong(large, 0)) queued_bytes_.fetch_sub(bytes);
-  if (limits_.unsent != nullptr) {
+  if (limits_.load != nullptr) {
     cost_.fetch_sub(outgoing_.front().cost());
-    limits_.unsent->fetch_sub(outgoing_.front().cost());
+    limits_.load->unsent.fetch_sub(outgoing_.front().cost());
   }
   outgoing_.pop_front();
   if (paused_.load()) resume();
@@ -201,23 +201,26 @@ void WebSocketPipe::watch_writing() {
   });
 }
 
-// A few who read a little at a time would keep everybody waiting.
+// A few who read a little at a time would keep everybody waiting. What the peer has acknowledged counts: the kernel
+// takes more in large steps, which may be longer apart than the pace.
 void WebSocketPipe::watch_pace() {
   if (pace_ || limits_.pace == Duration::zero()) return;
-  pace_ = Pace{.written = transport().written_bytes(), .owed = unsent_bytes(), .full = are_full()};
+  pace_ = Pace{.taken = transport().acknowledged_bytes(), .owed = unsent_bytes(), .waiting = others_wait()};
   pace_timer_.expires_after(limits_.pace);
   pace_timer_.async_wait([self = shared_from_this()](Error error) {
     const Pace before = *std::exchange(self->pace_, std::nullopt);
     if (error || self->over_ || !self->writing_) return;
-    const auto taken = self->transport().written_bytes() - before.written;
-    const bool behind = !before.drained && taken < before.owed / 4;
-    if (behind && before.full && self->are_full() && !self->transport().is_writable()) return self->give_up_slow();
+    const auto due = std::min(self->limits_.pace_bytes, before.owed / kPaceShare);
+    const bool behind = !before.drained && self->transport().acknowledged_bytes() < before.taken + due;
+    if (behind && before.waiting && self->others_wait() && !self->transport().is_writable()) {
+      return self->give_up_slow();
+    }
     self->watch_pace();
   });
 }
 
-bool WebSocketPipe::are_full() const noexcept {
-  return limits_.unsent != nullptr && limits_.unsent->load() >= limits_.full_bytes;
+bool WebSocketPipe::others_wait() const noexcept {
+  return limits_.load != nullptr && limits_.load->others_wait.load();
 }
 
 // ---- the end ----

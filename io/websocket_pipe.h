@@ -38,6 +38,15 @@ class WebSocketPipe : public std::enable_shared_from_this<WebSocketPipe> {
   // Messages of either side stay below 10 KiB in practice; a few may wait for a busy loop, one may be of any size.
   static constexpr std::size_t kUndeliveredMax = std::size_t{256} << 10;
 
+  // Of a message, each `pace`: small ones are not to be taken faster than large ones.
+  static constexpr std::size_t kPaceShare = 32;
+
+  // Of all pipes of a server.
+  struct Load {
+    std::atomic<std::size_t> unsent{0};    // what they together hold
+    std::atomic<bool> others_wait{false};  // messages wait for less of it
+  };
+
   using Stream = boost::beast::websocket::stream<WebSocketTransport, false>;
   struct Limits {
     std::size_t frame_bytes;
@@ -50,12 +59,12 @@ class WebSocketPipe : public std::enable_shared_from_this<WebSocketPipe> {
     std::size_t unsent_pause = SIZE_MAX;
     // `slow` when the socket takes nothing for that long; zero: never.
     Duration stall = Duration::zero();
-    // `slow` when, with full_bytes of all pipes' output unsent at both ends of that time, it has taken less than a
-    // quarter of what it had to take, never all of it, and its kernel's buffer is full; zero: never.
+    // `slow` when, with others waiting at both ends of that time, the peer has taken neither pace_bytes nor kPaceShare
+    // of what it had to take, never all of it, and its kernel's buffer is full; zero: never.
     Duration pace = Duration::zero();
-    std::size_t full_bytes = SIZE_MAX;
-    // What all pipes together hold unsent; outlives them. Null: nobody counts.
-    std::atomic<std::size_t>* unsent = nullptr;
+    std::size_t pace_bytes = 0;
+    // Outlives the pipes. Null: nobody counts, nobody waits.
+    Load* load = nullptr;
   };
   struct Events {
     std::move_only_function<void(SecretBuffer message)> message;
@@ -102,7 +111,7 @@ class WebSocketPipe : public std::enable_shared_from_this<WebSocketPipe> {
   void write();
   void watch_writing();
   void watch_pace();
-  [[nodiscard]] bool are_full() const noexcept;
+  [[nodiscard]] bool others_wait() const noexcept;
   void on_written(Error error);
   void send_close();
   void wait_idle();
@@ -122,7 +131,7 @@ class WebSocketPipe : public std::enable_shared_from_this<WebSocketPipe> {
   bool over_ = false;
   std::atomic<std::size_t> queued_bytes_{0};
   std::atomic<std::size_t> large_bytes_{0};  // of the one that waits beside them
-  std::atomic<std::size_t> cost_{0};         // its part of Limits::unsent
+  std::atomic<std::size_t> cost_{0};         // its part of Load::unsent
   std::atomic<std::size_t> undelivered_bytes_{0};
   std::atomic<bool> paused_{false};
   boost::asio::steady_timer idle_timer_;
@@ -133,9 +142,9 @@ class WebSocketPipe : public std::enable_shared_from_this<WebSocketPipe> {
   std::uint64_t written_before_ = 0;
   // When the pace timer was set, while it runs.
   struct Pace {
-    std::uint64_t written = 0;
+    std::uint64_t taken = 0;
     std::size_t owed = 0;
-    bool full = false;
+    bool waiting = false;
     bool drained = false;  // nothing was left to send since
   };
   std::optional<Pace> pace_;

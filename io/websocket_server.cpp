@@ -50,7 +50,7 @@ class WebSocketServer::Impl {
 
   [[nodiscard]] const std::vector<Endpoint>& endpoints() const noexcept { return endpoints_; }
   [[nodiscard]] std::size_t connections() const noexcept { return listener_.connections(); }
-  [[nodiscard]] std::size_t unsent_bytes() const noexcept { return unsent_bytes_.load(std::memory_order_relaxed); }
+  [[nodiscard]] std::size_t unsent_bytes() const noexcept { return load_.unsent.load(std::memory_order_relaxed); }
   [[nodiscard]] std::size_t unsent_bytes(WebSocketId id) const noexcept {
     const auto found = accepted_.find(id);
     return found == accepted_.end() ? 0 : found->second->unsent_bytes();
@@ -65,13 +65,13 @@ class WebSocketServer::Impl {
   void deliver(WebSocketId id, SecretBuffer message);
   void hand_over(WebSocketId id, const SecretBuffer& message);
   void release_later();
-  [[nodiscard]] bool is_full() const noexcept { return unsent_bytes_.load() >= limits_.unsent_bytes; }
+  [[nodiscard]] bool is_full() const noexcept { return load_.unsent.load() >= limits_.unsent_bytes; }
 
   EventLoop& loop_;
   const WebSocketServerLimits limits_;
   Counters<WebSocketServerCounter> counters_;  // the WebSocketThread's
   std::uint64_t last_id_ = 0;                  // the WebSocketThread's
-  std::atomic<std::size_t> unsent_bytes_{0};
+  WebSocketPipe::Load load_;
   // Destroyed from the last to the first: letters that nobody read hold connections, which need the thread's context.
   const bool is_tls_;
   std::optional<WebSocketTls> tls_;  // the WebSocketThread's
@@ -101,7 +101,7 @@ Result<void, std::string> WebSocketServer::Impl::listen(const std::vector<Endpoi
 // On the WebSocketThread.
 void WebSocketServer::Impl::take_in(WebSocketTransport::Socket socket, const Endpoint& source) {
   const WebSocketId id{++last_id_};
-  const auto connection = std::make_shared<ServerConnection>(std::move(socket), limits_, counters_, unsent_bytes_);
+  const auto connection = std::make_shared<ServerConnection>(std::move(socket), limits_, counters_, load_);
   const std::weak_ptr<ServerConnection> weak = connection;  // its own hooks must not keep it
   connection->start(
       tls_ ? &*tls_ : nullptr,
@@ -150,6 +150,7 @@ void WebSocketServer::Impl::answer(WebSocketId id, const WebSocketAnswer& answer
 void WebSocketServer::Impl::deliver(WebSocketId id, SecretBuffer message) {
   if (waiting_.empty() && !is_full()) return hand_over(id, message);
   waiting_.emplace_back(id, std::move(message));
+  load_.others_wait.store(true);
   if (waiting_.size() == 1) release_later();
 }
 
@@ -160,7 +161,8 @@ void WebSocketServer::Impl::release_later() {
       waiting_.pop_front();
       hand_over(id, message);
     }
-    if (!waiting_.empty()) release_later();
+    if (!waiting_.empty()) return release_later();
+    load_.others_wait.store(false);
   });
 }
 

@@ -28,7 +28,7 @@ bool is_complete_upgrade(const http::request<http::empty_body>& request) {
 }  // namespace
 
 ServerConnection::ServerConnection(WebSocketTransport::Socket socket, const WebSocketServerLimits& limits,
-                                   Counters<WebSocketServerCounter>& counters, std::atomic<std::size_t>& unsent)
+                                   Counters<WebSocketServerCounter>& counters, WebSocketPipe::Load& load)
     : limits_(limits),
       counters_(counters),
       pipe_(std::make_shared<WebSocketPipe>(std::move(socket),
@@ -40,8 +40,8 @@ ServerConnection::ServerConnection(WebSocketTransport::Socket socket, const WebS
                                                                   .unsent_pause = limits.unsent_pause,
                                                                   .stall = limits.stall,
                                                                   .pace = limits.pace,
-                                                                  .full_bytes = limits.unsent_bytes,
-                                                                  .unsent = &unsent})),
+                                                                  .pace_bytes = limits.pace_bytes,
+                                                                  .load = &load})),
       patience_(pipe_->stream().get_executor()) {}
 
 void ServerConnection::start(WebSocketTls* tls, Hooks hooks) {

@@ -42,9 +42,9 @@ class ServerConnection : public std::enable_shared_from_this<ServerConnection> {
     std::move_only_function<void()> gone;
   };
 
-  // `unsent`: of all connections, outlives them.
+  // `load`: of all connections, outlives them.
   ServerConnection(WebSocketTransport::Socket socket, const WebSocketServerLimits& limits,
-                   Counters<WebSocketServerCounter>& counters, std::atomic<std::size_t>& unsent);
+                   Counters<WebSocketServerCounter>& counters, WebSocketPipe::Load& load);
 
   void start(WebSocketTls* tls, Hooks hooks);
 

@@ -1,7 +1,10 @@
 #include "io/websocket_transport.h"
 
+#include <linux/sockios.h>
 #include <poll.h>
+#include <sys/ioctl.h>
 
+#include <algorithm>
 #include <boost/asio/ssl/stream.hpp>
 
 #include "core/base/endpoint.h"
@@ -41,6 +44,12 @@ std::string WebSocketTransport::certificate_error() const {
   if (!tls_) return {};
   const long result = SSL_get_verify_result(tls_->stream.native_handle());
   return result == X509_V_OK ? std::string() : X509_verify_cert_error_string(result);
+}
+
+std::uint64_t WebSocketTransport::acknowledged_bytes() noexcept {
+  int unacknowledged = 0;
+  if (::ioctl(socket_.native_handle(), SIOCOUTQ, &unacknowledged) != 0 || unacknowledged < 0) return written_bytes_;
+  return written_bytes_ - std::min(written_bytes_, static_cast<std::uint64_t>(unacknowledged));
 }
 
 bool WebSocketTransport::is_writable() noexcept {

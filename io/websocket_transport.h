@@ -56,6 +56,8 @@ class WebSocketTransport {
 
   // That the kernel, or TLS, has taken.
   [[nodiscard]] std::uint64_t written_bytes() const noexcept { return written_bytes_; }
+  // Of them, what the peer's kernel has acknowledged; with TLS by some bytes less.
+  [[nodiscard]] std::uint64_t acknowledged_bytes() noexcept;
   // The kernel would take more: what is not written waits for us, not for the peer.
   [[nodiscard]] bool is_writable() noexcept;
 

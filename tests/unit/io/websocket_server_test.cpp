@@ -11,10 +11,9 @@
 #include <thread>
 #include <vector>
 
-#include "tests/unit/io/scripted_server.h"
 #include "tests/unit/io/temporary_directory.h"
 #include "tests/unit/io/test_certificate.h"
-#include "tests/unit/io/websocket_frames.h"
+#include "tests/unit/io/websocket_server_fixture.h"
 #include "tests/unit/io/without_ipv6.h"
 
 namespace fireline::io {
@@ -22,100 +21,6 @@ namespace {
 
 using namespace std::chrono_literals;
 using Counter = WebSocketServerCounter;
-
-constexpr std::string_view kUpgrade =
-    "GET /client/websocket?token=t0k HTTP/1.1\r\nHost: h\r\nConnection: keep-alive, Upgrade\r\nUpgrade: websocket\r\n"
-    "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nuser-agent: x/1 "
-    "gateway/1.4.19\r\n\r\n";
-
-class WebSocketServerTest : public ::testing::Test {
- protected:
-  void listen(WebSocketServerOptions options = {}) {
-    if (options.endpoints.empty()) options.endpoints = {*Endpoint::parse("127.0.0.1:0")};
-    auto made = WebSocketServer::listen(
-        *loop_, options,
-        {.upgrade =
-             [this](const WebSocketUpgrade& upgrade) {
-               paths_.emplace_back(upgrade.path);
-               queries_.emplace_back(upgrade.query);
-               agents_.emplace_back(upgrade.user_agent);
-               tls_ = upgrade.tls;
-               asked_.push_back(upgrade.id);
-               return answer_;
-             },
-         .opened = [this](WebSocketId id) { opened_.push_back(id); },
-         .text = [this](WebSocketId id, std::string_view text) { texts_[id].emplace_back(text); },
-         .closed = [this](WebSocketId id, const std::string& sentence) { closed_.emplace_back(id, sentence); }});
-    ASSERT_TRUE(made) << made.error();
-    server_ = std::move(*made);
-    port_ = server_->endpoints().front().port;
-  }
-  FileDescriptor dial() const {
-    FileDescriptor socket(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_port = htons(port_);
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    EXPECT_EQ(::connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address), 0);
-    return socket;
-  }
-  static void write(const FileDescriptor& socket, std::string_view text) {
-    ASSERT_EQ(::send(socket.get(), text.data(), text.size(), MSG_NOSIGNAL), static_cast<ssize_t>(text.size()));
-  }
-  // Until there are `bytes` of it or the end.
-  std::string read(const FileDescriptor& socket, std::size_t bytes) {
-    std::string text;
-    turn_until(*loop_, [&] {
-      char chunk[65536];
-      const auto got = ::recv(socket.get(), chunk, std::min(sizeof chunk, bytes - text.size()), MSG_DONTWAIT);
-      if (got > 0) text.append(chunk, static_cast<std::size_t>(got));
-      return text.size() == bytes || got == 0 || (got < 0 && errno != EAGAIN);
-    });
-    return text;
-  }
-  // What is there, until nothing more is unsent.
-  void read_away(const FileDescriptor& socket) {
-    std::string chunk(65536, '\0');
-    EXPECT_TRUE(turn_until(*loop_, [&] {
-      while (::recv(socket.get(), chunk.data(), chunk.size(), MSG_DONTWAIT) > 0) {
-      }
-      return server_->unsent_bytes() == 0;
-    }));
-  }
-  FileDescriptor dial_upgraded() {
-    const auto before = opened_.size();
-    auto socket = dial();
-    write(socket, kUpgrade);
-    std::string answer;
-    while (!answer.ends_with("\r\n\r\n")) {
-      const std::string byte = read(socket, 1);
-      if (byte.empty()) break;
-      answer += byte;
-    }
-    EXPECT_TRUE(answer.starts_with("HTTP/1.1 101 ")) << answer;
-    EXPECT_NE(answer.find("Sec-WebSocket-Accept: ICX+Yqv66kxgM0FcWaLWlFLwTAI=\r\n"), std::string::npos) << answer;
-    // The answer may be here before the server's thread has told of it.
-    EXPECT_TRUE(turn_until(*loop_, [&] { return opened_.size() > before; }));
-    return socket;
-  }
-  bool counted(Counter counter, std::uint64_t value = 1) {
-    return turn_until(*loop_, [&] { return server_->counters().get(counter) == value; });
-  }
-  bool has_closed(std::size_t count = 1) {
-    return turn_until(*loop_, [&] { return closed_.size() == count; });
-  }
-
-  std::unique_ptr<EventLoop> loop_ = EventLoop::make().value();
-  std::optional<WebSocketAnswer> answer_ = WebSocketAnswer();
-  std::vector<WebSocketId> asked_;
-  std::vector<std::string> paths_, queries_, agents_;
-  std::vector<WebSocketId> opened_;
-  std::map<WebSocketId, std::vector<std::string>> texts_;
-  std::vector<std::pair<WebSocketId, std::string>> closed_;
-  bool tls_ = false;
-  std::uint16_t port_ = 0;
-  std::unique_ptr<WebSocketServer> server_;
-};
 
 TEST_F(WebSocketServerTest, AnUpgradeIsAskedForAndAnswered) {
   listen();
@@ -256,115 +161,6 @@ TEST_F(WebSocketServerTest, ClosingSendsWhatIsQueuedAndACode) {
   EXPECT_EQ(closed_[0].second, "closed from here");
 }
 
-TEST_F(WebSocketServerTest, WhoDoesNotReadIsClosed) {
-  listen({.endpoints = {}, .limits = {.queue_bytes = std::size_t{1} << 20}});
-  const auto socket = dial_upgraded();
-  const std::string text(100'000, 'x');
-  for (int i = 0; i < 1000 && server_->counters().get(Counter::closed_slow) == 0; ++i) {
-    server_->send(opened_[0], text);
-    loop_->turn(0ms);
-  }
-  EXPECT_TRUE(counted(Counter::closed_slow));
-  ASSERT_TRUE(has_closed());
-  EXPECT_EQ(closed_[0].second, "it does not read what it is sent");
-}
-
-// An `init` may be larger than the queue; what was queued before it and what follows is none.
-TEST_F(WebSocketServerTest, OneLargeMessageWaitsBesideTheQueue) {
-  constexpr std::size_t kQueue = std::size_t{1} << 20;
-  constexpr std::size_t kLarge = 16 * kQueue;
-  listen({.endpoints = {}, .limits = {.queue_bytes = kQueue, .large_bytes = kLarge, .unsent_bytes = 64 * kQueue}});
-  const auto socket = dial_upgraded();
-  const auto read_all = [&](std::uint64_t messages) {
-    std::string chunk(65536, '\0');
-    return turn_until(*loop_, [&] {
-      while (::recv(socket.get(), chunk.data(), chunk.size(), MSG_DONTWAIT) > 0) {
-      }
-      return server_->counters().get(Counter::messages_out) == messages;
-    });
-  };
-  for (std::uint64_t round = 1; round <= 2; ++round) {
-    for (const std::size_t bytes : {std::size_t{100}, kLarge, kQueue / 4, kQueue / 4, kQueue / 4}) {
-      server_->send(opened_[0], std::string(bytes, 'x'));
-    }
-    EXPECT_EQ(server_->unsent_bytes(opened_[0]) > kLarge, true);
-    ASSERT_TRUE(read_all(5 * round)) << round;
-    EXPECT_EQ(server_->unsent_bytes(opened_[0]), 0u);
-  }
-  EXPECT_EQ(server_->counters().get(Counter::closed_slow), 0u);
-  server_->send(opened_[0], std::string(kLarge, 'x'));
-  server_->send(opened_[0], std::string(kLarge, 'x'));
-  EXPECT_TRUE(counted(Counter::closed_slow)) << "one at a time";
-
-  const auto other = dial_upgraded();
-  server_->send(opened_[1], std::string(kLarge + 1, 'x'));
-  EXPECT_TRUE(counted(Counter::closed_slow, 2)) << "nobody takes a larger frame";
-}
-
-// More than the kernel takes for a reader that sleeps.
-constexpr std::size_t kMuch = std::size_t{32} << 20;
-
-TEST_F(WebSocketServerTest, WhoTakesNothingForAWhileIsClosed) {
-  listen({.endpoints = {}, .limits = {.queue_bytes = 2 * kMuch, .stall = 1ms}});
-  const auto socket = dial_upgraded();
-  server_->send(opened_[0], std::string(kMuch, 'x'));
-  EXPECT_TRUE(counted(Counter::closed_slow));
-  EXPECT_TRUE(has_closed());
-}
-
-TEST_F(WebSocketServerTest, WhoDoesNotReadIsNotReadEither) {
-  listen({.endpoints = {}, .limits = {.queue_bytes = 2 * kMuch, .unsent_bytes = 2 * kMuch}});
-  const auto slow = dial_upgraded();
-  const auto good = dial_upgraded();
-  server_->send(opened_[0], std::string(kMuch, 'x'));
-  write(slow, frame(Opcode::text, "one", true, true));
-  write(slow, frame(Opcode::text, "two", true, true));
-  write(good, frame(Opcode::text, "hello", true, true));
-  ASSERT_TRUE(turn_until(*loop_, [&] { return texts_.contains(opened_.at(1)); }));
-  EXPECT_LT(texts_[opened_[0]].size(), 2u) << "the one that was being read";
-  EXPECT_EQ(server_->unsent_bytes(opened_[0]), kMuch);
-  EXPECT_EQ(server_->unsent_bytes(opened_[1]), 0u);
-  read_away(slow);
-  EXPECT_TRUE(turn_until(*loop_, [&] { return texts_[opened_[0]].size() == 2; }));
-}
-
-TEST_F(WebSocketServerTest, WhileTooMuchIsUnsentNobodyMayAsk) {
-  listen({.endpoints = {}, .limits = {.queue_bytes = 2 * kMuch, .unsent_bytes = kMuch / 2}});
-  const auto slow = dial_upgraded();
-  const auto good = dial_upgraded();
-  server_->send(opened_[0], std::string(kMuch, 'x'));
-  write(good, frame(Opcode::text, "one", true, true) + frame(Opcode::text, "two", true, true));
-  ASSERT_TRUE(counted(Counter::messages_in));
-  EXPECT_TRUE(texts_.empty());
-  read_away(slow);
-  EXPECT_TRUE(turn_until(*loop_, [&] { return texts_[opened_[1]].size() == 2; }));
-  EXPECT_EQ(texts_[opened_[1]], (std::vector<std::string>{"one", "two"}));
-}
-
-TEST_F(WebSocketServerTest, WhileTooMuchIsUnsentWhoReadsALittleIsClosed) {
-  listen({.endpoints = {}, .limits = {.queue_bytes = 2 * kMuch, .unsent_bytes = kMuch, .stall = 1h, .pace = 50ms}});
-  const auto slow = dial_upgraded();
-  const auto good = dial_upgraded();
-  server_->send(opened_[0], std::string(kMuch, 'x'));
-  write(good, frame(Opcode::text, "one", true, true));
-  std::string chunk(4096, '\0');
-  EXPECT_TRUE(turn_until(*loop_, [&] {
-    static_cast<void>(::recv(slow.get(), chunk.data(), chunk.size(), MSG_DONTWAIT));
-    return texts_.contains(opened_.at(1));
-  })) << "somebody else's message";
-  EXPECT_TRUE(counted(Counter::closed_slow));
-  ASSERT_TRUE(has_closed());
-  EXPECT_EQ(closed_[0].first, opened_[0]);
-}
-
-TEST_F(WebSocketServerTest, WhileThereIsRoomWhoReadsALittleStays) {
-  listen({.endpoints = {}, .limits = {.queue_bytes = 2 * kMuch, .unsent_bytes = 2 * kMuch, .stall = 1h, .pace = 1ms}});
-  const auto slow = dial_upgraded();
-  server_->send(opened_[0], std::string(kMuch, 'x'));
-  read_away(slow);
-  EXPECT_EQ(server_->counters().get(Counter::closed_slow), 0u);
-}
-
 TEST_F(WebSocketServerTest, ASharedTextIsSentToMany) {
   listen();
   const auto first = dial_upgraded();
@@ -403,37 +199,6 @@ TEST_F(WebSocketServerTest, OneSourceHasItsLimitAndAllTogetherTheirs) {
   const auto only = dial_upgraded();
   EXPECT_EQ(read(dial(), 1), "");
   EXPECT_TRUE(counted(Counter::refused_full));
-}
-
-TEST_F(WebSocketServerTest, WhoIsFasterThanTheLoopIsHeldBack) {
-  listen();
-  const auto socket = dial_upgraded();
-  // The loop does not turn: what nobody takes is not read, and TCP holds the sender back.
-  const std::string text = frame(Opcode::text, std::string(60'000, 'x'), true, true);
-  std::size_t written = 0;
-  ::timeval patience{.tv_sec = 0, .tv_usec = 200'000};
-  ::setsockopt(socket.get(), SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
-  for (int i = 0; i < 2000; ++i) {
-    const auto sent =
-        ::send(socket.get(), text.data() + written % text.size(), text.size() - written % text.size(), MSG_NOSIGNAL);
-    if (sent <= 0) break;
-    written += static_cast<std::size_t>(sent);
-  }
-  EXPECT_LT(written, 2000 * text.size());
-  const std::size_t whole = written / text.size();
-  EXPECT_TRUE(turn_until(*loop_, [&] { return texts_[opened_.at(0)].size() == whole; }));
-}
-
-TEST_F(WebSocketServerTest, MessagesWithoutTextAreHeldBackAsWell) {
-  listen();
-  const auto socket = dial_upgraded();
-  constexpr int kFrames = 1000;
-  std::string frames;
-  for (int i = 0; i < kFrames; ++i) frames += frame(Opcode::text, "", true, true);
-  ASSERT_EQ(::send(socket.get(), frames.data(), frames.size(), MSG_NOSIGNAL), static_cast<ssize_t>(frames.size()));
-  std::this_thread::sleep_for(std::chrono::milliseconds(100));  // in which the loop does not turn
-  EXPECT_LE(server_->counters().get(Counter::messages_in), 1u);
-  EXPECT_TRUE(turn_until(*loop_, [&] { return texts_[opened_.at(0)].size() == kFrames; }));
 }
 
 TEST_F(WebSocketServerTest, SeveralEndpointsAreServedAndTakenOnesNamed) {
