@@ -87,8 +87,8 @@ void ControlPlane::left(Session& session, Now now) {
   const bool stood_for_device = session.channel == JoinState::joined;
   state_->presence.leave(session);
   if (!stood_for_device) return;
-  // Its program connects anew and is the device again.
-  if (const Session* const older = state_->presence.superseded(session)) state_->actions.close(older->id);
+  // The last one's program to connect anew is the device again. All of them: some may be half-open.
+  for (const ConnectionId older : state_->presence.superseded(session)) state_->actions.close(older);
 }
 
 void ControlPlane::message(Session& session, const ProgramFrame& frame, Now now) {

@@ -1,5 +1,6 @@
 #include "core/portal/server/presence.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace fireline::portal {
@@ -38,12 +39,14 @@ void Presence::leave(Session& session) {
   session.channel = JoinState::unjoined;
 }
 
-const Session* Presence::superseded(const Session& session) const noexcept {
+std::vector<ConnectionId> Presence::superseded(const Session& session) const {
+  std::vector<ConnectionId> found;
   for (const auto& [id, other] : sessions_) {
     if (other->channel != JoinState::superseded || other->role != session.role) continue;
-    if (online_id(*other) == online_id(session)) return other.get();
+    if (online_id(*other) == online_id(session)) found.push_back(id);
   }
-  return nullptr;
+  std::ranges::sort(found);
+  return found;
 }
 
 void Presence::remove(ConnectionId id) {

@@ -9,6 +9,7 @@
 #include <map>
 #include <memory>
 #include <unordered_map>
+#include <vector>
 
 #include "core/base/uuid.h"
 #include "core/portal/server/session.h"
@@ -30,8 +31,8 @@ class Presence {
   Session* join(Session& session);
   // It is no longer online; it may join again.
   void leave(Session& session);
-  // A connection of the same device that another one took the place of, such as one of a twin that goes on. Null: none.
-  [[nodiscard]] const Session* superseded(const Session& session) const noexcept;
+  // Connections of the same device that others took the place of, such as one of a twin that goes on; ascending.
+  [[nodiscard]] std::vector<ConnectionId> superseded(const Session& session) const;
   void remove(ConnectionId id);
 
   // Null when offline.

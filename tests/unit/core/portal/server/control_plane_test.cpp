@@ -150,6 +150,17 @@ TEST(ControlPlane, AFlowThatASupersededConnectionAskedForReachesNobody) {
   EXPECT_EQ(world.lines(), Lines{"gw1 < ok"});
 }
 
+// One of them may be half-open, and only the other one's program hears of it.
+TEST(ControlPlane, AllOlderConnectionsOfADeviceHaveTheirTurnWhenTheNewestEnds) {
+  PortalWorld world;
+  world.gateway();
+  for (const char* name : {"alice", "alice.2", "alice.3"}) world.client(name, "alice");
+  world.client("bert", "robot");
+  static_cast<void>(world.lines());
+  world.close("alice.3");
+  EXPECT_EQ(world.lines(), (Lines{"alice closed", "alice.2 closed"}));
+}
+
 TEST(ControlPlane, UnknownConnectionsAreIgnored) {
   PortalWorld world;
   world.plane->text(ConnectionId(77), "{}", world.now);
