@@ -22,6 +22,7 @@
 #include "core/portal/server/presence.h"
 #include "core/portal/server/relay_roster.h"
 #include "core/portal/server/resource_texts.h"
+#include "core/portal/server/untold_rejections.h"
 #include "core/portal/store.h"
 
 namespace fireline::portal {
@@ -118,6 +119,7 @@ struct ControlPlaneState {
   RelayRoster relays;
   FlowTable flows;
   GrantTable grants;
+  UntoldRejections untold;
   std::optional<Instant> grants_swept;  // make_room()
   LoginLimiter limiter;
   UnsentBytes unsent_bytes;                         // empty: nobody is slow

@@ -64,6 +64,10 @@ void push_gateway_init(ControlPlaneState& state, Session& gateway, Now now) {
 void gateway_joined(ControlPlaneState& state, Session& gateway, Now now) {
   review_grants_before_init(state, gateway, now);
   push_gateway_init(state, gateway, now);
+  for (const GrantKey& key : state.untold.take(gateway.device.id)) {
+    state.counters.add(PortalCounter::access_rejected);
+    push(state, gateway, RejectAccess{.client = key.client, .resource = key.resource});
+  }
   // Which names grants alone: filters may have changed while it, or the portal, was away.
   std::set<Uuid> resources;
   for (const auto& [key, grant] : state.grants.all()) {

@@ -1,6 +1,6 @@
 // Which client may reach which resource over which gateway, until when: what gateways were told. Grants outlive
 // connections of both sides, and through GrantStore the portal itself: a gateway that comes back is told all of its
-// grants, and drops what it is not told. Source: portal specification 6.4, 6.10.
+// grants, and which ones ended meanwhile (untold_rejections.h). Source: portal specification 6.4, 6.10.
 //
 // Lifetime: the store outlives the table. Threads: one. Limit: kGrantsMax.
 #pragma once

@@ -41,6 +41,8 @@ void reject(ControlPlaneState& state, const GrantKey& key) {
   if (const Session* const gateway = state.presence.gateway(key.gateway)) {
     state.counters.add(PortalCounter::access_rejected);
     push(state, *gateway, RejectAccess{.client = key.client, .resource = key.resource});
+  } else {
+    state.untold.add(key);
   }
   state.grants.remove(key);
 }
@@ -171,7 +173,7 @@ void review_everybody(ControlPlaneState& state, Now now) {
   update_clients(state, *state.document, nothing, now);
 }
 
-// In silence: what `init` does not name the gateway drops.
+// What ends here is told behind `init`.
 void review_grants_before_init(ControlPlaneState& state, const Session& gateway, Now now) {
   std::vector<std::pair<GrantKey, Grant>> own;
   for (const auto& [key, grant] : state.grants.all()) {
@@ -180,6 +182,7 @@ void review_grants_before_init(ControlPlaneState& state, const Session& gateway,
   for (auto& [key, grant] : own) {
     const auto end = worth(state, key, grant, {}, gateway.device.key.owner, now);
     if (!end || grant.expires_at <= unix_seconds(now)) {
+      state.untold.add(key);
       state.grants.remove(key);
     } else if (std::exchange(grant.expires_at, *end) != *end) {
       static_cast<void>(state.grants.put(key, grant));  // it is in the table
@@ -211,7 +214,7 @@ void make_room(ControlPlaneState& state, const Uuid& client, Now now) {
       if (state.presence.gateway(key.gateway) == nullptr) away.push_back(key);
       if (away.size() == kSweptAtOnce) break;
     }
-    for (const GrantKey& key : away) state.grants.remove(key);
+    for (const GrantKey& key : away) reject(state, key);
     state.actions.warn("there are " + std::to_string(kGrantsMax) + " grants: " + std::to_string(away.size()) +
                        " over gateways that are offline were dropped");
     if (!away.empty()) return;
@@ -231,6 +234,7 @@ void end_grants_of(ControlPlaneState& state, const Uuid& device) {
     if (key.client == device || key.gateway == device) own.push_back(key);
   }
   for (const GrantKey& key : own) reject(state, key);
+  static_cast<void>(state.untold.take(device));  // nobody comes back under this id
 }
 
 void review_tokens(ControlPlaneState& state, Now now) {

@@ -167,12 +167,27 @@ TEST(PolicyChange, AGatewayThatIsAwayIsToldWhatRemains) {
   grant_both(world, "");
   world.close("gw1");
   world.set(changed([](Document& d) { d.policies[0].resources = {3}; }));
-  EXPECT_EQ(lines_of_return(world), (Lines{"gw1 < ok", "gw1 < init alice:far", "gw1 < resource_updated far"}));
+  EXPECT_EQ(lines_of_return(world),
+            (Lines{"gw1 < ok", "gw1 < init alice:far", "gw1 < reject_access alice net", "gw1 < resource_updated far"}));
+  world.close("gw1");
+  EXPECT_EQ(lines_of_return(world), (Lines{"gw1 < ok", "gw1 < init alice:far", "gw1 < resource_updated far"}))
+      << "it is told once";
+}
+
+// Portal specification 4.1: a client that `init` does not name keeps its access.
+TEST(PolicyChange, AGatewayThatWasAwayIsToldOfClientsThatLostEverything) {
+  PortalWorld world(before());
+  grant_both(world, "");
+  world.close("gw1");
+  world.set(changed([](Document& d) { d.policies.clear(); }));
+  EXPECT_EQ(lines_of_return(world),
+            (Lines{"gw1 < ok", "gw1 < init", "gw1 < reject_access alice far", "gw1 < reject_access alice net"}));
 }
 
 // Whether a grant fits the gateway's site is known when the gateway is there.
 TEST(PolicyChange, AGatewayThatWasAwayIsNotGrantedWhatLeftItsSite) {
-  const Lines expected{"gw1 < ok", "gw1 < init alice:net", "gw1 < resource_updated net"};
+  const Lines expected{"gw1 < ok", "gw1 < init alice:net", "gw1 < reject_access alice far",
+                       "gw1 < resource_updated net"};
   const auto far_elsewhere = [](Document& d) { d.resources[3].sites.pop_back(); };
   PortalWorld world(before());
   grant_both(world, "");
@@ -203,7 +218,8 @@ TEST(PolicyChange, APortalThatWasAwayEndsGrantsOnWhatIsElsewhereNow) {
   world.document =
       std::make_shared<Document>(changed([](Document& d) { d.resources[0].network = *Prefix::parse("10.9.0.0/16"); }));
   world.restart();
-  EXPECT_EQ(lines_of_return(world), (Lines{"gw1 < ok", "gw1 < init alice:far", "gw1 < resource_updated far"}));
+  EXPECT_EQ(lines_of_return(world),
+            (Lines{"gw1 < ok", "gw1 < init alice:far", "gw1 < reject_access alice net", "gw1 < resource_updated far"}));
 }
 
 // 6.4: a condition on the source holds for the client's present connection.
@@ -237,7 +253,8 @@ TEST(PolicyChange, APortalThatWasAwayFindsWhatChangedMeanwhile) {
   grant_both(world, "");
   world.document = std::make_shared<Document>(changed([](Document& d) { d.policies[0].resources = {3}; }));
   world.restart();
-  EXPECT_EQ(lines_of_return(world), (Lines{"gw1 < ok", "gw1 < init alice:far", "gw1 < resource_updated far"}));
+  EXPECT_EQ(lines_of_return(world),
+            (Lines{"gw1 < ok", "gw1 < init alice:far", "gw1 < reject_access alice net", "gw1 < resource_updated far"}));
 }
 
 // 6.4, 6.10: at the window's end the grant ends, and the client's list follows at that second.
