@@ -27,6 +27,8 @@ inline constexpr std::size_t kDevicesMax = 100'000;
 // Of one actor or site: one token that logs in under ever new ids must not take the others' places. A crowd of jobs
 // with a new id each stays below it for a while, and then forgets its oldest ones.
 inline constexpr std::size_t kDevicesOwnerMax = 1000;
+// At one login, for a state file from before there were shares: some 10 ms.
+inline constexpr std::size_t kForgottenMax = 1000;
 inline constexpr std::size_t kTokensMax = 100'000;
 
 enum class StoreError : std::uint8_t {
@@ -98,10 +100,15 @@ class Store {
   [[nodiscard]] virtual Result<Device, StoreError> register_device(const DeviceKey& key, std::string_view name,
                                                                    Timestamp now) = 0;
 
-  // Forgets the one of this key's account, kind and owner that was seen least recently, but for those that are spared;
-  // its addresses are free. The id of it. `full`: there is none that may go.
-  [[nodiscard]] virtual Result<Uuid, StoreError> forget_device(const DeviceKey& like,
-                                                               const std::function<bool(const Uuid&)>& spared) = 0;
+  // last_seen of a known device that is connected, or was until now.
+  [[nodiscard]] virtual Result<void, StoreError> device_seen(const Uuid& id, Timestamp now) = 0;
+
+  // Makes room for a device with this key: forgets those of its account, kind and owner, or while that has not its
+  // share and kDevicesMax is reached of whoever has the most, that were seen least recently, until one more fits the
+  // share; one at least, kForgottenMax at most, and none that is spared. Their addresses are free. Their ids. `full`:
+  // there is none that may go.
+  [[nodiscard]] virtual Result<std::vector<Uuid>, StoreError> forget_devices(
+      const DeviceKey& like, const std::function<bool(const Uuid&)>& spared) = 0;
 
   // Empty: no such token. Expired and revoked ones are found: ask valid().
   [[nodiscard]] virtual Result<std::optional<Token>, StoreError> find_token(const TokenHash& hash) = 0;

@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
@@ -216,21 +217,49 @@ Result<Device, StoreError> SqliteStore::make_device(const portal::DeviceKey& key
   return device;
 }
 
-Result<Uuid, StoreError> SqliteStore::forget_device(const portal::DeviceKey& like,
-                                                    const std::function<bool(const Uuid&)>& spared) {
-  std::optional<Uuid> oldest;
+Result<void, StoreError> SqliteStore::device_seen(const Uuid& id, Timestamp now) {
+  if (!writes_.begin()) return err(StoreError::unavailable);
+  Statement update(database_, "UPDATE device SET last_seen = ? WHERE id = ?");
+  if (!update.bind(now - now % kHour).bind(id).run()) return err(StoreError::unavailable);
+  return {};
+}
+
+Result<std::vector<Uuid>, StoreError> SqliteStore::forget_devices(const portal::DeviceKey& like,
+                                                                  const std::function<bool(const Uuid&)>& spared) {
+  struct {
+    Uuid account;
+    std::int64_t kind;
+    Uuid owner;
+  } of{like.account, static_cast<std::int64_t>(like.kind), like.owner};
+  Statement own(database_, "SELECT count(*) FROM device WHERE account = ? AND kind = ? AND owner = ?");
+  own.bind(of.account).bind(of.kind).bind(of.owner);
+  if (!own.step()) return err(StoreError::unavailable);
+  auto has = static_cast<std::size_t>(own.integer(0));
+  if (has < portal::kDevicesOwnerMax) {
+    Statement most(database_,
+                   "SELECT account, kind, owner, count(*) FROM device GROUP BY account, kind, owner "
+                   "ORDER BY count(*) DESC LIMIT 1");
+    if (!most.step()) return err(most.failed() ? StoreError::unavailable : StoreError::full);
+    of = {most.id(0), most.integer(1), most.id(2)};
+    has = static_cast<std::size_t>(most.integer(3));
+  }
+  const std::size_t too_many = has < portal::kDevicesOwnerMax ? 1 : has - portal::kDevicesOwnerMax + 1;
+  const std::size_t wanted = std::min(too_many, portal::kForgottenMax);
+  std::vector<Uuid> gone;
   Statement row(database_,
                 "SELECT id FROM device WHERE account = ? AND kind = ? AND owner = ? ORDER BY last_seen, created, id");
-  row.bind(like.account).bind(static_cast<std::int64_t>(like.kind)).bind(like.owner);
-  while (!oldest && row.step()) {
-    if (const Uuid id = row.id(0); !row.failed() && !spared(id)) oldest = id;
+  row.bind(of.account).bind(of.kind).bind(of.owner);
+  while (gone.size() < wanted && row.step()) {
+    if (const Uuid id = row.id(0); !row.failed() && !spared(id)) gone.push_back(id);
   }
   if (row.failed()) return err(StoreError::unavailable);
-  if (!oldest) return err(StoreError::full);
+  if (gone.empty()) return err(StoreError::full);
   if (!writes_.begin()) return err(StoreError::unavailable);
-  Statement remove(database_, "DELETE FROM device WHERE id = ?");
-  if (!remove.bind(*oldest).run()) return err(StoreError::unavailable);
-  return *oldest;
+  for (const Uuid& id : gone) {
+    Statement remove(database_, "DELETE FROM device WHERE id = ?");
+    if (!remove.bind(id).run()) return err(StoreError::unavailable);
+  }
+  return gone;
 }
 
 Result<std::optional<Token>, StoreError> SqliteStore::find_token(const portal::TokenHash& hash) {

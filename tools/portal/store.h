@@ -42,8 +42,9 @@ class SqliteStore final : public portal::Store {
 
   Result<portal::Device, portal::StoreError> register_device(const portal::DeviceKey& key, std::string_view name,
                                                              portal::Timestamp now) override;
-  Result<Uuid, portal::StoreError> forget_device(const portal::DeviceKey& like,
-                                                 const std::function<bool(const Uuid&)>& spared) override;
+  Result<void, portal::StoreError> device_seen(const Uuid& id, portal::Timestamp now) override;
+  Result<std::vector<Uuid>, portal::StoreError> forget_devices(const portal::DeviceKey& like,
+                                                               const std::function<bool(const Uuid&)>& spared) override;
   Result<std::optional<portal::Token>, portal::StoreError> find_token(const portal::TokenHash& hash) override;
   Result<std::optional<portal::Token>, portal::StoreError> token(const Uuid& id) override;
   Result<void, portal::StoreError> token_used(const Uuid& id, portal::Timestamp now) override;

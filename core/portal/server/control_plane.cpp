@@ -109,6 +109,7 @@ void ControlPlane::closed(ConnectionId id, Now now) {
   Session* const session = state_->presence.find(id);
   if (session == nullptr) return;
   left(*session, now);
+  note_end(*state_, *session, now);
   state_->presence.remove(id);
 }
 
@@ -136,6 +137,7 @@ void ControlPlane::handle_timeout(Now now) {
   if (now.boot < next_review_) return;
   review_tokens(*state_, now);
   review_everybody(*state_, now);
+  note_connected(*state_, now);
   plan_review(now);
 }
 

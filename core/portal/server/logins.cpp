@@ -43,21 +43,42 @@ bool key_is_taken(const Presence& presence, const Device& device, const crypto::
   return false;
 }
 
-// With a place that a device of the same owner gives up when there is none: whoever is connected keeps its own.
+// With a place that a device of the same owner, or of one with more, gives up when there is none: whoever is connected
+// keeps its own.
 Result<Device, StoreError> register_device(ControlPlaneState& state, const DeviceKey& key, std::string_view name,
                                            Timestamp now) {
   auto device = state.store.register_device(key, name, now);
   if (device || device.error() != StoreError::full) return device;
   std::unordered_set<Uuid> connected;
   for (const auto& [id, session] : state.presence.sessions()) connected.insert(session->device.id);
-  const auto gone = state.store.forget_device(key, [&](const Uuid& id) { return connected.contains(id); });
+  const auto gone = state.store.forget_devices(key, [&](const Uuid& id) { return connected.contains(id); });
   if (!gone) return err(gone.error());
   end_grants_of(state, *gone);
-  state.memories.erase(*gone);
+  for (const Uuid& id : *gone) state.memories.erase(id);
   return state.store.register_device(key, name, now);
 }
 
+// last_seen is to the hour: nothing is written twice within one.
+bool note_seen(ControlPlaneState& state, Session& session, Timestamp now) {
+  if (session.role == Role::relay || now / 3600 == session.device.last_seen / 3600) return false;
+  session.device.last_seen = now;
+  // A failure costs the device a later place in the order at most.
+  static_cast<void>(state.store.device_seen(session.device.id, now));
+  return true;
+}
+
 }  // namespace
+
+void note_end(ControlPlaneState& state, Session& session, Now now) {
+  static_cast<void>(note_seen(state, session, unix_seconds(now)));
+}
+
+void note_connected(ControlPlaneState& state, Now now) {
+  std::size_t noted = 0;
+  for (const auto& [id, session] : state.presence.sessions()) {
+    if (note_seen(state, *session, unix_seconds(now)) && ++noted == kNotedAtOnce) return;
+  }
+}
 
 Result<Session*, Refusal> admit_login(ControlPlaneState& state, ConnectionId id, const LoginRequest& request, Now now) {
   const auto refuse = [&](PortalCounter counter, Refusal refusal) {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <string>
 #include <unordered_map>
+#include <unordered_set>
 #include <utility>
 #include <vector>
 
@@ -228,13 +229,14 @@ void make_room(ControlPlaneState& state, const Uuid& client, Now now) {
   if (oldest != all.end()) reject(state, GrantKey(oldest->first));
 }
 
-void end_grants_of(ControlPlaneState& state, const Uuid& device) {
+void end_grants_of(ControlPlaneState& state, const std::vector<Uuid>& devices) {
+  const std::unordered_set<Uuid> gone(devices.begin(), devices.end());
   std::vector<GrantKey> own;
   for (const auto& [key, grant] : state.grants.all()) {
-    if (key.client == device || key.gateway == device) own.push_back(key);
+    if (gone.contains(key.client) || gone.contains(key.gateway)) own.push_back(key);
   }
   for (const GrantKey& key : own) reject(state, key);
-  static_cast<void>(state.untold.take(device));  // nobody comes back under this id
+  for (const Uuid& device : devices) static_cast<void>(state.untold.take(device));  // no id comes back
 }
 
 void review_tokens(ControlPlaneState& state, Now now) {

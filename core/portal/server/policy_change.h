@@ -5,6 +5,7 @@
 #pragma once
 #include <memory>
 #include <optional>
+#include <vector>
 
 #include "core/base/time.h"
 #include "core/policy/document.h"
@@ -21,8 +22,8 @@ void review_grants_of(ControlPlaneState& state, const Session& client, Now now);
 void review_grants_before_init(ControlPlaneState& state, const Session& gateway, Now now);
 // When the table of grants is full: some of gateways that are offline give way, or else the client's own oldest one.
 void make_room(ControlPlaneState& state, const Uuid& client, Now now);
-// Of a device that is forgotten, a client or a gateway.
-void end_grants_of(ControlPlaneState& state, const Uuid& device);
+// Of devices that are forgotten, clients or gateways: one look at each grant.
+void end_grants_of(ControlPlaneState& state, const std::vector<Uuid>& devices);
 // Ends the connections and grants of tokens that are revoked or expired.
 void review_tokens(ControlPlaneState& state, Now now);
 

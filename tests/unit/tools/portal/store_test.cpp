@@ -6,12 +6,14 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <csignal>
 #include <filesystem>
 #include <fstream>
 #include <set>
 #include <utility>
+#include <vector>
 
 #include "core/portal/address_pool.h"
 #include "tests/unit/core/crypto/seeded_random.h"
@@ -145,12 +147,65 @@ TEST_F(SqliteStoreTest, AnOwnersShareIsLimitedAndTheLeastRecentlySeenGivesWay) {
   EXPECT_TRUE(store->register_device(key_of("more", DeviceKind::client, 3), "", seen(0)).has_value());
 
   const auto spare_first = [&](const Uuid& id) { return id == ids[1]; };
-  EXPECT_EQ(store->forget_device(key_of("more"), spare_first), ids[2]) << "0 was seen again, 1 is spared";
+  EXPECT_EQ(store->forget_devices(key_of("more"), spare_first), std::vector{ids[2]}) << "0 was seen again, 1 is spared";
   EXPECT_TRUE(store->register_device(key_of("more"), "", seen(5000)).has_value());
   EXPECT_TRUE(store->commit());
-  const auto none = store->forget_device(key_of("more"), [](const Uuid&) { return true; });
+  const auto none = store->forget_devices(key_of("more"), [](const Uuid&) { return true; });
   ASSERT_FALSE(none.has_value());
   EXPECT_EQ(none.error(), portal::StoreError::full);
+}
+
+TEST_F(SqliteStoreTest, ADeviceThatWasSeenIsNotTheFirstToGo) {
+  auto store = open();
+  const auto first = store->register_device(key_of("a"), "", kNoon);
+  const auto second = store->register_device(key_of("b"), "", kNoon + 3600);
+  EXPECT_TRUE(store->device_seen(first->id, kNoon + 7200 + 59));
+  EXPECT_TRUE(store->commit());
+  store = open();
+  EXPECT_EQ(store->forget_devices(key_of("c"), [](const Uuid&) { return false; }), std::vector{second->id});
+  EXPECT_EQ(store->register_device(key_of("a"), "", kNoon + 7200)->last_seen, kNoon + 7200);
+}
+
+// What a state file from before there were shares holds.
+void add_devices(const std::string& path, std::size_t count, const std::string& like) {
+  sqlite3* database = nullptr;
+  ASSERT_EQ(sqlite3_open(path.c_str(), &database), SQLITE_OK);
+  const std::string sql = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < " +
+                          std::to_string(count) +
+                          ") INSERT INTO device SELECT randomblob(16), account, kind, owner, 'old' || i, '', "
+                          "(ipv4 + i) % 2000000 + 2, (ipv6 + i) % 2000000 + 2, psk_base, created, last_seen "
+                          "FROM device, n WHERE external_id = '" +
+                          like + "'";
+  EXPECT_EQ(sqlite3_exec(database, sql.c_str(), nullptr, nullptr, nullptr), SQLITE_OK) << sqlite3_errmsg(database);
+  sqlite3_close(database);
+}
+
+TEST_F(SqliteStoreTest, AnOwnerFarAboveItsShareLosesSomeAtOnce) {
+  const auto store = open();
+  const auto nobody = [](const Uuid&) { return false; };
+  ASSERT_TRUE(store->register_device(key_of("first"), "", kNoon).has_value());
+  EXPECT_TRUE(store->commit());
+  add_devices(path_, portal::kDevicesOwnerMax + portal::kForgottenMax, "first");
+  EXPECT_FALSE(store->register_device(key_of("new"), "", kNoon).has_value());
+  EXPECT_EQ(store->forget_devices(key_of("new"), nobody)->size(), portal::kForgottenMax);
+  EXPECT_EQ(store->forget_devices(key_of("new"), nobody)->size(), 2u);
+  EXPECT_TRUE(store->register_device(key_of("new"), "", kNoon).has_value());
+}
+
+TEST_F(SqliteStoreTest, AFullTableTakesFromWhoHasTheMost) {
+  const auto store = open();
+  const auto own = store->register_device(key_of("own", DeviceKind::client, 3), "", kNoon - 7200);
+  ASSERT_TRUE(store->register_device(key_of("first"), "", kNoon).has_value());
+  EXPECT_TRUE(store->commit());
+  add_devices(path_, portal::kDevicesMax - 2, "first");
+  const DeviceKey next = key_of("next", DeviceKind::client, 3);
+  const auto full = store->register_device(next, "", kNoon);
+  ASSERT_FALSE(full.has_value());
+  EXPECT_EQ(full.error(), portal::StoreError::full);
+  const auto gone = store->forget_devices(next, [](const Uuid&) { return false; });
+  ASSERT_TRUE(gone.has_value());
+  EXPECT_EQ(std::ranges::find(*gone, own->id), gone->end());
+  EXPECT_TRUE(store->register_device(next, "", kNoon).has_value());
 }
 
 // The same random bytes each time: every address it draws is taken.

@@ -252,5 +252,45 @@ TEST(Logins, ADeviceTooManyTakesThePlaceOfOneThatIsAway) {
   EXPECT_EQ(world.connect(Role::client, "phone.2", "alice"), 101u) << "a known one always may";
 }
 
+// Whether a line is up says more than when it was made.
+TEST(Logins, ADeviceThatWasConnectedForLongIsNotTheFirstToGo) {
+  const auto gone_first = [](bool ends_orderly) {
+    PortalWorld world;
+    world.store.owner_max = 2;
+    world.pass(std::chrono::seconds(30));
+    world.restart();  // reviews at half a minute
+    world.client("box", "alice");
+    world.pass(std::chrono::minutes(24 * 60 - 1));
+    world.client("job", "alice");
+    world.close("job");
+    if (ends_orderly) {
+      world.pass(std::chrono::seconds(45));
+      world.close("box");
+    } else {
+      world.pass(std::chrono::hours(2));
+      world.restart();
+    }
+    EXPECT_EQ(world.connect(Role::client, "tablet", "alice"), 101u);
+    return world.store.devices.contains("box") ? "job" : "box";
+  };
+  EXPECT_STREQ(gone_first(true), "job");
+  EXPECT_STREQ(gone_first(false), "job") << "by the minute's review";
+}
+
+// A state file from before there were shares.
+TEST(Logins, AnOwnerFarAboveItsShareIsServedAllTheSame) {
+  PortalWorld world;
+  world.gateway();
+  for (int i = 0; i < 9; ++i) world.client("d" + std::to_string(i), "alice");
+  for (int i = 0; i < 9; ++i) world.ask("d" + std::to_string(i), "net");
+  for (int i = 0; i < 8; ++i) world.close("d" + std::to_string(i));
+  static_cast<void>(world.lines());
+  world.store.owner_max = 3;
+  EXPECT_EQ(world.connect(Role::client, "new", "alice"), 101u);
+  EXPECT_EQ(world.lines().size(), 7u) << "their grants";
+  EXPECT_TRUE(world.store.devices.contains("d7"));
+  EXPECT_TRUE(world.store.devices.contains("d8"));
+}
+
 }  // namespace
 }  // namespace fireline::portal

@@ -31,15 +31,30 @@ Result<Device, StoreError> MapStore::register_device(const DeviceKey& key, std::
   return device;
 }
 
-Result<Uuid, StoreError> MapStore::forget_device(const DeviceKey& like,
-                                                 const std::function<bool(const Uuid&)>& spared) {
-  for (const auto& [name, device] : devices) {
-    if (device.key.owner != like.owner || spared(device.id)) continue;
-    const Uuid id = device.id;
-    devices.erase(name);
-    return id;
+Result<void, StoreError> MapStore::device_seen(const Uuid& id, Timestamp now) {
+  for (auto& [name, device] : devices) {
+    if (device.id == id) device.last_seen = now;
   }
-  return err(StoreError::full);
+  return {};
+}
+
+Result<std::vector<Uuid>, StoreError> MapStore::forget_devices(const DeviceKey& like,
+                                                               const std::function<bool(const Uuid&)>& spared) {
+  std::vector<Device> own;
+  for (const auto& [name, device] : devices) {
+    if (device.key.owner == like.owner) own.push_back(device);
+  }
+  const std::size_t wanted = own.size() < owner_max ? 1 : own.size() - owner_max + 1;
+  std::erase_if(own, [&](const Device& device) { return spared(device.id); });
+  if (own.empty()) return err(StoreError::full);
+  std::ranges::stable_sort(own, {}, &Device::last_seen);
+  own.resize(std::min(wanted, own.size()));
+  std::vector<Uuid> gone;
+  for (const Device& device : own) {
+    devices.erase(device.key.external_id);
+    gone.push_back(device.id);
+  }
+  return gone;
 }
 
 Result<std::optional<Token>, StoreError> MapStore::find_token(const TokenHash& hash) {

@@ -17,8 +17,9 @@ namespace fireline::portal {
 class MapStore final : public Store {
  public:
   Result<Device, StoreError> register_device(const DeviceKey& key, std::string_view name, Timestamp now) override;
-  Result<Uuid, StoreError> forget_device(const DeviceKey& like,
-                                         const std::function<bool(const Uuid&)>& spared) override;
+  Result<void, StoreError> device_seen(const Uuid& id, Timestamp now) override;
+  Result<std::vector<Uuid>, StoreError> forget_devices(const DeviceKey& like,
+                                                       const std::function<bool(const Uuid&)>& spared) override;
   Result<std::optional<Token>, StoreError> find_token(const TokenHash& hash) override;
   Result<std::optional<Token>, StoreError> token(const Uuid& id) override;
   Result<void, StoreError> token_used(const Uuid&, Timestamp) override { return {}; }
