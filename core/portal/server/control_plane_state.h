@@ -128,8 +128,9 @@ struct ControlPlaneState {
 };
 
 // Any peer may send candidates without end, and a connection that overflows is closed: whoever has not read that much
-// gets no more of them. Far above the candidates of a thousand flows, far below what a connection may owe.
-inline constexpr std::size_t kCandidatesUnsentMax = std::size_t{256} << 10;
+// gets no more of them. Half of what a connection may owe (io/websocket_server.h): the questions of 1,500 flows, which
+// count as well, leave room for candidates, and candidates leave as much room for questions.
+inline constexpr std::size_t kCandidatesUnsentMax = std::size_t{2} << 20;
 
 // Whether candidates for this peer, who is null when offline, go out; counts either way.
 [[nodiscard]] inline bool takes_candidates(ControlPlaneState& state, const Session* peer) {

@@ -176,6 +176,13 @@ const Row kRows[] = {
      pair,
      [](PortalWorld& w) { w.say("alice", "broadcast_ice_candidates", candidates("gw9")); },
      {"candidates.drop.offline 1"}},
+    {"candidates for a gateway that is asked for three hundred flows at once",
+     [](PortalWorld& w) {
+       pair(w);
+       w.owe("gw1", 300 * 1300);
+     },
+     [](PortalWorld& w) { w.say("alice", "broadcast_ice_candidates", candidates("gw1")); },
+     {"candidates.passed 1"}},
     {"candidates for a gateway that does not read",
      [](PortalWorld& w) {
        pair(w);
