@@ -49,12 +49,6 @@ void Document::link() {
   }
 }
 
-std::size_t Document::first_group_in_common(const Actor& actor, const Policy& policy) noexcept {
-  const auto is_actors = [&](std::size_t group) { return std::ranges::binary_search(actor.groups, group); };
-  const auto first = std::ranges::find_if(policy.groups, is_actors);
-  return first == policy.groups.end() ? std::size_t(-1) : *first;
-}
-
 const Resource* Document::resource(const Uuid& id) const noexcept {
   return at(resources, resource_places_, id);
 }

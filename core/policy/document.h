@@ -106,16 +106,17 @@ struct Document {
   // Places of the policies of the actor's groups, each once, in any order.
   template <class Visit>
   void for_each_policy(const Actor& actor, Visit&& visit) const {
+    std::vector<bool> visited(policies.size());
     for (const std::size_t group : actor.groups) {
       for (const std::uint32_t policy : policies_of_group_[group]) {
-        if (first_group_in_common(actor, policies[policy]) == group) visit(std::size_t{policy});
+        if (visited[policy]) continue;
+        visited[policy] = true;
+        visit(std::size_t{policy});
       }
     }
   }
 
  private:
-  [[nodiscard]] static std::size_t first_group_in_common(const Actor& actor, const Policy& policy) noexcept;
-
   std::vector<std::vector<std::uint32_t>> policies_of_group_;
   std::unordered_map<Uuid, std::size_t> resource_places_;
   std::unordered_map<Uuid, std::size_t> actor_places_;
