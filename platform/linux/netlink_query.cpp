@@ -4,6 +4,7 @@
 #include <sys/time.h>
 
 #include <cerrno>
+#include <cstring>
 #include <utility>
 
 namespace fireline::platform {
@@ -14,6 +15,19 @@ constexpr int kStaleMax = 8;
 // Route tables of busy routers change all the time; whoever asks is told of the next change anyhow.
 constexpr int kListTries = 4;
 constexpr timeval kAnswerTime{.tv_sec = 1, .tv_usec = 0};  // at once, in truth; for ever would hang a broken namespace
+
+// An acknowledgement and the end of a list begin with the same number: 0, or the negated errno of what went wrong.
+// libmnl's own reader takes each end of a list for a good one.
+int read_outcome(const nlmsghdr* message, void*) {
+  std::int32_t outcome = message->nlmsg_type == NLMSG_DONE ? 0 : -EBADMSG;
+  if (mnl_nlmsg_get_payload_len(message) >= sizeof outcome) {
+    std::memcpy(&outcome, mnl_nlmsg_get_payload(message), sizeof outcome);
+  }
+  if (outcome >= 0) return MNL_CB_STOP;
+  errno = -outcome;
+  return MNL_CB_ERROR;
+}
+
 }  // namespace
 
 NetlinkQuery::NetlinkQuery(Socket socket) noexcept : socket_(std::move(socket)) {}
@@ -46,12 +60,16 @@ int NetlinkQuery::ask(mnl_cb_t read, void* data) noexcept {
   const auto* header = reinterpret_cast<const nlmsghdr*>(request_.data());
   if (mnl_socket_sendto(socket_.get(), header, header->nlmsg_len) < 0) return errno;
   alignas(nlmsghdr) std::array<char, kReceiveBytes> bytes;
+  std::array<mnl_cb_t, NLMSG_DONE + 1> control{};
+  control[NLMSG_ERROR] = read_outcome;
+  control[NLMSG_DONE] = read_outcome;
   int stale = 0;
   while (true) {
     const auto received = mnl_socket_recvfrom(socket_.get(), bytes.data(), bytes.size());
     if (received < 0) return errno;
-    const int outcome = mnl_cb_run(bytes.data(), static_cast<std::size_t>(received), sequence_,
-                                   mnl_socket_get_portid(socket_.get()), read, data);
+    const int outcome =
+        mnl_cb_run2(bytes.data(), static_cast<std::size_t>(received), sequence_, mnl_socket_get_portid(socket_.get()),
+                    read, data, control.data(), static_cast<unsigned>(control.size()));
     if (outcome == MNL_CB_STOP) return 0;
     if (outcome < 0 && (errno != EPROTO || ++stale > kStaleMax)) return errno;
   }

@@ -21,7 +21,8 @@ class NetlinkQuery {
   // Room for kRequestBytes.
   static constexpr std::size_t kRequestBytes = 1024;  // the longest one here is a copied route with all its metrics
   [[nodiscard]] nlmsghdr* request(std::uint16_t type) noexcept;
-  // Sends it and hands each answer to `read`. 0, or the errno of the socket or of the kernel's refusal.
+  // Sends it and hands each answer to `read`. 0, or the errno of the socket, of the kernel's refusal, or of why it gave
+  // a list up.
   [[nodiscard]] int ask(mnl_cb_t read, void* data) noexcept;
   // As ask(), for a request with NLM_F_DUMP. When the kernel's list changes under the dump it is asked again, on a new
   // socket (the old dump would make the kernel answer EBUSY); before that `restart` forgets what was read. Lists are

@@ -59,6 +59,21 @@ TEST(NetlinkQuery, AListThatWasBrokenOffDoesNotSpoilTheNext) {
   });
 }
 
+// The kernel tells in the message that ends a list why it ends. Of a table that it does not have there is nothing to
+// list; what it had no memory for ends in the same way, behind some part.
+TEST(NetlinkQuery, AListThatTheKernelGivesUpIsAnError) {
+  io::in_network_namespace([] {
+    auto query = NetlinkQuery::open();
+    ASSERT_TRUE(query);
+    mnl_attr_put_u32(ask_for_routes(*query), RTA_TABLE, 98);
+    int seen = 0;
+    EXPECT_EQ(query->list(count, &seen, [](void*) {}), ENOENT);
+    EXPECT_EQ(seen, 0);
+    ask_for_routes(*query);
+    EXPECT_EQ(query->list(count, &seen, [](void*) {}), 0);
+  });
+}
+
 TEST(NetlinkQuery, LongListsAreWholeAndFilteredByTable) {
   io::in_network_namespace([] {
     make_routes();
