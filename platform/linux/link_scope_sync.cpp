@@ -54,7 +54,10 @@ std::optional<HostError> LinkScopeSync::handle_readable(Instant now) {
 
 std::optional<LinkScopeReport> LinkScopeSync::handle_timeout(Instant now) {
   if (!debounce_.expire(now)) return std::nullopt;
-  return sync();
+  auto report = sync();
+  // Again: no event comes for what has changed already.
+  if (!report.listed) debounce_.event(now);
+  return report;
 }
 
 LinkScopeReport LinkScopeSync::sync() {
@@ -64,6 +67,7 @@ LinkScopeReport LinkScopeSync::sync() {
   const auto target = list_routes(query_, kLinkTable, has_link_scope);
   if (!links || !source || !target) {
     const int code = !links ? links.error() : !source ? source.error() : target.error();
+    report.listed = false;
     report.details.push_back(network_error(code, "list routes and interfaces").sentence);
     return report;
   }

@@ -23,6 +23,7 @@
 namespace fireline::platform {
 
 struct LinkScopeReport {
+  bool listed = true;  // false: the kernel did not list what there is, and nothing was changed
   std::size_t added = 0;
   std::size_t deleted = 0;
   std::vector<std::string> details;  // skipped and refused routes, for a developer's log
@@ -40,7 +41,7 @@ class LinkScopeSync {
   // The descriptor is readable. Error: the kernel can no longer be heard; routes stay as they are.
   [[nodiscard]] std::optional<HostError> handle_readable(Instant now);
   [[nodiscard]] std::optional<Instant> poll_timeout() const noexcept { return debounce_.deadline(); }
-  // The report of a sync when one was due.
+  // The report of a sync when one was due. One that could not list is due again.
   [[nodiscard]] std::optional<LinkScopeReport> handle_timeout(Instant now);
   // At once: when the tunnel's routes were just set for the first time.
   [[nodiscard]] LinkScopeReport sync();

@@ -67,8 +67,11 @@ std::optional<HostError> NetworkMonitor::handle_readable(Instant now) {
 std::optional<NetworkChange> NetworkMonitor::handle_timeout(Instant now) {
   if (!debounce_.expire(now)) return std::nullopt;
   auto view = look();
-  // A list that the kernel could not finish is read at the next event; nothing is known to have changed.
-  if (!view) return std::nullopt;
+  // It is looked at again: no event comes for what has changed already.
+  if (!view) {
+    debounce_.event(now);
+    return std::nullopt;
+  }
   if (view->state == state_) {
     unsettled_until_.reset();
     return std::nullopt;

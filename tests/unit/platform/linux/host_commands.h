@@ -8,6 +8,7 @@
 #include <poll.h>
 #include <sys/ioctl.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include <cerrno>
 #include <cstdio>
@@ -41,6 +42,17 @@ inline io::FileDescriptor make_tun(const std::string& name) {
   request.ifr_flags = IFF_TUN | IFF_NO_PI;
   EXPECT_EQ(::ioctl(tun.get(), TUNSETIFF, &request), 0) << std::strerror(errno);
   return tun;
+}
+
+// The next question on each netlink socket of this process but one fails; sockets opened later work.
+inline void break_netlink_but(int kept) {
+  const io::FileDescriptor nothing(::open("/dev/null", O_RDWR | O_CLOEXEC));
+  for (int fd = 0; fd < 1024; ++fd) {
+    int domain = AF_UNSPEC;
+    socklen_t length = sizeof domain;
+    if (fd == kept || ::getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &length) != 0 || domain != AF_NETLINK) continue;
+    ASSERT_EQ(::dup3(nothing.get(), fd, O_CLOEXEC), fd) << std::strerror(errno);
+  }
 }
 
 // Readable within the patience of a failing test.

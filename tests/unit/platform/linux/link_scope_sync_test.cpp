@@ -60,6 +60,25 @@ TEST(LinkScopeSync, RunsOnceAfterAPauseInTheEventsAndNotBeforeTheFirst) {
   });
 }
 
+TEST(LinkScopeSync, RunsAgainWhereTheRoutesCouldNotBeListed) {
+  io::in_network_namespace([] {
+    auto sync = LinkScopeSync::open();
+    ASSERT_TRUE(sync);
+    make_lan();
+    ASSERT_TRUE(becomes_readable(sync->fd()));
+    ASSERT_FALSE(sync->handle_readable(kStart));
+    break_netlink_but(sync->fd());
+    const auto failed = sync->handle_timeout(kStart + milliseconds(500));
+    ASSERT_TRUE(failed);
+    EXPECT_EQ(failed->added, 0u);
+    EXPECT_EQ(sync->poll_timeout(), kStart + milliseconds(1000));
+    const auto report = sync->handle_timeout(kStart + milliseconds(1000));
+    ASSERT_TRUE(report);
+    EXPECT_EQ(report->added, 1u);
+    EXPECT_FALSE(sync->poll_timeout());
+  });
+}
+
 TEST(LinkScopeSync, AnUnchangedLanIsNotTouched) {
   io::in_network_namespace([] {
     make_lan();

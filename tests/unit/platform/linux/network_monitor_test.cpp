@@ -79,6 +79,19 @@ TEST(NetworkMonitor, TellsAnotherAddressAndAnotherRouter) {
   });
 }
 
+TEST(NetworkMonitor, LooksAgainWhereALookFailed) {
+  io::in_network_namespace([] {
+    make_network();
+    Watch watch;
+    ASSERT_TRUE(watch.monitor);
+    break_netlink_but(watch.monitor->fd());
+    EXPECT_FALSE(watch.after("ip address add 192.168.5.9/24 dev flwifi0; ip address del 192.168.5.2/24 dev flwifi0"));
+    const auto due = watch.monitor->poll_timeout();
+    ASSERT_TRUE(due) << "no event comes for what has changed already";
+    EXPECT_TRUE(watch.monitor->handle_timeout(*due));
+  });
+}
+
 TEST(NetworkMonitor, TellsThatTheNetworkIsGoneAndThatItIsBack) {
   io::in_network_namespace([] {
     make_network();
