@@ -61,6 +61,16 @@ std::string explain(const portal::Token& token) {
          ":  FIREZONE_TOKEN=<the token>  FIREZONE_API_URL=<wss:// or ws://, host and port of this portal>\n";
 }
 
+// Its text is lost: on a full disk, or behind a pipe that nobody reads.
+int withdraw_token(SqliteStore& store, const portal::Token& token, portal::Timestamp now, std::ostream& errors) {
+  const auto revoked = store.revoke_token(token.id, now);
+  if (!revoked) {
+    return fail(errors, "the token could not be written, nor be revoked: run `token revoke " + token.id.to_string() +
+                            "` and make another one where there is room");
+  }
+  return fail(errors, "the token could not be written, and is revoked: make another one where there is room");
+}
+
 }  // namespace
 
 int create_token(SqliteStore& store, const policy::Document& document, const TokenRequest& request,
@@ -95,8 +105,9 @@ int create_token(SqliteStore& store, const policy::Document& document, const Tok
   auto made =
       store.create_token(request.kind, owner, request.owner, now, lasts ? std::optional(now + *lasts) : std::nullopt);
   if (!made) return fail(errors, made.error());
-  output << (request.as_environment ? "FIREZONE_TOKEN=" : "") << made->text << '\n';
+  output << (request.as_environment ? "FIREZONE_TOKEN=" : "") << made->text << '\n' << std::flush;
   crypto::wipe(std::as_writable_bytes(std::span(made->text)));
+  if (!output) return withdraw_token(store, made->token, now, errors);
   errors << explain(made->token);
   return 0;
 }

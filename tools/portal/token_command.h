@@ -1,6 +1,6 @@
 // `token create|list|revoke`: what an operator does with tokens, on the same store that the portal has open.
 // Threads: the store's. Errors: exit code 1 and a sentence. A token's text is written once, to `output`, and kept
-// nowhere.
+// nowhere; a token whose text cannot be written is revoked.
 #pragma once
 #include <iosfwd>
 #include <optional>

@@ -90,6 +90,16 @@ TEST_F(CommandTest, ATokenBelongsToItsActorOrSite) {
   EXPECT_EQ(made()->kind, TokenKind::relay);
 }
 
+// As on a full disk: what is written behind the buffer is lost.
+TEST_F(CommandTest, ATokenThatNobodyGotIsRevoked) {
+  std::ofstream full("/dev/full");
+  EXPECT_EQ(create_token(*store_, document_, {.kind = TokenKind::client, .owner = "alice"}, kNoon, full, errors_), 1);
+  EXPECT_EQ(errors_.str(),
+            "fireline-portal: the token could not be written, and is revoked: make another one where there is room\n");
+  ASSERT_EQ(list(), 0);
+  EXPECT_NE(output_.str().find(" revoked created "), std::string::npos) << output_.str();
+}
+
 TEST_F(CommandTest, WhatCannotBeIsRefused) {
   EXPECT_EQ(create(TokenKind::client, "office"), 1);
   EXPECT_EQ(errors_.str(),
