@@ -90,8 +90,10 @@ struct PassCloser {
 
 }  // namespace
 
-std::optional<IpAddress> first_address(const std::string& interface, Family family) {
-  for (const auto& one : platform::interface_addresses()) {
+Result<std::optional<IpAddress>, platform::HostError> first_address(const std::string& interface, Family family) {
+  const auto addresses = platform::interface_addresses();
+  if (!addresses) return err(addresses.error());
+  for (const auto& one : *addresses) {
     if (one.interface != interface || one.address.family() != family) continue;
     if (family == Family::v4 || !is_link_local_v6(one.address)) return one.address;
   }

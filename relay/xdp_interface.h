@@ -7,11 +7,13 @@
 
 #include "core/base/endpoint.h"
 #include "core/base/result.h"
+#include "platform/linux/host_error.h"
 
 namespace fireline::relay {
 
-// The first IPv4 address, or the first IPv6 address that is not link-local.
-[[nodiscard]] std::optional<IpAddress> first_address(const std::string& interface, Family family);
+// The first IPv4 address, or the first IPv6 address that is not link-local. Error: the kernel does not tell.
+[[nodiscard]] Result<std::optional<IpAddress>, platform::HostError> first_address(const std::string& interface,
+                                                                                  Family family);
 
 enum class FarEnd : std::uint8_t {
   not_veth,

@@ -74,8 +74,13 @@ Result<XdpOffload, XdpError> XdpOffload::open(const XdpOptions& given) {
   const auto index = ::if_nametoindex(given.interface.c_str());
   if (index == 0) return err(XdpError{errno, "XDP was asked for on " + given.interface + ", which is no interface"});
   XdpOptions options = given;
-  if (!options.settings.interface4) options.settings.interface4 = first_address(options.interface, Family::v4);
-  if (!options.settings.interface6) options.settings.interface6 = first_address(options.interface, Family::v6);
+  for (const Family family : {Family::v4, Family::v6}) {
+    auto& wanted = family == Family::v4 ? options.settings.interface4 : options.settings.interface6;
+    if (wanted) continue;
+    auto found = first_address(options.interface, family);
+    if (!found) return err(XdpError{found.error().code, std::move(found.error().sentence)});
+    wanted = *found;
+  }
 
   auto program = XdpProgram::load(options.settings);
   if (!program) return err(std::move(program.error()));

@@ -46,7 +46,8 @@ class Gateway final : public packet::Engine {
   // after GatewayInit is the caller's.
   void handle(Now now, const portal::PortalToGateway& message, packet::Output& output);
 
-  // This host's own addresses, which the Internet resource must not reach. Whenever they change.
+  // This host's own addresses, which the Internet resource must not reach; it reaches nothing before they are
+  // known. Whenever they change.
   void set_host_addresses(std::vector<IpAddress> addresses);
   // A goodbye to each client, before the program ends.
   void close_all(Now now, packet::Output& output);

@@ -48,12 +48,13 @@ bool is_public_v6(ConstBytes address) noexcept {
 
 void InternetDestinations::set_host_addresses(std::vector<IpAddress> addresses) {
   host_addresses_ = std::move(addresses);
-  std::ranges::sort(host_addresses_);
+  std::ranges::sort(*host_addresses_);
 }
 
 bool InternetDestinations::permits(ConstBytes address) const noexcept {
+  if (!host_addresses_) return false;
   const bool is_public = address.size() == 4 ? is_public_v4(load_be32(address, 0)) : is_public_v6(address);
-  return is_public && !std::ranges::binary_search(host_addresses_, IpAddress::from_bytes(address));
+  return is_public && !std::ranges::binary_search(*host_addresses_, IpAddress::from_bytes(address));
 }
 
 }  // namespace fireline::tunnel

@@ -2,6 +2,7 @@
 // Source: tunnel specification 5.3; docs/gateway.md has the table of what is refused.
 // Lifetime: plain. Threads: one owner. Allocates in set_host_addresses() alone.
 #pragma once
+#include <optional>
 #include <vector>
 
 #include "core/base/endpoint.h"
@@ -11,14 +12,15 @@ namespace fireline::tunnel {
 
 class InternetDestinations {
  public:
-  // This host's addresses, in place of those that it had; public ones are why they are given.
+  // This host's addresses, in place of those that it had; public ones are why they are given. Nothing is permitted
+  // before they are known.
   void set_host_addresses(std::vector<IpAddress> addresses);
 
   // `address` is 4 or 16 bytes in network order.
   [[nodiscard]] bool permits(ConstBytes address) const noexcept;
 
  private:
-  std::vector<IpAddress> host_addresses_;  // sorted
+  std::optional<std::vector<IpAddress>> host_addresses_;  // sorted
 };
 
 }  // namespace fireline::tunnel

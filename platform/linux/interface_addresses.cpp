@@ -4,6 +4,7 @@
 #include <netinet/in.h>
 
 #include <bit>
+#include <cerrno>
 #include <cstring>
 #include <memory>
 #include <optional>
@@ -36,11 +37,11 @@ unsigned bits_of(const IpAddress& mask) {
 
 }  // namespace
 
-std::vector<InterfaceAddress> interface_addresses() {
-  std::vector<InterfaceAddress> found;
+Result<std::vector<InterfaceAddress>, HostError> interface_addresses() {
   ifaddrs* list = nullptr;
-  if (::getifaddrs(&list) != 0) return found;
+  if (::getifaddrs(&list) != 0) return err(host_error(errno, "list the addresses of this host's interfaces"));
   const std::unique_ptr<ifaddrs, void (*)(ifaddrs*)> owner(list, ::freeifaddrs);
+  std::vector<InterfaceAddress> found;
   for (const ifaddrs* entry = list; entry != nullptr; entry = entry->ifa_next) {
     const auto address = address_of(entry->ifa_addr);
     if (!address) continue;

@@ -5,6 +5,8 @@
 #include <vector>
 
 #include "core/base/endpoint.h"
+#include "core/base/result.h"
+#include "platform/linux/host_error.h"
 
 namespace fireline::platform {
 
@@ -14,7 +16,8 @@ struct InterfaceAddress {
   Prefix prefix;
 };
 
-// Empty when the kernel does not tell.
-[[nodiscard]] std::vector<InterfaceAddress> interface_addresses();
+// Error: the kernel does not tell, for want of descriptors or memory or of a right to netlink. That is not "none":
+// what an own address must be refused to would be open to it.
+[[nodiscard]] Result<std::vector<InterfaceAddress>, HostError> interface_addresses();
 
 }  // namespace fireline::platform

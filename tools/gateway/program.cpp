@@ -15,6 +15,7 @@
 #include "platform/linux/netlink_events.h"
 #include "platform/linux/privileges.h"
 #include "platform/linux/token_file.h"
+#include "tools/common/retry.h"
 #include "tools/gateway/options.h"
 #include "tools/gateway/reactions.h"
 #include "tools/gateway/report.h"
@@ -40,7 +41,7 @@ class Program final : public tunnel::ProgramBase {
     return gateway::answer_status(line, *tunnel_, portal().session());
   }
   [[nodiscard]] Result<void, std::string> watch_addresses();
-  void tell_addresses();
+  [[nodiscard]] bool tell_addresses();
   void listen();
 
   const Options& options_;
@@ -48,6 +49,7 @@ class Program final : public tunnel::ProgramBase {
   // Destroyed from the last to the first.
   std::unique_ptr<tunnel::Tunnel<tunnel::Gateway>> tunnel_;
   std::optional<platform::NetlinkEvents> addresses_;
+  Retry addresses_told_{loop(), [this] { return tell_addresses(); }};
   std::unique_ptr<Reactions> reactions_;
   std::unique_ptr<io::HttpServer> health_;
 };
@@ -78,11 +80,20 @@ Result<void, std::string> Program::open_rest() {
 }
 
 // What the Internet resource must not reach.
-void Program::tell_addresses() {
+bool Program::tell_addresses() {
+  const auto found = platform::interface_addresses();
+  if (!found) {
+    if (!addresses_told_.failing()) {
+      spdlog::warn(
+          "{}; it is tried again: the Internet resource goes by what was known before, and reaches nothing at first",
+          found.error().sentence);
+    }
+    return false;
+  }
   std::vector<IpAddress> addresses;
-  for (const auto& one : platform::interface_addresses()) addresses.push_back(one.address);
-  if (addresses.empty()) return;  // it could not be told: what was known is better than nothing
+  for (const auto& one : *found) addresses.push_back(one.address);
   tunnel_->run([&](tunnel::Gateway& gateway, Now, packet::Output&) { gateway.set_host_addresses(addresses); });
+  return true;
 }
 
 Result<void, std::string> Program::watch_addresses() {
@@ -92,9 +103,9 @@ Result<void, std::string> Program::watch_addresses() {
   static_cast<void>(loop().watch(addresses_->fd(), EPOLLIN, [this](io::EventLoop::Events) {
     const auto changed = addresses_->drain();
     if (!changed) return end(1, changed.error().sentence);
-    if (*changed) tell_addresses();
+    if (*changed) addresses_told_.start();
   }));
-  tell_addresses();
+  addresses_told_.start();
   return {};
 }
 

@@ -68,7 +68,9 @@ Result<PeerRules, std::string> read_peer_rules(const RelayOptions& options) {
     rules.allow.insert(rules.allow.end(), prefixes->allow.begin(), prefixes->allow.end());
     rules.deny.insert(rules.deny.end(), prefixes->deny.begin(), prefixes->deny.end());
   }
-  for (const auto& [_, address, prefix] : platform::interface_addresses()) {
+  const auto own = platform::interface_addresses();
+  if (!own) return err(own.error().sentence);
+  for (const auto& [_, address, prefix] : *own) {
     rules.host_prefixes.push_back(prefix);
     rules.own_addresses.push_back(address);
   }

@@ -1,5 +1,5 @@
 // Which peers are refused, as the operator says it: flags, the file of --peer-rules, and the host's own addresses.
-// At start and at each SIGHUP. Errors are one sentence that names the line.
+// At start and at each SIGHUP. Errors are one sentence, which names the line where one is wrong.
 //
 //   # comment
 //   deny 192.0.2.0/24
@@ -29,7 +29,8 @@ struct PeerPrefixes {
 // The error has no file name: "line 3: ...".
 [[nodiscard]] Result<PeerPrefixes, std::string> parse_peer_rules(std::string_view text, AuthKind auth);
 
-// Flags and file together. What the host's interfaces say is read anew each time.
+// Flags and file together. What the host's interfaces say is read anew each time; rules without it
+// would open the host's own services, so that it is an error where the kernel does not tell.
 [[nodiscard]] Result<PeerRules, std::string> read_peer_rules(const RelayOptions& options);
 
 }  // namespace fireline::relay

@@ -4,7 +4,6 @@
 #include <signal.h>
 #include <spdlog/sinks/ostream_sink.h>
 #include <spdlog/spdlog.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <unistd.h>
@@ -18,8 +17,8 @@
 #include "core/stun/integrity.h"
 #include "core/stun/message_view.h"
 #include "core/stun/message_writer.h"
-#include "io/file_descriptor.h"
 #include "io/loop_thread.h"
+#include "tests/unit/io/few_descriptors.h"
 #include "tests/unit/relay/udp_client.h"
 
 namespace fireline::relay {
@@ -253,29 +252,11 @@ TEST_F(RelayLoopTest, APortThatIsTakenIsRefusedAndLeavesNothingOpen) {
   loop_->close_port(port);
 }
 
-// Lowers the limit of open files to what is open at this moment, and `more`.
-class FewDescriptors {
- public:
-  explicit FewDescriptors(unsigned more) {
-    EXPECT_EQ(::getrlimit(RLIMIT_NOFILE, &before_), 0);
-    const io::FileDescriptor next(::dup(STDIN_FILENO));  // the lowest free number
-    rlimit lowered = before_;
-    lowered.rlim_cur = static_cast<rlim_t>(next.get()) + more;
-    EXPECT_EQ(::setrlimit(RLIMIT_NOFILE, &lowered), 0);
-  }
-  ~FewDescriptors() { EXPECT_EQ(::setrlimit(RLIMIT_NOFILE, &before_), 0); }
-  FewDescriptors(const FewDescriptors&) = delete;
-  FewDescriptors& operator=(const FewDescriptors&) = delete;
-
- private:
-  rlimit before_{};
-};
-
 TEST_F(RelayLoopTest, WithoutDescriptorsNoPortIsToBlame) {
   const std::uint16_t port = free_port();
   const std::size_t before = loop_->sockets();
   for (const unsigned left : {0u, 1u}) {
-    const FewDescriptors few(left);
+    const io::FewDescriptors few(left);
     EXPECT_EQ(loop_->open_port(port, {.v4 = true, .v6 = true}), Host::Opened::exhausted) << left;
     EXPECT_EQ(loop_->sockets(), before) << "the first family's socket is closed again";
   }

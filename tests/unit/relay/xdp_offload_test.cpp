@@ -17,12 +17,14 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <chrono>
 #include <cstdlib>
 
 #include "io/file_descriptor.h"
 #include "relay/xdp_interface.h"
 #include "relay/xdp_model.h"
+#include "tests/unit/io/few_descriptors.h"
 #include "tests/unit/io/network_namespace.h"
 #include "tests/unit/relay/xdp_runner.h"
 #include "tools/bench/udp_frame.h"
@@ -212,6 +214,15 @@ TEST(XdpOffload, RefusesInASentence) {
 }
 
 // A route decides: the same bindings with the check on.
+TEST(XdpOffload, AnAddressThatCannotBeAskedForIsNotNone) {
+  const auto asked = first_address("lo", Family::v4);
+  ASSERT_TRUE(asked) << asked.error().sentence;
+  const io::FewDescriptors none(0);
+  const auto refused = first_address("lo", Family::v4);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, EMFILE);
+}
+
 TEST(XdpOffload, NeighboursStayInUserSpace) {
   io::in_network_namespace([] {
     ASSERT_NO_FATAL_FAILURE(make_pair());

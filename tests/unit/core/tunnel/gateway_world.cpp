@@ -86,6 +86,7 @@ GatewayWorld::GatewayWorld(bool configured)
       node::NodeOptions{.port_v4 = node::kStationPort, .port_v6 = node::kStationPort, .tun_offloads = {}},
       gateway_private_key(1), now(), station.large, station.small, station.random, *station.aead);
   gateway = engine.get();
+  gateway->set_host_addresses({});
   station.run(std::move(engine), [this] {
     while (auto event = gateway->poll_event()) on_event(std::move(*event));
   });

@@ -84,6 +84,14 @@ TEST(InternetDestinations, PublicAddressesAndNoneOfItsOwn) {
   }
 }
 
+TEST(InternetDestinations, NothingBeforeTheHostsAddressesAreKnown) {
+  InternetDestinations internet;
+  const auto address = IpAddress::parse("192.0.2.9").value();
+  EXPECT_FALSE(internet.permits(address.bytes())) << "it may be this host";
+  internet.set_host_addresses({});
+  EXPECT_TRUE(internet.permits(address.bytes()));
+}
+
 TEST(InternetDestinations, AHostsAddressesAreReplaced) {
   InternetDestinations internet;
   internet.set_host_addresses({IpAddress::parse("203.0.113.9").value()});

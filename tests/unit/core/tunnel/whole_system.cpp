@@ -167,6 +167,7 @@ std::unique_ptr<packet::Engine> GatewayProgram::make_engine(const crypto::Key& k
       node::NodeOptions{.port_v4 = node::kStationPort, .port_v6 = node::kStationPort, .tun_offloads = {}}, key, now(),
       station.large, station.small, station.random, *station.aead);
   engine = made.get();
+  engine->set_host_addresses({});
   station.on_unreachable = [this](const Endpoint& destination) {
     station.call([&](packet::Output& output) { engine->handle_unreachable(now(), destination, output); });
   };

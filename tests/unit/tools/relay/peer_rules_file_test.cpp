@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "tests/unit/io/few_descriptors.h"
+
 namespace fireline::relay {
 namespace {
 
@@ -41,6 +43,15 @@ TEST(PeerRulesFile, TheFirstWrongLineIsNamed) {
     ASSERT_FALSE(rules);
     EXPECT_EQ(rules.error(), row.sentence);
   }
+}
+
+// Rules without them would let clients reach every service of this host.
+TEST(PeerRulesFile, WithoutTheHostsAddressesThereAreNoRules) {
+  ASSERT_TRUE(read_peer_rules({}).has_value());
+  const io::FewDescriptors none(0);
+  const auto rules = read_peer_rules({});
+  ASSERT_FALSE(rules);
+  EXPECT_THAT(rules.error(), ::testing::StartsWith("cannot list the addresses of this host's interfaces: "));
 }
 
 TEST(PeerRulesFile, HoldsALimitedNumber) {

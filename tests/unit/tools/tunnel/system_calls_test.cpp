@@ -67,7 +67,7 @@ int roam() {
 
 // The kernel's answers about routes and addresses, an interface by its name, a sysctl.
 int look_at_host() {
-  if (platform::interface_addresses().empty()) return 1;
+  if (!platform::interface_addresses()) return 1;
   if (::if_nametoindex("lo") == 0) return errno;
   static_cast<void>(platform::forwards_packets());
   return std::ifstream("/proc/sys/net/ipv4/ip_forward").good() ? 0 : 2;
