@@ -5,6 +5,10 @@
 
 namespace fireline::platform {
 
+bool is_shortage(int code) noexcept {
+  return code == EMFILE || code == ENFILE || code == ENOBUFS || code == ENOMEM;
+}
+
 HostError host_error(int code, const std::string& what) {
   const char* const fix = code == EMFILE ? ": raise this process's limit of open files" : "";
   return {code, "cannot " + what + ": " + std::strerror(code) + fix};

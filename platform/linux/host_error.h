@@ -9,6 +9,9 @@ struct HostError {
   std::string sentence;  // what failed, and the fix where there is one, for a person
 };
 
+// Descriptors or memory are short: what failed may work a moment later.
+[[nodiscard]] bool is_shortage(int code) noexcept;
+
 // "cannot <what>: <text of errno>".
 [[nodiscard]] HostError host_error(int code, const std::string& what);
 

@@ -10,6 +10,7 @@
 #include "core/stun/channel_data.h"
 #include "core/wireguard/messages.h"
 #include "io/udp_open.h"
+#include "platform/linux/host_error.h"
 #include "tools/tunnel/counters.h"
 
 namespace fireline::tunnel {
@@ -45,7 +46,7 @@ std::uint16_t port_of(const SocketResult& socket) noexcept {
 }  // namespace
 
 DataPath::DataPath(const TunnelOptions& options, Devices& devices, packet::Engine& engine, io::EventLoop& loop,
-                   Handlers handlers)
+                   Handlers handlers, Duration retry_after)
     : options_(options),
       devices_(devices),
       loop_(loop),
@@ -53,6 +54,8 @@ DataPath::DataPath(const TunnelOptions& options, Devices& devices, packet::Engin
       plane_(engine, *devices.aead, *devices.tun, {&devices.trains, &devices.packets},
              {.mode = options.threads.value_or(io::automatic_thread_mode(io::usable_cpus())),
               .helpers = io::make_helper_aeads(devices.aead->backend(), options.cipher_threads)}),
+      sockets_opened_(
+          loop, [this] { return open_sockets(); }, retry_after),
       super_packets_(devices.tun->name(), devices.tun->interface_index(), kDatagramOverheadBytes) {
   auto icmp = io::IcmpErrors::open(loop, [this](const Endpoint& destination) { handlers_.unreachable(destination); });
   if (icmp) {
@@ -98,18 +101,36 @@ void DataPath::fit_super_packets() {
   fit_timer_ = loop_.after(kFitInterval, [this] { fit_super_packets(); });
 }
 
-// The old sockets go first: their port is wanted again.
 std::string DataPath::bind() {
+  ports_ = {};
+  sockets_opened_.start();
+  return unbound_;
+}
+
+// True when there is nothing left to try.
+bool DataPath::open_sockets() {
+  // The family that works is left alone until the other one can have a socket too.
+  const bool has_one = ports_.v4 != 0 || ports_.v6 != 0;
+  if (has_one && !open_socket(ports_.v4 == 0 ? Family::v4 : Family::v6, options_)) return false;
+  // The old sockets go first: their port is wanted again.
   plane_.set_ports(nullptr, nullptr, [this](const io::UdpPort& old) { add_counters(old, retired_); });
   auto v4 = open_socket(Family::v4, options_);
   auto v6 = open_socket(Family::v6, options_);
   ports_ = {port_of(v4), port_of(v6)};
   if (icmp_) icmp_->set_ports(ports_.v4, ports_.v6);
-  if (!v4 && !v6) return v4.error().to_string();
+  const bool is_short =
+      (!v4 && platform::is_shortage(v4.error().code)) || (!v6 && platform::is_shortage(v6.error().code));
+  unbound_ = v4 || v6 ? std::string() : v4.error().to_string();
+  if (!unbound_.empty()) return false;
+  if (is_short && !sockets_opened_.failing()) {
+    spdlog::warn("{}; it is tried again", (v4 ? v6 : v4).error().to_string());
+  } else if (!is_short && sockets_opened_.failing()) {
+    spdlog::info("sockets are bound again");
+  }
   // The engine learns the ports before a datagram can come.
   handlers_.bound(ports_);
   plane_.set_ports(v4 ? std::move(*v4) : nullptr, v6 ? std::move(*v6) : nullptr);
-  return {};
+  return !is_short;
 }
 
 }  // namespace fireline::tunnel

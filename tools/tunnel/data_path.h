@@ -15,6 +15,7 @@
 #include "io/data_plane.h"
 #include "io/event_loop.h"
 #include "io/icmp_errors.h"
+#include "tools/common/retry.h"
 #include "tools/common/super_packet_limit.h"
 #include "tools/tunnel/counter_map.h"
 #include "tools/tunnel/devices.h"
@@ -36,13 +37,14 @@ class DataPath {
 
   // Opens what privileges are needed for, and starts no thread.
   DataPath(const TunnelOptions& options, Devices& devices, packet::Engine& engine, io::EventLoop& loop,
-           Handlers handlers);
+           Handlers handlers, Duration retry_after = Retry::kInterval);
   ~DataPath();
   DataPath(const DataPath&) = delete;
   DataPath& operator=(const DataPath&) = delete;
 
   // Closes the sockets and opens new ones: the preferred port, else any. Empty, or the sentence that says why no
-  // family has a socket; the engine then sends nothing.
+  // family has a socket; the engine then sends nothing, and it is tried again every second. So is a family that has
+  // none for want of descriptors or memory.
   [[nodiscard]] std::string bind();
   void start();
   void stop();
@@ -57,6 +59,7 @@ class DataPath {
 
  private:
   void fit_super_packets();
+  [[nodiscard]] bool open_sockets();
 
   const TunnelOptions& options_;
   Devices& devices_;
@@ -66,6 +69,8 @@ class DataPath {
   std::unique_ptr<io::IcmpErrors> icmp_;
   std::error_code deaf_;  // why there is none
   PortPair ports_;
+  std::string unbound_;  // why no family has a socket
+  Retry sockets_opened_;
   CounterMap retired_;
   SuperPacketLimit super_packets_;
   io::EventLoop::Id closed_watch_ = io::EventLoop::Id::none;
