@@ -226,6 +226,7 @@ Result<std::vector<LinkEvent>, LinkError> LinkMonitor::drain() {
 Result<std::vector<LinkEvent>, LinkError> LinkMonitor::finish_overflow(std::vector<LinkEvent> events) {
   if (!overflowed_) return events;
   auto found = query(place_);
+  if (!found && is_shortage(found.error().code)) return events;
   if (!found) return err(std::move(found.error()));
   overflowed_ = false;
   report(*found->state, events);

@@ -77,6 +77,9 @@ class LinkMonitor {
   // Never blocks. Events in their order; after `removed` or `lost` there is none. Bounded work: what is left keeps the
   // descriptor readable. An error means that the kernel can no longer be asked.
   [[nodiscard]] Result<std::vector<LinkEvent>, LinkError> drain();
+  // Notifications were lost and the state could not be asked for, for want of descriptors or memory: call drain() again
+  // after a while, nothing may become readable.
+  [[nodiscard]] bool is_behind() const noexcept { return overflowed_; }
 
  private:
   LinkMonitor(LinkSocket socket, LinkPlace place) noexcept : socket_(std::move(socket)), place_(place) {}

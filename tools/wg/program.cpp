@@ -16,6 +16,7 @@
 #include "platform/linux/link_monitor.h"
 #include "platform/linux/nice_value.h"
 #include "tools/common/block_signals.h"
+#include "tools/common/retry.h"
 #include "tools/common/shortage.h"
 #include "tools/wg/metrics.h"
 #include "tools/wg/privileges.h"
@@ -60,6 +61,10 @@ class Program {
   std::unique_ptr<WgBackend> backend_;
   std::optional<LinkMonitor> link_;
   io::EventLoop::Id link_watch_ = io::EventLoop::Id::none;
+  Retry link_read_{loop_, [this] {
+                     on_link();
+                     return ending_ || !link_->is_behind();
+                   }};
   std::unique_ptr<io::HttpServer> metrics_;
   std::unique_ptr<LineServer> status_;
   std::unique_ptr<UapiServer> uapi_;
@@ -112,7 +117,7 @@ Result<void, std::string> Program::follow_link() {
     return err(fmt::format("cannot follow interface {}: {}", backend_->interface_name(), link.error().sentence));
   }
   link_ = std::move(*link);
-  link_watch_ = loop_.watch(link_->fd(), EPOLLIN, [this](io::EventLoop::Events) { on_link(); });
+  link_watch_ = loop_.watch(link_->fd(), EPOLLIN, [this](io::EventLoop::Events) { link_read_.start(); });
   if (link_watch_ == io::EventLoop::Id::none)
     return err(std::string("cannot follow the interface: too many descriptors"));
   apply_link_state();

@@ -10,6 +10,7 @@
 
 #include "platform/linux/netlink_query.h"
 #include "platform/linux/privileges.h"
+#include "tests/unit/io/few_descriptors.h"
 #include "tests/unit/platform/linux/host_commands.h"
 
 namespace fireline::platform {
@@ -94,6 +95,26 @@ TEST(LinkMonitor, AnOverflowLosesNoState) {
     EXPECT_LT(events.size(), 120u) << "notifications were lost, or this tests nothing";
     EXPECT_EQ(monitor->state(), (LinkState{.present = true, .up = true, .mtu = 1400}));
     EXPECT_THAT(*monitor->drain(), IsEmpty());
+  });
+}
+
+TEST(LinkMonitor, AnOverflowWaitsForADescriptorToAskWith) {
+  io::in_network_namespace([] {
+    const auto tun = make_tun(kName);
+    auto monitor = LinkMonitor::open(kName);
+    ASSERT_TRUE(monitor);
+    const int small = 1;
+    ASSERT_EQ(::setsockopt(monitor->fd(), SOL_SOCKET, SO_RCVBUF, &small, sizeof(small)), 0);
+    for (int mtu = 1281; mtu <= 1400; ++mtu) io::set_interface_mtu(kName, mtu);
+    {
+      const io::FewDescriptors none(0);
+      const auto events = monitor->drain();
+      ASSERT_TRUE(events) << events.error().sentence;
+      EXPECT_TRUE(monitor->is_behind());
+    }
+    EXPECT_THAT(*monitor->drain(), ElementsAre(LinkEvent::mtu_changed));
+    EXPECT_FALSE(monitor->is_behind());
+    EXPECT_EQ(monitor->state().mtu, 1400u);
   });
 }
 
