@@ -36,6 +36,11 @@ bool SocketPort::set_loud(std::span<const packet::Sender> loud) noexcept {
 
 UdpStatus SocketPort::status() const {
   const GsoPolicy& gso = sender_.gso();
+  // The counter is read before the kernel's: it is never ahead of that.
+  const auto drops = [this](const FileDescriptor& fd, UdpReceiveCounter counter) {
+    const std::uint64_t known = receive_counters_.get(counter);
+    return fd ? socket_drops(fd.get(), known) : 0;
+  };
   return UdpStatus{.backend = backend_,
                    .family = family_,
                    .port = port_,
@@ -46,9 +51,9 @@ UdpStatus SocketPort::status() const {
                    .gso_segments_max = gso.segments_max(),
                    .receive_buffer_bytes = receive_buffer_bytes(fd_.get()),
                    .send_buffer_bytes = send_buffer_bytes(fd_.get()),
-                   .kernel_drops = socket_drops(fd_.get()),
+                   .kernel_drops = drops(fd_, UdpReceiveCounter::kernel_drops),
                    .loud_queue = static_cast<bool>(loud_fd_),
-                   .loud_drops = loud_fd_ ? socket_drops(loud_fd_.get()) : 0};
+                   .loud_drops = drops(loud_fd_, UdpReceiveCounter::loud_drops)};
 }
 
 }  // namespace fireline::io

@@ -147,6 +147,14 @@ std::uint16_t bound_port(int fd, Family family) noexcept {
   return endpoint.has_value() ? endpoint->port : std::uint16_t{0};
 }
 
+// Empty before Linux 4.12.
+std::optional<std::uint32_t> kernel_drops(int fd) noexcept {
+  std::array<std::uint32_t, SK_MEMINFO_VARS> values{};
+  socklen_t length = sizeof values;
+  if (::getsockopt(fd, SOL_SOCKET, SO_MEMINFO, values.data(), &length) != 0) return std::nullopt;
+  return values[SK_MEMINFO_DROPS];
+}
+
 }  // namespace
 
 Result<BoundUdp, IoError> bind_udp(const UdpOptions& options) {
@@ -196,11 +204,13 @@ std::size_t send_buffer_bytes(int fd) noexcept {
   return static_cast<std::size_t>(get_option(fd, SOL_SOCKET, SO_SNDBUF)) / 2;
 }
 
-std::uint64_t socket_drops(int fd) noexcept {
-  std::array<std::uint32_t, SK_MEMINFO_VARS> values{};
-  socklen_t length = sizeof values;
-  if (::getsockopt(fd, SOL_SOCKET, SO_MEMINFO, values.data(), &length) != 0) return 0;
-  return values[SK_MEMINFO_DROPS];
+std::uint32_t socket_drops(int fd) noexcept {
+  return kernel_drops(fd).value_or(0);
+}
+
+std::uint64_t socket_drops(int fd, std::uint64_t known) noexcept {
+  const auto before = static_cast<std::uint32_t>(known);
+  return known + (kernel_drops(fd).value_or(before) - before);
 }
 
 }  // namespace fireline::io

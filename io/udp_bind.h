@@ -72,7 +72,9 @@ struct BoundUdp {
 [[nodiscard]] std::size_t receive_buffer_bytes(int fd) noexcept;
 [[nodiscard]] std::size_t send_buffer_bytes(int fd) noexcept;
 
-// Datagrams that the kernel dropped for this socket since it exists.
-[[nodiscard]] std::uint64_t socket_drops(int fd) noexcept;
+// Datagrams that the kernel dropped for this socket since it exists, modulo 2^32: 71 minutes of a million each second.
+[[nodiscard]] std::uint32_t socket_drops(int fd) noexcept;
+// As a sum that does not wrap: `known` of them, the last of which was fewer than 2^32 ago, were counted before.
+[[nodiscard]] std::uint64_t socket_drops(int fd, std::uint64_t known) noexcept;
 
 }  // namespace fireline::io

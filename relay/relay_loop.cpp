@@ -331,7 +331,7 @@ void RelayLoop::remove(RelaySocket* socket) {
   if (socket == nullptr) return;
   const Slot slot = socket->slot;
   sender_.discard(*socket);
-  socket->receive.note_drops(static_cast<std::uint32_t>(io::socket_drops(socket->fd())), counters_);
+  socket->receive.note_drops(io::socket_drops(socket->fd()), counters_);
   ready_.erase(slot);
   sockets_[slot].reset();
   free_slots_.push_back(slot);
@@ -367,7 +367,7 @@ Host::Opened RelayLoop::open_allocation_socket(std::uint16_t port, Family family
 void RelayLoop::count_kernel_drops() {
   for (const auto& socket : sockets_) {
     if (!socket) continue;
-    socket->receive.note_drops(static_cast<std::uint32_t>(io::socket_drops(socket->fd())), counters_);
+    socket->receive.note_drops(io::socket_drops(socket->fd()), counters_);
   }
 }
 

@@ -29,12 +29,14 @@ void add_counters(DataPath& path, const Devices& devices, CounterMap& out) {
 
 void add_counters(const io::UdpPort& port, CounterMap& out) {
   using enum io::UdpReceiveCounter;
-  add_counter_set(port.receive_counters(), out);
-  add_counter_set(port.send_counters(), out);
+  CounterMap own;
+  add_counter_set(port.receive_counters(), own);
+  add_counter_set(port.send_counters(), own);
   // The counters learn of drops with the next datagram.
   const io::UdpStatus status = port.status();
-  out[std::string(name_of(kernel_drops))] += status.kernel_drops - port.receive_counters().get(kernel_drops);
-  out[std::string(name_of(loud_drops))] += status.loud_drops - port.receive_counters().get(loud_drops);
+  own[std::string(name_of(kernel_drops))] = status.kernel_drops;
+  own[std::string(name_of(loud_drops))] = status.loud_drops;
+  for (const auto& [name, value] : own) out[name] += value;
 }
 
 }  // namespace fireline::tunnel

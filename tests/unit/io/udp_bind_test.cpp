@@ -100,5 +100,33 @@ TEST_P(UdpBindOn, AHostWithoutPathMtuDiscoveryKeepsItsOwnWay) {
   });
 }
 
+// The kernel counts in 32 bits.
+TEST(UdpBind, DropsAreASumThatDoesNotWrap) {
+  in_network_namespace([] {
+    const auto bound = bind_udp({.family = Family::v4, .receive_buffer_bytes = 1, .io = UdpIo::syscall});
+    ASSERT_TRUE(bound.has_value());
+    const auto sender = open_port(UdpIo::syscall, {.family = Family::v4});
+    ASSERT_TRUE(sender);
+    EXPECT_EQ(socket_drops(bound->fd.get(), 0), 0U);
+    sockaddr_in to{};
+    to.sin_family = AF_INET;
+    to.sin_port = htons(bound->port);
+    to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    const std::vector<std::byte> datagram(1000);
+    for (int i = 0; i < 10'000 && socket_drops(bound->fd.get()) < 2; ++i) {
+      ASSERT_EQ(
+          ::sendto(sender->send_fd(), datagram.data(), datagram.size(), 0, reinterpret_cast<sockaddr*>(&to), sizeof to),
+          1000);
+    }
+    const std::uint32_t drops = socket_drops(bound->fd.get());
+    ASSERT_EQ(drops, 2U);
+    constexpr std::uint64_t kWrap = std::uint64_t{1} << 32;
+    EXPECT_EQ(socket_drops(bound->fd.get(), 0), 2U);
+    EXPECT_EQ(socket_drops(bound->fd.get(), 2), 2U);
+    EXPECT_EQ(socket_drops(bound->fd.get(), 7 * kWrap + 1), 7 * kWrap + 2);
+    EXPECT_EQ(socket_drops(bound->fd.get(), 7 * kWrap - 3), 7 * kWrap + 2) << "across the wrap";
+  });
+}
+
 }  // namespace
 }  // namespace fireline::io
