@@ -6,6 +6,7 @@
 #include <sys/epoll.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <span>
 
@@ -70,6 +71,12 @@ IcmpErrors::~IcmpErrors() {
 }
 
 void IcmpErrors::receive(Family family) {
+  unreachable_.clear();
+  read(family);
+  if (!unreachable_.empty()) handler_(unreachable_);
+}
+
+void IcmpErrors::read(Family family) {
   const auto index = static_cast<std::size_t>(family);
   std::array<std::byte, kMessageBytes> buffer;
   for (int i = 0; i < kIcmpPerTurn; ++i) {
@@ -78,7 +85,10 @@ void IcmpErrors::receive(Family family) {
     if (bytes <= 0) return;
     const auto datagram = ConstBytes(buffer).first(static_cast<std::size_t>(bytes));
     const auto found = packet::parse_unreachable(family, without_ip_header(family, datagram));
-    if (found && found->source.port == ports_[index] && ports_[index] != 0) handler_(found->destination);
+    if (!found || found->source.port != ports_[index] || ports_[index] == 0) continue;
+    if (std::ranges::find(unreachable_, found->destination) == unreachable_.end()) {
+      unreachable_.push_back(found->destination);
+    }
   }
 }
 

@@ -9,7 +9,9 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <span>
 #include <system_error>
+#include <vector>
 
 #include "core/base/endpoint.h"
 #include "core/base/result.h"
@@ -22,8 +24,8 @@ inline constexpr int kIcmpPerTurn = 64;  // a flood of errors leaves the control
 
 class IcmpErrors {
  public:
-  // Which datagram of ours, by where it was to go.
-  using Handler = std::move_only_function<void(const Endpoint& destination)>;
+  // Which datagrams of ours, by where they were to go: what one turn read, in its order and never empty.
+  using Handler = std::move_only_function<void(std::span<const Endpoint> destinations)>;
 
   // The first family's error when neither opens: EPERM without the capability.
   [[nodiscard]] static Result<std::unique_ptr<IcmpErrors>, std::error_code> open(EventLoop& loop, Handler handler);
@@ -37,6 +39,7 @@ class IcmpErrors {
  private:
   IcmpErrors(EventLoop& loop, Handler handler) noexcept : loop_(loop), handler_(std::move(handler)) {}
   void receive(Family family);
+  void read(Family family);  // into unreachable_
 
   struct Side {
     FileDescriptor socket;
@@ -46,6 +49,7 @@ class IcmpErrors {
   Handler handler_;
   std::array<Side, 2> sides_;  // by Family
   std::array<std::uint16_t, 2> ports_{};
+  std::vector<Endpoint> unreachable_;  // of this turn
 };
 
 }  // namespace fireline::io

@@ -49,12 +49,13 @@ struct Connection {
   std::optional<Instant> disconnected;  // since when ICE has nothing
 
   // Path.
-  std::optional<PathState> path;         // nominated last, used until another one is
+  std::optional<PathState> path;         // nominated last, used until another one is; the table's set_path() alone
   bool suspended = false;                // it leads through a channel that is not bound: the device has no path
   std::optional<Instant> channel_until;  // ask the relay's client again
   std::optional<Instant> proactive;      // the last time that a handshake was due without a packet
   std::optional<Instant> silence;        // the beginning of the one that was probed last
   std::uint8_t silence_probes = 0;       // of it
+  std::optional<Instant> hint;           // the last ICMP error that was followed
 
   // To be told to the owner.
   CandidateSignals signals;

@@ -11,6 +11,12 @@ Connection* look_up(const Table& table, const Key& key) noexcept {
   return found == table.end() ? nullptr : &*found->second;
 }
 
+template <class Table>
+void take_out(Table& table, std::size_t hash, const Connection& connection) {
+  auto [it, last] = table.equal_range(hash);
+  while (it != last) it = it->second == &connection ? table.erase(it) : std::next(it);
+}
+
 }  // namespace
 
 Connection* ConnectionTable::find(std::string_view id) const noexcept {
@@ -39,14 +45,24 @@ void ConnectionTable::erase(Connection& connection) {
   const ConnectionParameters& parameters = connection.parameters;
   by_key_.erase(parameters.peer_key);
   by_tag_.erase(connection.agent.settings().tag);
-  auto [it, last] = by_fragments_.equal_range(hash_of(parameters.local.ufrag(), parameters.remote.ufrag()));
-  while (it != last) it = it->second == &connection ? by_fragments_.erase(it) : std::next(it);
+  take_out(by_fragments_, hash_of(parameters.local.ufrag(), parameters.remote.ufrag()), connection);
+  if (connection.path) take_out(by_destination_, hash_of(connection.path->destination), connection);
   by_id_.erase(by_id_.find(parameters.id));
+}
+
+void ConnectionTable::set_path(Connection& connection, PathState path) {
+  if (connection.path) take_out(by_destination_, hash_of(connection.path->destination), connection);
+  by_destination_.emplace(hash_of(path.destination), &connection);
+  connection.path = std::move(path);
 }
 
 std::size_t ConnectionTable::hash_of(std::string_view local, std::string_view remote) noexcept {
   const std::hash<std::string_view> hash;
   return hash(local) * 31 + hash(remote);
+}
+
+std::size_t ConnectionTable::hash_of(const Endpoint& destination) noexcept {
+  return std::hash<IpAddress>{}(destination.address) * 31 + destination.port;
 }
 
 }  // namespace fireline::node

@@ -1,6 +1,7 @@
 // The connections of a node and the ways to find one: by the peer's id, by the peer's key (WireGuard), by both user
-// name fragments (ICE requests; they have 20 bits and may collide) and by the agent's tag (ICE responses). Lifetime:
-// owns the connections. Threads: one owner. Limits: the caller's.
+// name fragments (ICE requests; they have 20 bits and may collide), by the agent's tag (ICE responses) and by where its
+// path leads (ICMP errors). Lifetime: owns the connections. Threads: one owner. Limits: the caller's, and
+// kSharedDestinationMax.
 #pragma once
 #include <cstddef>
 #include <functional>
@@ -14,6 +15,10 @@
 #include "core/node/connection.h"
 
 namespace fireline::node {
+
+// Connections that for_destination() looks at: paths lead to one address from a few of ours at most, and more of them
+// share a value of the hash.
+inline constexpr std::size_t kSharedDestinationMax = 8;
 
 class ConnectionTable {
  public:
@@ -30,9 +35,20 @@ class ConnectionTable {
     }
   }
 
-  // Id, key and tag must be new.
+  // visit(Connection&) for each whose path leads there. O(1): kSharedDestinationMax.
+  template <class Visit>
+  void for_destination(const Endpoint& destination, Visit&& visit) const {
+    const auto [first, last] = by_destination_.equal_range(hash_of(destination));
+    std::size_t left = kSharedDestinationMax;
+    for (auto it = first; it != last && left != 0; ++it, --left) {
+      if (it->second->path->destination == destination) visit(*it->second);
+    }
+  }
+
+  // Id, key and tag must be new; there is no path yet.
   Connection& insert(std::unique_ptr<Connection> connection);
   void erase(Connection& connection);
+  void set_path(Connection& connection, PathState path);
 
   [[nodiscard]] std::size_t size() const noexcept { return by_id_.size(); }
   [[nodiscard]] bool empty() const noexcept { return by_id_.empty(); }
@@ -51,10 +67,13 @@ class ConnectionTable {
   [[nodiscard]] static std::size_t hash_of(std::string_view local, std::string_view remote) noexcept;
 
  private:
+  [[nodiscard]] static std::size_t hash_of(const Endpoint& destination) noexcept;
+
   std::map<std::string, std::unique_ptr<Connection>, std::less<>> by_id_;
   std::unordered_map<crypto::PublicKey, Connection*> by_key_;
   std::unordered_map<ice::AgentTag, Connection*> by_tag_;
   std::unordered_multimap<std::size_t, Connection*> by_fragments_;
+  std::unordered_multimap<std::size_t, Connection*> by_destination_;  // that have a path
 };
 
 }  // namespace fireline::node

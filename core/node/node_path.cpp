@@ -25,13 +25,13 @@ void apply_nomination(NodeState& state, Now now, Connection& connection, const i
   if (connection.phase == ConnectionPhase::idle) return;
 #endif
   const bool relayed_here = path.source_kind == ice::CandidateKind::relayed;
-  connection.path = PathState{.kind = kind_of(path),
-                              .source = path.source,
-                              .destination = path.destination,
-                              .relay = relayed_here ? connection.relay : std::string(),
-                              .rtt = {},
-                              .since = now.boot,
-                              .channel = 0};
+  state.connections.set_path(connection, {.kind = kind_of(path),
+                                          .source = path.source,
+                                          .destination = path.destination,
+                                          .relay = relayed_here ? connection.relay : std::string(),
+                                          .rtt = {},
+                                          .since = now.boot,
+                                          .channel = 0});
   route(state, now, connection);
   if (connection.phase == ConnectionPhase::connecting) {
     connection.phase = ConnectionPhase::connected;

@@ -63,7 +63,6 @@ struct NodeState final : StunReceiver, wireguard::ReturnPath {
   std::deque<NodeEvent> ended;         // connections that are gone
   bool no_relays_left = false;
   std::optional<Instant> last_relay_hint;
-  std::optional<Instant> last_peer_hint;
 
   wireguard::Device device;  // last: it asks return_path()
 };

@@ -91,15 +91,16 @@ void probe(NodeState& state, Now now, const Endpoint& destination) {
     state.relays.suspect(now, destination);
     return state.counters.add(NodeCounter::hints);
   }
+  // Anybody can send an error about anything: one that names no path in use costs a look into the table, and those
+  // about one path leave the others' be heard.
   bool used = false;
-  if (!too_soon(state.last_peer_hint)) {
-    state.connections.for_each([&](Connection& connection) {
-      if (connection.agent.probe(now.boot, destination) == 0) return;
-      used = true;
-      state.touch(connection);
-    });
-  }
-  if (used) state.last_peer_hint = now.boot;
+  state.connections.for_destination(destination, [&](Connection& connection) {
+    if (too_soon(connection.hint)) return;
+    connection.hint = now.boot;
+    if (connection.agent.probe(now.boot, destination) == 0) return;
+    used = true;
+    state.touch(connection);
+  });
   state.counters.add(used ? NodeCounter::hints : NodeCounter::hints_ignored);
 }
 

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <span>
 #include <utility>
 
 #include "core/stun/channel_data.h"
@@ -57,7 +58,8 @@ DataPath::DataPath(const TunnelOptions& options, Devices& devices, packet::Engin
       sockets_opened_(
           loop, [this] { return open_sockets(); }, retry_after),
       super_packets_(devices.tun->name(), devices.tun->interface_index(), kDatagramOverheadBytes) {
-  auto icmp = io::IcmpErrors::open(loop, [this](const Endpoint& destination) { handlers_.unreachable(destination); });
+  auto icmp = io::IcmpErrors::open(
+      loop, [this](std::span<const Endpoint> destinations) { handlers_.unreachable(destinations); });
   if (icmp) {
     icmp_ = std::move(*icmp);
   } else {

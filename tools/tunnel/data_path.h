@@ -30,9 +30,9 @@ struct PortPair {
 class DataPath {
  public:
   struct Handlers {
-    std::move_only_function<void(PortPair)> bound;               // sockets are there, no packet has come yet
-    std::move_only_function<void(const Endpoint&)> unreachable;  // ICMP said so
-    std::move_only_function<void(std::string)> failed;           // a sentence; later: the interface went away
+    std::move_only_function<void(PortPair)> bound;      // sockets are there, no packet has come yet
+    io::IcmpErrors::Handler unreachable;                // ICMP said so
+    std::move_only_function<void(std::string)> failed;  // a sentence; later: the interface went away
   };
 
   // Opens what privileges are needed for, and starts no thread.

@@ -11,6 +11,7 @@
 
 #include <functional>
 #include <memory>
+#include <span>
 #include <string>
 #include <utility>
 
@@ -103,9 +104,9 @@ class Tunnel final : public EnginePort<Core>, public TunnelLife {
                   run([&](Core& core, Now, packet::Output&) { core.set_ports(ports.v4, ports.v6); });
                 },
             .unreachable =
-                [this](const Endpoint& destination) {
+                [this](std::span<const Endpoint> destinations) {
                   run([&](Core& core, Now now, packet::Output& output) {
-                    core.handle_unreachable(now, destination, output);
+                    for (const Endpoint& one : destinations) core.handle_unreachable(now, one, output);
                   });
                 },
             .failed = [this](std::string why) { handlers_.failed(std::move(why)); }};

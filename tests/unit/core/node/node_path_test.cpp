@@ -340,6 +340,25 @@ TEST(NodePath, IcmpIsAHintAndEndsNothing) {
   EXPECT_EQ(world.gateway->count(Kind::path_changed), changes[1]);
 }
 
+// Whoever forges errors about addresses that a peer has, but to which no path leads, silences no true one.
+TEST(NodePath, AnIcmpErrorIsHeardWhateverOthersCameBefore) {
+  World world;
+  world.connect();
+  world.run(1s);
+  const Endpoint used = world.client->status("gateway").path->destination;
+  const Endpoint unused = endpoint("10.0.1.7:52625");
+  ASSERT_NE(used, unused);
+  const auto candidates = world.gateway->told(Kind::candidates_gathered);
+  ASSERT_TRUE(std::ranges::any_of(candidates, [](const std::string& one) { return one.contains(" 10.0.1.7 52625 "); }));
+  const auto checks = world.client->counted(NodeCounter::sent_checks);
+  for (const Endpoint& destination : {unused, endpoint("192.0.2.9:9")}) world.client->unreachable(destination);
+  EXPECT_EQ(world.client->counted(NodeCounter::sent_checks), checks);
+  world.client->unreachable(used);
+  EXPECT_EQ(world.client->counted(NodeCounter::hints), 1u);
+  EXPECT_EQ(world.client->counted(NodeCounter::hints_ignored), 2u);
+  EXPECT_GT(world.client->counted(NodeCounter::sent_checks), checks);
+}
+
 TEST(NodePath, AnIpv4ClientReachesAnIpv6GatewayThroughTheRelay) {
   World world({.v6 = true});
   world.network.attach(world.client->host, world.client_site, IpAddress::parse("10.0.0.4"), std::nullopt);

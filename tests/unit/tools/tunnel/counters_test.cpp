@@ -42,8 +42,9 @@ TEST(TunnelCounters, NoneFallsWhenTheSocketsAreBoundAnewUnderTraffic) {
     io::PassOn engine(peer.endpoint());
     auto loop = io::EventLoop::make();
     ASSERT_TRUE(loop.has_value());
-    DataPath path(options, **devices, engine, **loop,
-                  {.bound = [](PortPair) {}, .unreachable = [](const Endpoint&) {}, .failed = [](std::string) {}});
+    DataPath path(
+        options, **devices, engine, **loop,
+        {.bound = [](PortPair) {}, .unreachable = [](std::span<const Endpoint>) {}, .failed = [](std::string) {}});
     const io::FileDescriptor sender(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
     // Until one more is counted under this name.
     const auto send_until_counted = [&](const char* name) {
