@@ -54,7 +54,7 @@ enum class NodeCounter : std::uint8_t {
   goodbyes_sent,
   silences_probed,
   hints,          // ICMP errors that led to probes
-  hints_ignored,  // too soon after another, or about no path in use
+  hints_ignored,  // too soon after another, or about no relay and no path in use
   lost_events,    // not fetched in time
   count_
 };

@@ -38,7 +38,7 @@ inline constexpr Duration kIdleAfter = std::chrono::seconds(20);
 inline constexpr Duration kProactiveHandshakeInterval = std::chrono::seconds(20);
 // Late messages of a connection that is gone are expected for so long, and counted apart.
 inline constexpr Duration kStragglerTime = std::chrono::seconds(5);
-// Between hints from ICMP that are followed: about relays, and about the path of one connection.
+// Between hints from ICMP about one connection's path that are followed.
 inline constexpr Duration kHintInterval = std::chrono::seconds(1);
 
 struct NodeOptions {

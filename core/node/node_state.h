@@ -62,7 +62,6 @@ struct NodeState final : StunReceiver, wireguard::ReturnPath {
   std::deque<Connection*> dirty;       // each once; in the order in which they became so
   std::deque<NodeEvent> ended;         // connections that are gone
   bool no_relays_left = false;
-  std::optional<Instant> last_relay_hint;
 
   wireguard::Device device;  // last: it asks return_path()
 };

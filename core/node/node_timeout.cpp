@@ -84,18 +84,11 @@ void recheck(NodeState& state, Now now) {
 }
 
 void probe(NodeState& state, Now now, const Endpoint& destination) {
-  const auto too_soon = [&](const std::optional<Instant>& last) { return last && now.boot - *last < kHintInterval; };
-  if (state.relays.origin_of(destination) == turn::Origin::relay) {
-    if (too_soon(state.last_relay_hint)) return state.counters.add(NodeCounter::hints_ignored);
-    state.last_relay_hint = now.boot;
-    state.relays.suspect(now, destination);
-    return state.counters.add(NodeCounter::hints);
-  }
   // Anybody can send an error about anything: one that names no path in use costs a look into the table, and those
   // about one path leave the others' be heard.
-  bool used = false;
+  bool used = state.relays.suspect(now, destination);
   state.connections.for_destination(destination, [&](Connection& connection) {
-    if (too_soon(connection.hint)) return;
+    if (connection.hint && now.boot - *connection.hint < kHintInterval) return;
     connection.hint = now.boot;
     if (connection.agent.probe(now.boot, destination) == 0) return;
     used = true;

@@ -26,8 +26,8 @@ void wake(NodeState& state, Now now, Connection& connection);
 
 // Everything is asked whether it still works: relays, all pairs of all connections.
 void recheck(NodeState& state, Now now);
-// Nobody listens at `destination`, says ICMP: a relay of ours is asked, and the connections whose paths lead there
-// check them, each once in kHintInterval. O(1) whatever the address is.
+// Nobody listens at `destination`, says ICMP: a relay of ours is asked (turn::Allocation::suspect), and the connections
+// whose paths lead there check them, each once in kHintInterval. O(1) whatever the address is.
 void probe(NodeState& state, Now now, const Endpoint& destination);
 
 }  // namespace fireline::node

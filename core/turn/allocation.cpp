@@ -125,10 +125,20 @@ void Allocation::refresh(Now now) {
   refresh_with(now.boot, {.kind = RequestKind::probe});
 }
 
-void Allocation::suspect(Now now) {
-  if (discarded_ || !has_allocation() || lifetime_->expires <= now.boot) return refresh(now);
+bool Allocation::suspect(Now now) {
+  if (discarded_ || now.boot < suspicions_from_) return false;
+  if (requests_.has(RequestKind::refresh) || requests_.has(RequestKind::probe)) return false;
+  const bool forgotten = now.boot - suspicions_from_ >= kSuspicionPauseMax;
+  suspicion_pause_ =
+      forgotten ? kSuspicionPauseMin : std::clamp(2 * suspicion_pause_, kSuspicionPauseMin, kSuspicionPauseMax);
+  suspicions_from_ = now.boot + suspicion_pause_;
+  if (!has_allocation() || lifetime_->expires <= now.boot) {
+    const bool asks = has_allocation() || is_suspended();
+    refresh(now);
+    return asks;
+  }
   const Duration budget = std::clamp(kSuspicionAnswers * slowest_, kSuspicionGiveUpMin, kProbeGiveUpAfter);
-  refresh_with(now.boot, {.kind = RequestKind::probe, .suspicion = true, .budget = budget});
+  return refresh_with(now.boot, {.kind = RequestKind::probe, .suspicion = true, .budget = budget});
 }
 
 void Allocation::check(Now now) {
@@ -212,11 +222,12 @@ void Allocation::queue(Instant now, RequestKind kind) {
   requests_.add(now, {.kind = kind, .server = *active_});
 }
 
-void Allocation::refresh_with(Instant now, Request request) {
-  if (!has_allocation() || requests_.has(RequestKind::refresh) || requests_.has(RequestKind::probe)) return;
+bool Allocation::refresh_with(Instant now, Request request) {
+  if (!has_allocation() || requests_.has(RequestKind::refresh) || requests_.has(RequestKind::probe)) return false;
   lifetime_->refresh.reset();
   request.server = *active_;
   requests_.add(now, request);
+  return true;
 }
 
 void Allocation::queue_bind(Instant now, const Endpoint& peer, ChannelOwner owner) {

@@ -47,6 +47,10 @@ inline constexpr std::uint8_t kChallengesMax = 8;
 // Likewise a relay that loses each allocation at once: so many new starts within the window, then we wait to be told.
 inline constexpr std::uint8_t kResyncsMax = 8;
 inline constexpr Duration kResyncWindow = std::chrono::minutes(1);
+// Between suspicions that are followed: each pause is twice as long as the one before, until none was raised for the
+// longest. Each costs a relay that lives a little of the chance to stay: that its answers are lost.
+inline constexpr Duration kSuspicionPauseMin = std::chrono::seconds(1);
+inline constexpr Duration kSuspicionPauseMax = std::chrono::minutes(10);
 
 struct AllocationOptions {
   std::string software = "fireline";  // at most 127 characters
@@ -114,8 +118,8 @@ class Allocation {
   void refresh(Now now);
   // The same where ICMP says that nobody listens at the relay's address. The relay alone is believed, but its silence
   // sooner: after four times what its slowest answer of late took, at least 250 ms. Data from it meanwhile proves that
-  // it lives.
-  void suspect(Now now);
+  // it lives. False: ignored, too soon after another (kSuspicionPauseMin) or while the relay is being asked.
+  bool suspect(Now now);
 
   // Sends a keepalive and a Refresh at once: nothing came back through it for a moment. An answer from elsewhere than
   // before brings another allocation, and so does a relay that knows this one no more; silence ends it after the usual
@@ -148,7 +152,7 @@ class Allocation {
 
   void start(Instant now);
   void queue(Instant now, RequestKind kind);
-  void refresh_with(Instant now, Request request);  // unless one is on its way
+  bool refresh_with(Instant now, Request request);  // unless one is on its way
   void queue_bind(Instant now, const Endpoint& peer, ChannelOwner owner);
   void buffer_peer(const Endpoint& peer, ChannelOwner owner);
 
@@ -195,6 +199,8 @@ class Allocation {
   Instant last_sent_{};   // keepalive or channel data
   Instant last_heard_{};  // anything from the relay that was meant for us
   Instant channels_checked_{};
+  Instant suspicions_from_{};  // until then they are ignored
+  Duration suspicion_pause_{};
   Instant resync_window_start_{};
   std::uint8_t resyncs_ = 0;
   bool ever_answered_ = false;

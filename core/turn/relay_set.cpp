@@ -55,8 +55,7 @@ bool RelaySet::suspect(Now now, const Endpoint& server) {
   Allocation* allocation = find_by_server(server);
   if (allocation == nullptr) return false;
   // The relay is asked at the address that answers; that the other one cannot be reached says nothing about it.
-  if (allocation->server().value_or(server) == server) allocation->suspect(now);
-  return true;
+  return allocation->server().value_or(server) == server && allocation->suspect(now);
 }
 
 void RelaySet::reset() {

@@ -62,7 +62,7 @@ class RelaySet {
   void update(Now now, std::span<const std::string> removed, std::span<const RelayEntry> connected);
   // Asks every relay whether our allocation still exists.
   void refresh(Now now);
-  // Asks the one with that address, of which ICMP says that nobody listens there; false when there is none.
+  // Asks the one with that address, of which ICMP says that nobody listens there; false when it is not asked.
   bool suspect(Now now, const Endpoint& server);
   // Forgets all relays without a word to them or about them, as a change of network wants it.
   void reset();

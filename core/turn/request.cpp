@@ -12,7 +12,7 @@ void Requests::add(Instant now, Request request) {
   request.id = new_id();
   request.first_sent = now;
   if (!request.suspicion) request.budget = request.kind == RequestKind::probe ? kProbeGiveUpAfter : kGiveUpAfter;
-  request.timeout = std::min(kFirstTimeout, request.budget);
+  request.timeout = request.suspicion ? request.budget / 2 : std::min(kFirstTimeout, request.budget);
   request.due = now + request.timeout;
   request.nonce_sent = false;
   request.retransmitted = false;
@@ -54,7 +54,8 @@ std::optional<Request> Requests::handle_due(Instant now) {
 
     request.timeout += request.timeout / 2;
     request.due = now + request.timeout;
-    if (request.kind != RequestKind::binding) request.id = new_id();
+    if (request.suspicion) request.due = std::min(request.due, request.first_sent + request.budget);
+    if (request.kind != RequestKind::binding && !request.suspicion) request.id = new_id();
     request.retransmitted = true;
     if (!request.to_send) ++unsent_;
     request.to_send = true;

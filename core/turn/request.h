@@ -1,7 +1,7 @@
 // The requests of one allocation that are to be sent or wait for an answer, by transaction id, and when each is sent
 // again. Transmissions at 0, 1, 2.5 and 4.75 s; given up at 8.125 s, the first timeout after 8 s.
 // An authenticated request is signed anew, under a new transaction id, whenever it is sent: an answer to an earlier
-// transmission is unknown. A Binding keeps its id.
+// transmission is unknown. A Binding keeps its id, and so does a suspicion's probe.
 //
 // Lifetime: owned by an allocation. Threads: one. Allocates up to the largest number ever outstanding, then never.
 // Limits: kChannelBindsMax; of the other kinds the allocation keeps one each at most, of Bindings one per address.
@@ -22,7 +22,8 @@ inline constexpr Duration kFirstTimeout = std::chrono::seconds(1);
 inline constexpr Duration kGiveUpAfter = std::chrono::seconds(8);
 inline constexpr Duration kProbeGiveUpAfter = std::chrono::seconds(1);  // sent once
 // Of a probe that ICMP asked for: so many times what the slowest answer of late took, and at least what a busy relay
-// may take; at most kProbeGiveUpAfter.
+// may take; at most kProbeGiveUpAfter. It is sent again at half of that, or whoever forges errors would make a single
+// lost datagram the loss of the relay.
 inline constexpr int kSuspicionAnswers = 4;
 inline constexpr Duration kSuspicionGiveUpMin = std::chrono::milliseconds(250);
 // Finding a request is a linear search; five times the peers that can wait for an allocation keeps that under a

@@ -256,56 +256,6 @@ TEST(TurnTimers, AnUnansweredRefreshIsTheLossOfTheRelay) {
   EXPECT_EQ(h.discarded(), DiscardReason::lost) << "asked once, believed after one second";
 }
 
-// Answers every request of the usual exchange `took` after it was sent; then ICMP says that nobody listens.
-void allocate_slowly_and_suspect(Harness& h, Duration took) {
-  h.advance(took);
-  ASSERT_TRUE(h.bound(h.take(Method::binding), kMapped4));
-  h.advance(took);
-  ASSERT_TRUE(h.allocated(h.take(Method::allocate)));
-  h.allocation.suspect(h.now);
-  h.drain();
-  ASSERT_EQ(h.count(Method::refresh), 1u);
-}
-
-TEST(TurnTimers, TheSilenceOfASuspectedRelayIsBelievedAfterAFewOfItsRoundTrips) {
-  const struct {
-    std::string_view rule;
-    Duration answers_took;
-    Duration believed_after;
-  } rows[] = {
-      {"at least 250 ms: a busy relay may take that", 20ms, 250ms},
-      {"four times what an answer takes", 150ms, 600ms},
-      {"at most a second, as without the hint", 400ms, 1s},
-  };
-  for (const auto& row : rows) {
-    SCOPED_TRACE(row.rule);
-    Harness h;
-    allocate_slowly_and_suspect(h, row.answers_took);
-    h.advance(row.believed_after - 1ns);
-    EXPECT_EQ(h.discarded(), DiscardReason::none);
-    h.advance(1ns);
-    EXPECT_EQ(h.discarded(), DiscardReason::lost);
-  }
-}
-
-TEST(TurnTimers, ASuspectedRelayThatIsHeardIsAskedInTheUsualWay) {
-  Harness h;
-  h.allocate();
-  const std::uint16_t channel = h.bind(kPeer4);
-  h.allocation.suspect(h.now);
-  h.drain();
-  h.take(Method::refresh);
-  h.advance(100ms);
-  ASSERT_TRUE(h.receive_data(channel));
-  h.advance(4s);
-  EXPECT_EQ(h.discarded(), DiscardReason::none) << "the request was lost, and what said so was wrong";
-  EXPECT_EQ(h.count(Method::refresh), 3u) << "at 0.25, 1.25 and 2.75 s";
-  while (h.count(Method::refresh) > 1) h.take(Method::refresh);
-  ASSERT_TRUE(h.refreshed(h.take(Method::refresh)));
-  h.advance(20s);
-  EXPECT_EQ(h.allocation.state(), AllocationState::allocated);
-}
-
 TEST(TurnTimers, RefreshDoesNothingWhileAnAllocateOrRefreshIsOnItsWay) {
   Harness h;
   h.allocation.refresh(h.now);

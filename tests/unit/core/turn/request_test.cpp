@@ -31,11 +31,11 @@ struct Transmission {
 };
 
 // Every transmission of one request, and when it was given up.
-std::pair<std::vector<Transmission>, Duration> life_of(RequestKind kind) {
+std::pair<std::vector<Transmission>, Duration> life_of(const Request& made) {
   SeededRandom random;
   Requests requests(random);
   const Instant start(50s);
-  requests.add(start, {.kind = kind});
+  requests.add(start, made);
   std::vector<Transmission> transmissions;
   Instant time = start;
   for (;;) {
@@ -45,6 +45,12 @@ std::pair<std::vector<Transmission>, Duration> life_of(RequestKind kind) {
     time = due.value();
     if (requests.handle_due(time)) return {transmissions, time - start};
   }
+}
+
+std::pair<std::vector<Transmission>, Duration> life_of(RequestKind kind) {
+  Request request;
+  request.kind = kind;
+  return life_of(request);
 }
 
 std::vector<Duration> times_of(const std::vector<Transmission>& transmissions) {
@@ -66,6 +72,17 @@ TEST(Request, AProbeIsSentOnceAndGivenUpAfterOneSecond) {
   const auto [transmissions, given_up] = life_of(RequestKind::probe);
   EXPECT_THAT(times_of(transmissions), ElementsAre(0ms));
   EXPECT_EQ(given_up, 1000ms);
+}
+
+TEST(Request, ASuspicionsProbeIsSentTwiceUnderOneTransactionId) {
+  Request request;
+  request.kind = RequestKind::probe;
+  request.suspicion = true;
+  request.budget = 400ms;
+  const auto [transmissions, given_up] = life_of(request);
+  EXPECT_THAT(times_of(transmissions), ElementsAre(0ms, 200ms));
+  EXPECT_EQ(given_up, 400ms);
+  EXPECT_EQ(transmissions.front().id, transmissions.back().id) << "an answer to the first one counts until the end";
 }
 
 TEST(Request, ABindingKeepsItsTransactionId) {
