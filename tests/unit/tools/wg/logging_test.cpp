@@ -30,6 +30,37 @@ TEST(Logging, LinesOfBothFormats) {
       "\"target\":\"wg0\"}\n");
 }
 
+TEST(Logging, TextSteersNoTerminal) {
+  const struct {
+    const char* rule;
+    const char* text;
+    const char* written;
+  } rows[] = {
+      {"a title by ESC and BEL", "x\x1b]0;y\x07z", "x ]0;y z"},
+      {"tabs, backspaces and DEL", "a\tb\bc\x7f", "a b c "},
+      {"CSI as one character of C1",
+       "a\xc2\x9b"
+       "2J",
+       "a 2J"},
+      {"and as a bare byte",
+       "a\x9b"
+       "2J",
+       "a 2J"},
+      {"also behind a letter",
+       "\xc3\x9f\x9b"
+       "2J",
+       "\xc3\x9f 2J"},
+      {"letters stay whole", "\xc3\x9f\xe2\x82\x9b\xf0\x9f\x99\x82\xc2\xa9",
+       "\xc3\x9f\xe2\x82\x9b\xf0\x9f\x99\x82\xc2\xa9"},
+      {"cut off behind its first byte", "a\xc2", "a\xc2"},
+  };
+  for (const auto& row : rows) {
+    EXPECT_EQ(formatted(LogFormat::text, spdlog::level::info, row.text),
+              std::string("2025-11-19T10:11:12.345Z  INFO wg0: ") + row.written + "\n")
+        << row.rule;
+  }
+}
+
 TEST(Logging, WritesItsFileAndRespectsTheLevel) {
   const io::TemporaryDirectory directory;
   LogOptions options;
