@@ -62,11 +62,13 @@ void Client::handle(Now now, const portal::PortalToClient& message, packet::Outp
   const auto removed = std::exchange(state_->removed, std::nullopt);
   std::visit(Receiver{*state_, now, output}, message);
   if (removed) settle_removal(*state_, *removed);
+  renew_tun(*state_, now);
   settle(*state_, now, output);
 }
 
 void Client::set_internet_enabled(Now now, bool enabled, packet::Output& output) {
   tunnel::set_internet_enabled(*state_, now, enabled, output);
+  renew_tun(*state_, now);
 }
 
 void Client::reset(Now now, const crypto::Key& private_key, packet::Output& output) {
@@ -124,11 +126,13 @@ bool Client::step_handshake(Now now, packet::Output& output) {
 }
 
 std::optional<Instant> Client::poll_timeout() const {
-  return earlier(earlier(state_->node.poll_timeout(), state_->sites.poll_timeout()), state_->relay_asks.poll_timeout());
+  return earlier(earlier(state_->node.poll_timeout(), state_->sites.poll_timeout()),
+                 earlier(state_->relay_asks.poll_timeout(), state_->tun.poll_timeout()));
 }
 
 void Client::handle_timeout(Now now, packet::Output& output) {
   if (state_->sites.handle_timeout(now.boot)) state_->resources_changed = true;
+  state_->tun.handle_timeout(now.boot);
   state_->node.handle_timeout(now, output);
   settle(*state_, now, output);
 }

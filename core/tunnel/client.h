@@ -81,7 +81,8 @@ class Client final : public packet::Engine {
 
   // The TUN's change first, then what happened in its order, then the resources' change.
   [[nodiscard]] std::optional<ClientEvent> poll_event();
-  // Behind TunChanged; empty when it changed back meanwhile.
+  // Behind TunChanged, which comes late when there are only routes less (tun_offer.h); empty when it changed back
+  // meanwhile.
   [[nodiscard]] std::optional<TunConfiguration> take_tun_configuration();
   // Behind ResourcesChanged; likewise.
   [[nodiscard]] std::optional<ResourceList> take_resource_list();

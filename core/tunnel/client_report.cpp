@@ -12,15 +12,6 @@ namespace {
 
 using policy::ResourceKind;
 
-void renew_tun(ClientState& state) {
-  if (!state.interface || !std::exchange(state.tun_changed, false)) return;
-  state.tun.set({.ipv4 = state.interface->ipv4,
-                 .ipv6 = state.interface->ipv6,
-                 .routes = state.resources.routes(),
-                 .dns_servers = {},
-                 .search_domain = state.interface->search_domain});
-}
-
 [[nodiscard]] std::string address_of(const policy::ClientResource& resource) {
   switch (resource.kind) {
     case ResourceKind::dns:
@@ -59,8 +50,16 @@ void renew_list(ClientState& state) {
 
 }  // namespace
 
+void renew_tun(ClientState& state, Now now) {
+  if (!state.interface || !std::exchange(state.tun_changed, false)) return;
+  state.tun.set(now.boot, {.ipv4 = state.interface->ipv4,
+                           .ipv6 = state.interface->ipv6,
+                           .routes = state.resources.routes(),
+                           .dns_servers = {},
+                           .search_domain = state.interface->search_domain});
+}
+
 std::optional<ClientEvent> poll_event(ClientState& state) {
-  renew_tun(state);
   if (state.tun.poll_announcement()) return TunChanged{};
   if (!state.events.empty()) {
     ClientEvent event = std::move(state.events.front());
@@ -73,7 +72,6 @@ std::optional<ClientEvent> poll_event(ClientState& state) {
 }
 
 std::optional<TunConfiguration> take_tun_configuration(ClientState& state) {
-  renew_tun(state);
   return state.tun.take();
 }
 

@@ -3,6 +3,7 @@
 #pragma once
 #include <optional>
 
+#include "core/base/time.h"
 #include "core/tunnel/client_event.h"
 #include "core/tunnel/client_status.h"
 #include "core/tunnel/tun_configuration.h"
@@ -11,6 +12,8 @@ namespace fireline::tunnel {
 
 struct ClientState;
 
+// Behind everything that may have set ClientState::tun_changed.
+void renew_tun(ClientState& state, Now now);
 [[nodiscard]] std::optional<ClientEvent> poll_event(ClientState& state);
 [[nodiscard]] std::optional<TunConfiguration> take_tun_configuration(ClientState& state);
 [[nodiscard]] std::optional<ResourceList> take_resource_list(ClientState& state);

@@ -21,6 +21,7 @@
 #include "core/tunnel/resource_table.h"
 #include "core/tunnel/site_status.h"
 #include "core/tunnel/sticky_gateways.h"
+#include "core/tunnel/tun_offer.h"
 
 namespace fireline::tunnel {
 
@@ -75,7 +76,7 @@ struct ClientState final : wireguard::InnerPolicy {
   std::deque<ClientEvent> events;
   bool tun_changed = false;        // what `tun` is made of may have
   bool resources_changed = false;  // likewise
-  LatestValue<TunConfiguration> tun;
+  TunOffer tun;
   LatestValue<ResourceList> resource_list;
 
   // Released packets go with the next work of the TUN, before its own, or as soon as no work is between plan and

@@ -17,6 +17,12 @@ class LatestValue {
     }
   }
 
+  // What waits to be fetched, or else what was fetched last; null before the first.
+  [[nodiscard]] const T* newest() const noexcept {
+    if (offered_) return &*offered_;
+    return fetched_ ? &*fetched_ : nullptr;
+  }
+
   // True once for each value or run of values that waits to be fetched.
   [[nodiscard]] bool poll_announcement() noexcept {
     if (!offered_ || announced_) return false;

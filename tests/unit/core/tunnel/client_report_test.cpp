@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "core/tunnel/tun_offer.h"
 #include "tests/unit/core/tunnel/client_fixture.h"
 
 namespace fireline::tunnel {
@@ -14,7 +15,9 @@ using namespace test;
 using testing::Contains;
 using testing::ElementsAre;
 using testing::IsEmpty;
+using testing::Le;
 using testing::Not;
+using testing::Optional;
 
 // The events themselves, in their order.
 std::vector<std::size_t> kinds(const std::vector<ClientEvent>& events) {
@@ -79,6 +82,8 @@ TEST(ClientReport, EachOfTheseAloneIsAChangeOfTheTun) {
     const auto before = fixture.client->take_tun_configuration();
     fixture.events.clear();
     row.act(fixture);
+    fixture.advance(kRouteLossPatience);
+    fixture.handle_timeout();
     while (auto event = fixture.client->poll_event()) fixture.events.push_back(std::move(*event));
     EXPECT_EQ(fixture.take<TunChanged>().size(), row.changed ? 1u : 0u);
     const auto after = fixture.client->take_tun_configuration();
@@ -86,6 +91,59 @@ TEST(ClientReport, EachOfTheseAloneIsAChangeOfTheTun) {
     if (after) {
       EXPECT_NE(after, before);
     }
+  }
+}
+
+// A portal moves a resource by deleting it and creating it again, in two messages.
+TEST(ClientReport, ARouteIsNotTakenAwayWhileItsResourceMoves) {
+  ClientFixture fixture;
+  fixture.init({cidr(1, "10.0.0.0/8"), cidr(2, "11.0.0.0/8")});
+  static_cast<void>(fixture.client->take_tun_configuration());
+  fixture.events.clear();
+  fixture.handle(portal::ResourceDeleted{uuid(1)});
+  EXPECT_THAT(fixture.take<TunChanged>(), IsEmpty());
+  EXPECT_EQ(fixture.client->take_tun_configuration(), std::nullopt);
+  fixture.advance(kRouteLossPatience - 1ms);
+  fixture.handle_timeout();
+  EXPECT_THAT(fixture.take<TunChanged>(), IsEmpty());
+  fixture.handle(portal::ResourceCreatedOrUpdated{cidr(1, "10.0.0.0/8")});
+  fixture.advance(10s);
+  fixture.handle_timeout();
+  EXPECT_THAT(fixture.take<TunChanged>(), IsEmpty()) << "nothing differs";
+
+  fixture.handle(portal::ResourceDeleted{uuid(1)});
+  EXPECT_THAT(fixture.client->poll_timeout(), Optional(Le(fixture.now.boot + kRouteLossPatience)));
+  fixture.advance(kRouteLossPatience);
+  fixture.handle_timeout();
+  EXPECT_EQ(fixture.take<TunChanged>().size(), 1u) << "it still holds";
+  EXPECT_THAT(fixture.client->take_tun_configuration()->routes, Not(Contains(net("10.0.0.0/8"))));
+}
+
+TEST(ClientReport, WhatComesWhileALossWaits) {
+  const struct {
+    const char* rule;
+    portal::PortalToClient message;
+    bool at_once;
+  } kRows[] = {
+      {"another network takes its place", portal::ResourceCreatedOrUpdated{cidr(1, "10.0.0.0/9")}, true},
+      {"another address", with_interface([](auto& i) { i.ipv4 = ip("100.64.0.99"); }), true},
+      {"one more loss", portal::ResourceDeleted{uuid(2)}, false},
+      {"nothing new", with_interface([](auto&) {}), false},
+  };
+  for (const auto& row : kRows) {
+    SCOPED_TRACE(row.rule);
+    ClientFixture fixture;
+    fixture.init({cidr(1, "10.0.0.0/8"), cidr(2, "11.0.0.0/8")});
+    static_cast<void>(fixture.client->take_tun_configuration());
+    fixture.events.clear();
+    fixture.handle(portal::ResourceDeleted{uuid(1)});
+    fixture.advance(kRouteLossPatience / 2);
+    fixture.handle(row.message);
+    EXPECT_EQ(fixture.take<TunChanged>().size(), row.at_once ? 1u : 0u);
+    fixture.advance(kRouteLossPatience);
+    fixture.handle_timeout();
+    EXPECT_EQ(fixture.take<TunChanged>().size(), row.at_once ? 0u : 1u);
+    EXPECT_THAT(fixture.client->take_tun_configuration()->routes, Not(Contains(net("10.0.0.0/8"))));
   }
 }
 

@@ -31,8 +31,10 @@ Pair connect_to_one_of_two(WholeSystem& system) {
 TEST(WholeSystemFault, AGatewayThatIsKilledIsReplacedByTheOtherOne) {
   WholeSystem system;
   const auto [serving, other] = connect_to_one_of_two(system);
+  const std::size_t tun_changes = system.client.tun_changes;
   serving.kill();
   system.expect_reached(system.client, "10.20.0.5", other, 5s);
+  EXPECT_EQ(system.client.tun_changes, tun_changes) << "no route is taken away meanwhile";
   EXPECT_EQ(system.portal.count(portal::PortalCounter::flow_moved), 1u);
   EXPECT_THAT(system.client.take_outcomes(), ElementsAre(FlowOutcome::created, FlowOutcome::created))
       << "without detour";

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "core/crypto/x25519.h"
+#include "core/tunnel/tun_offer.h"
 #include "tests/unit/tools/tunnel/reactions_fixture.h"
 
 namespace fireline::client {
@@ -40,6 +41,11 @@ class ClientReactions : public tunnel::test::ReactionsFixture<tunnel::Client> {
     reactions_.on_message(event, payload);
     engine_.handle_events();
   }
+  void wait(Duration duration) {
+    engine_.now.boot += duration;
+    engine_.run([](tunnel::Client& client, Now now, packet::Output& output) { client.handle_timeout(now, output); });
+    engine_.handle_events();
+  }
   Reactions::Outside outside() {
     return {.engine = engine_,
             .portal = portal_,
@@ -71,6 +77,7 @@ TEST_F(ClientReactions, AResourceIsARoute) {
   ASSERT_EQ(reactions_.resources().size(), 1u);
   EXPECT_EQ(reactions_.resources().front().name, "Lab");
   say("resource_deleted", R"("0b8e3a52-6c1e-4d7c-9a63-2b7f9d0c1e11")");
+  wait(tunnel::kRouteLossPatience);
   EXPECT_EQ(host_.last_routes.size(), before);
   EXPECT_THAT(reactions_.resources(), IsEmpty());
 }
