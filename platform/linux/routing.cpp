@@ -116,6 +116,20 @@ Result<RoutingReport, HostError> Routing::set_routes(const std::vector<Prefix>& 
   return report;
 }
 
+Result<std::vector<Prefix>, int> Routing::missing_routes() {
+  const std::uint32_t index = ::if_nametoindex(interface_.c_str());
+  if (index == 0) return err(errno);
+  std::set<Prefix> missing = present_;
+  for (const std::uint32_t table : {kTunnelTable, kInternetTable}) {
+    const auto found = list_routes(query_, table, [](const Route&) { return true; });
+    if (!found) return err(found.error());
+    for (const Route& route : *found) {
+      if (route.interface == index && table_of(route.destination) == table) missing.erase(route.destination);
+    }
+  }
+  return std::vector<Prefix>(missing.begin(), missing.end());
+}
+
 int Routing::change_route(std::uint16_t type, const Prefix& destination, std::uint32_t index) {
   write_route(query_, type, destination, table_of(destination), index);
   return query_.ask(nullptr, nullptr);

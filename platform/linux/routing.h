@@ -50,6 +50,10 @@ class Routing {
   [[nodiscard]] Result<RoutingReport, HostError> set_routes(const std::vector<Prefix>& wanted,
                                                             WorkingFamilies families);
 
+  // Those set last that the kernel does not have any more. It drops them when the interface goes down, or loses its
+  // last address, and anybody may delete them. Error: errno.
+  [[nodiscard]] Result<std::vector<Prefix>, int> missing_routes();
+
  private:
   Routing(std::string interface, NetlinkQuery query) noexcept;
   [[nodiscard]] int change_route(std::uint16_t type, const Prefix& destination, std::uint32_t index);

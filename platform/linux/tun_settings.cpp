@@ -4,6 +4,7 @@
 #include <linux/rtnetlink.h>
 #include <net/if.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <utility>
 
@@ -124,6 +125,22 @@ Result<AppliedAddresses, HostError> set_addresses(const std::string& interface, 
   if (auto error = settings.set_up()) return err(*std::move(error));
   if (!applied.families.v4 && !applied.families.v6) return err(std::move(last));
   return applied;
+}
+
+Result<std::vector<IpAddress>, int> missing_addresses(const std::string& interface, const TunnelAddresses& addresses) {
+  const std::uint32_t index = ::if_nametoindex(interface.c_str());
+  if (index == 0) return err(errno);
+  auto query = NetlinkQuery::open();
+  if (!query) return err(query.error());
+  const auto present = list_addresses(*query, index);
+  if (!present) return err(present.error());
+  std::vector<IpAddress> missing;
+  for (const auto* address : {&addresses.v4, &addresses.v6}) {
+    if (*address && std::ranges::find(*present, **address, &ListedAddress::address) == present->end()) {
+      missing.push_back(**address);
+    }
+  }
+  return missing;
 }
 
 std::optional<HostError> set_queue_length(const std::string& interface, std::uint32_t packets) {

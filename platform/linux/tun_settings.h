@@ -43,6 +43,9 @@ struct AppliedAddresses {
 [[nodiscard]] Result<AppliedAddresses, HostError> set_addresses(const std::string& interface,
                                                                 const TunnelAddresses& addresses,
                                                                 std::uint32_t mtu = kTunnelMtu);
+// Those that the interface does not have. Error: errno.
+[[nodiscard]] Result<std::vector<IpAddress>, int> missing_addresses(const std::string& interface,
+                                                                    const TunnelAddresses& addresses);
 
 // Never worth more than a warning.
 [[nodiscard]] std::optional<HostError> set_queue_length(const std::string& interface,

@@ -10,7 +10,8 @@ name and with whom they see.
 
 usage: portal_routing.py tiers|roaming|ends
   tiers    who gets a packet, with the LAN there and gone; interfaces without a carrier; who carries the mark
-  roaming  the client's address, then its link are replaced: the same again, without a word to the client
+  roaming  the client's TUN goes down and up, its address, then its link are replaced: the same again, without a word to
+           the client
   ends     what is left of the client's routes when it ends, when it is killed, and when it starts among leftovers
 """
 import re
@@ -176,6 +177,10 @@ def roaming(laboratory):
         here.wait_links(everything, f"{what}: the copies are right")
 
     check("at first")
+    here.client.run("ip", "link", "set", TUN, "down")
+    here.client.run("ip", "link", "set", TUN, "up")
+    check("the TUN was down")
+
     resets = count_resets(here)
     here.world.renumber("client", 200)
     lab.wait_until(lambda: count_resets(here) > resets, SYNC_SECONDS * portal_lab.PATIENCE, "the client notices its new address")

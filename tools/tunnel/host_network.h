@@ -19,6 +19,10 @@ class HostNetwork {
 
   [[nodiscard]] virtual Result<void, std::string> set_addresses(const IpAddress& ipv4, const IpAddress& ipv6) = 0;
   [[nodiscard]] virtual Result<void, std::string> set_routes(const std::vector<Prefix>& routes) = 0;
+  // Behind changes of the host's links, addresses and routes: sets again what was set last when some of it is gone, as
+  // after `ip link set … down`; nothing before it was set. What comes of it brings such changes itself: what the host
+  // refuses is tried once.
+  [[nodiscard]] virtual Result<void, std::string> restore() = 0;
 };
 
 // Clears what an earlier run left in the routing tables. The error is one sentence.

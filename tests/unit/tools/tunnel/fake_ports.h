@@ -51,6 +51,11 @@ class FakeHost final : public HostNetwork {
     return {};
   }
 
+  Result<void, std::string> restore() override {
+    journal_.push_back("restore");
+    return {};
+  }
+
   std::string refuse_addresses;  // empty: it works
   std::string refuse_routes;
   std::vector<Prefix> last_routes;

@@ -1,0 +1,81 @@
+#include "tools/tunnel/host_network.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "platform/linux/netlink_events.h"
+#include "tests/unit/platform/linux/host_commands.h"
+
+namespace fireline::tunnel {
+namespace {
+
+using platform::output_of;
+using platform::run;
+using testing::HasSubstr;
+using testing::Not;
+
+constexpr const char* kTun = "fltest0";
+
+// An interface with everything set, and what the kernel tells of changes from then on.
+struct Host {
+  io::FileDescriptor tun = platform::make_tun(kTun);
+  Result<std::unique_ptr<HostNetwork>, std::string> network = make_linux_host_network(kTun);
+  Result<platform::NetlinkEvents, platform::HostError> events = platform::NetlinkEvents::open();
+
+  Host() {
+    EXPECT_TRUE((*network)->restore()) << "nothing is set yet";
+    EXPECT_TRUE((*network)->set_addresses(IpAddress::parse("100.64.0.7").value(),
+                                          IpAddress::parse("fd00:2021:1111::7").value()));
+    EXPECT_TRUE((*network)->set_routes({Prefix::parse("0.0.0.0/0").value(), Prefix::parse("10.7.0.0/16").value(),
+                                        Prefix::parse("fd00:2021:1111::/107").value()}));
+    EXPECT_TRUE(events->drain().value()) << "the kernel tells of it";
+  }
+  // Whether it changed anything.
+  bool restore() {
+    static_cast<void>(events->drain());
+    const auto done = (*network)->restore();
+    EXPECT_TRUE(done) << done.error();
+    return events->drain().value();
+  }
+};
+
+std::string everything() {
+  return output_of("ip address show dev fltest0; ip route show table 539098368; ip route show table 539098370") +
+         output_of("ip -6 route show table 539098368");
+}
+
+TEST(LinuxHostNetwork, WhatSomebodyTookIsSetAgain) {
+  io::in_network_namespace([] {
+    Host host;
+    EXPECT_FALSE(host.restore()) << "all of it is there";
+    const std::string before = everything();
+    for (const char* taken :
+         {"ip link set fltest0 down; ip link set fltest0 up", "ip link set fltest0 down",
+          "ip address del 100.64.0.7/32 dev fltest0", "ip address del fd00:2021:1111::7/128 dev fltest0",
+          "ip route del 10.7.0.0/16 table 539098368", "ip route del default table 539098370"}) {
+      SCOPED_TRACE(taken);
+      run(taken);
+      EXPECT_NE(everything(), before);
+      EXPECT_TRUE(host.restore());
+      EXPECT_EQ(everything(), before);
+      EXPECT_FALSE(host.restore()) << "its own changes lead to nothing more";
+    }
+  });
+}
+
+TEST(LinuxHostNetwork, WhatTheHostRefusesIsTriedOnce) {
+  io::in_network_namespace([] {
+    Host host;
+    run("sysctl -qw net.ipv6.conf.fltest0.disable_ipv6=1");
+    EXPECT_TRUE(host.restore());
+    EXPECT_FALSE(host.restore()) << "there is no IPv6 here";
+    run("ip route del 10.7.0.0/16 table 539098368");
+    EXPECT_TRUE(host.restore()) << "but this is new";
+    EXPECT_THAT(everything(), HasSubstr("10.7.0.0/16"));
+    EXPECT_THAT(everything(), Not(HasSubstr("fd00:2021:1111::")));
+    EXPECT_FALSE(host.restore());
+  });
+}
+
+}  // namespace
+}  // namespace fireline::tunnel
