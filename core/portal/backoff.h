@@ -1,4 +1,5 @@
-// When to try again: exponential with jitter, and when to give up. The clock runs from the first error of a series.
+// When to try again: exponential with jitter, and when to give up. The clock runs from the first error of a series; a
+// sleep of the machine ends a series.
 // Source: portal specification 1.7. Lifetime: a value per series. Threads: one owner.
 #pragma once
 #include <chrono>

@@ -109,6 +109,12 @@ void Channel::reconnect(Now now, LoginUrl url) {
   resolve_or_connect(now);
 }
 
+void Channel::resume(Now now) {
+  if (state_ == ChannelState::joined) return reconnect(now, LoginUrl(*url_));
+  backoff_.reset();
+  if (state_ == ChannelState::waiting) resolve_or_connect(now);
+}
+
 void Channel::stop(Now now, bool gracefully) {
   if (state_ == ChannelState::ended) return;
   if (gracefully && is_open()) {
@@ -175,6 +181,7 @@ void Channel::written(Now) {
 
 void Channel::closed(Now now, std::string_view sentence, bool bad_certificate) {
   if (state_ != ChannelState::connecting && !is_open()) return;
+  look_for_sleep(now);
   if (bad_certificate) {
     return fail(now,
                 "the portal's certificate is not valid: " + printable(sentence) +
@@ -186,6 +193,7 @@ void Channel::closed(Now now, std::string_view sentence, bool bad_certificate) {
 
 void Channel::http_refused(Now now, int status, std::string_view body, std::optional<Duration> retry_after) {
   if (state_ != ChannelState::connecting) return;
+  look_for_sleep(now);
   const std::string answer = std::to_string(status) + " " + printable(body);
   const bool temporary = status == kRequestTimeout || status == kTooManyRequests;
   if (status >= 400 && status < 500 && !temporary) {
@@ -198,6 +206,7 @@ void Channel::http_refused(Now now, int status, std::string_view body, std::opti
 void Channel::handle_timeout(Now now) {
   const auto due = poll_timeout();
   if (!due || now.boot < *due) return;
+  look_for_sleep(now);
   switch (state_) {
     case ChannelState::resolving:
     case ChannelState::waiting:
@@ -278,6 +287,11 @@ void Channel::begin_join(Now now) {
   deadline_ = now.boot + kJoinTimeout;
   set_state(now, ChannelState::joining);
   send_next();
+}
+
+// The time asleep is none of trying: it does not count towards giving up, nor does the pause before it.
+void Channel::look_for_sleep(Now now) {
+  if (const auto due = poll_timeout(); due && now.boot - *due >= kTimerLate) backoff_.reset();
 }
 
 void Channel::take_frame(Now now, ServerFrame frame) {

@@ -48,6 +48,8 @@ inline constexpr Duration kFirstResolvePatience = std::chrono::seconds(30);
 // A connection that was joined for less gets no free first attempt: a portal that accepts and drops at once would be
 // called in a loop.
 inline constexpr Duration kSettledAfter = std::chrono::seconds(1);
+// A timer that comes this late comes behind a sleep, of which nobody may have told yet.
+inline constexpr Duration kTimerLate = std::chrono::seconds(10);
 
 enum class ChannelState : std::uint8_t { closed, resolving, connecting, joining, joined, waiting, ended };
 [[nodiscard]] std::string_view name_of(ChannelState state) noexcept;
@@ -122,6 +124,9 @@ class Channel {
   // at once to the addresses that are known. Nothing happens when a connection with the same URL is under way already,
   // the waiting between two attempts included.
   void reconnect(Now now, LoginUrl url);
+  // The machine slept, and nothing was tried meanwhile: a new series of attempts, the first of them at once. A joined
+  // channel connects anew, as by reconnect(); an attempt under way goes on.
+  void resume(Now now);
   // Ends for good; what waits is not sent any more. The data plane's goodbyes are the owner's.
   void stop(Now now, bool gracefully);
 
@@ -155,6 +160,7 @@ class Channel {
   void connect(Now now);
   void try_again(Now now);
   void begin_join(Now now);
+  void look_for_sleep(Now now);
   void take_frame(Now now, ServerFrame frame);
   void take_reply(Now now, const Reply& reply);
   void take_join_reply(Now now, const Reply& reply);

@@ -73,6 +73,11 @@ void PortalSession::reconnect(const crypto::PublicKey& key) {
   reconnect();
 }
 
+void PortalSession::resume() {
+  channel_.resume(loop_.now());
+  pump();
+}
+
 void PortalSession::close() {
   channel_.stop(loop_.now(), true);
   pump();

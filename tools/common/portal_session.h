@@ -76,6 +76,8 @@ class PortalSession {
   // Connects anew, at once: to be given an `init` with relays, or as somebody with another key.
   void reconnect();
   void reconnect(const crypto::PublicKey& key);
+  // The machine slept: connects anew, at once, unless an attempt is under way.
+  void resume();
   // With a close frame; over within io::kClosePatience.
   void close();
 

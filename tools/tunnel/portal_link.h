@@ -27,6 +27,8 @@ class PortalLink final : public PortalPort {
                                                                              Handlers handlers);
 
   void start() { session_->start(); }
+  // The machine slept: connects anew, for an `init` with relays.
+  void resume() { session_->resume(); }
   // With a close frame, if there is a connection.
   void stop() { session_->close(); }
 

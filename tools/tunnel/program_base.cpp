@@ -115,7 +115,7 @@ void ProgramBase::look_for_sleep() {
   if (const auto slept = suspend_.look(read_suspend_clocks())) {
     spdlog::info("the machine slept for {} s", std::chrono::round<std::chrono::seconds>(*slept).count());
     tunnel_->resume();
-    portal_->ask_for_relays();
+    portal_->resume();
   }
   static_cast<void>(loop_.after(SuspendWatch::kInterval, [this] { look_for_sleep(); }));
 }

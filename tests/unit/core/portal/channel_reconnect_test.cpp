@@ -124,9 +124,11 @@ TEST_F(ChannelGivesUp, AJoinBeginsANewSeries) {
   for (int outage = 0; outage < 3; ++outage) {
     after(10s);
     channel.closed(now, "gone");
-    after(14min);
+    actions();
+    const auto lost = now.boot;
+    while (now.boot - lost < 10min) fail_once();
     channel.resolved(now, true);
-    channel.handle_timeout(now);
+    wait_for_timer();
     channel.opened(now);
     reply(static_cast<std::uint64_t>(outage) + 1);
     actions();
@@ -135,6 +137,36 @@ TEST_F(ChannelGivesUp, AJoinBeginsANewSeries) {
 }
 
 // Lesson 6.
+// Whatever is heard of first behind a sleep of two days: the timer, the end of the attempt, or the sleep.
+TEST_F(ChannelGivesUp, TimeAsleepDoesNotCount) {
+  enum class First : std::uint8_t { timer, end_of_attempt, refusal, sleep };
+  join();
+  std::uint64_t ref = 0;
+  for (const First first : {First::timer, First::end_of_attempt, First::refusal, First::sleep}) {
+    SCOPED_TRACE(static_cast<int>(first));
+    after(5s);
+    channel.closed(now, "gone");
+    fail_once();
+    fail_once();
+    if (first == First::end_of_attempt || first == First::refusal) {
+      channel.resolved(now, true);
+      wait_for_timer();
+    }
+    after(48h);
+    if (first == First::sleep) channel.resume(now);
+    if (first == First::timer) channel.handle_timeout(now);
+    first == First::refusal ? channel.http_refused(now, 503, "busy") : channel.closed(now, "the network is down");
+    actions();
+    EXPECT_EQ(channel.state(), ChannelState::waiting);
+    EXPECT_EQ(delay, 0s);
+    channel.resolved(now, true);
+    channel.opened(now);
+    reply(++ref);
+    actions();
+    ASSERT_EQ(channel.state(), ChannelState::joined);
+  }
+}
+
 TEST_F(ChannelReconnect, EveryLossAsksForTheAddressesAnew) {
   join();
   after(2s);
@@ -230,6 +262,48 @@ TEST_F(ChannelReconnect, ExplicitlyWithTheSameKeyOnlyWhenJoined) {
   actions();
   channel.reconnect(now, login_url());
   EXPECT_EQ(actions(), Lines{}) << "waiting";
+}
+
+// Lesson 5: nobody waits out a pause that began before the machine slept.
+TEST_F(ChannelReconnect, BehindASleepAtOnce) {
+  join();
+  channel.closed(now, "gone");
+  for (int attempt = 0; attempt < 20; ++attempt) fail_once();
+  channel.resolved(now, true);
+  wait_for_timer();
+  channel.http_refused(now, 503, "busy", 3600s);
+  actions();
+  ASSERT_EQ(delay, 3600s);
+  after(600s);
+  channel.send(now, "waits", "{}");
+  channel.resume(now);
+  EXPECT_EQ(actions(), Lines{"connect portal.test"});
+  channel.resume(now);
+  EXPECT_EQ(actions(), Lines()) << "it is under way";
+  EXPECT_EQ(fail_once(), 0s) << "a new series";
+  EXPECT_LE(fail_once(), 750ms);
+  EXPECT_EQ(channel.waiting(), 1u) << "what waits is sent";
+}
+
+TEST_F(ChannelReconnect, BehindASleepByWhatIsKnown) {
+  channel.resume(now);
+  EXPECT_EQ(actions(), Lines()) << "not started";
+  channel.start(now, login_url());
+  EXPECT_EQ(actions(), Lines{"resolve portal.test first"});
+  channel.resume(now);
+  EXPECT_EQ(actions(), Lines()) << "the name is asked for";
+  channel.resolved(now, false);
+  actions();
+  ASSERT_EQ(channel.state(), ChannelState::waiting);
+  channel.resume(now);
+  EXPECT_EQ(actions(), Lines{"resolve portal.test first"});
+  join();
+  channel.resume(now);
+  EXPECT_EQ(actions(), Lines{"connect portal.test"}) << "the earlier connection is forgotten, by others too";
+  channel.stop(now, false);
+  actions();
+  channel.resume(now);
+  EXPECT_EQ(actions(), Lines()) << "ended";
 }
 
 TEST_F(ChannelReconnect, ExplicitlyBeforeTheStartIsNothing) {
