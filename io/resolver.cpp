@@ -100,14 +100,21 @@ class Resolver::Impl {
   void cancel();
 
  private:
+  void drop_queries();
   void answer_later(std::vector<IpAddress> addresses);
-  void ask(const Endpoint& server, Family family, std::optional<std::uint32_t> mark);
+  void ask_next();
+  void end_name();
+  void ask(const Endpoint& server, Family family);
   void on_readable(Query& query);
   void finish();
 
   EventLoop& loop_;
   Callback callback_;
-  std::string host_;
+  std::vector<std::string> names_;  // to be asked, the next one last
+  std::vector<Endpoint> servers_;
+  std::optional<std::uint32_t> mark_;
+  std::string host_;       // the name under question
+  bool answered_ = false;  // by some server, be it that there is no such name
   std::vector<IpAddress> found_;
   std::vector<std::unique_ptr<Query>> queries_;
   std::size_t unanswered_ = 0;
@@ -120,11 +127,16 @@ void Resolver::Impl::cancel() {
   callback_ = nullptr;
   loop_.cancel(timer_);
   timer_ = EventLoop::Id::none;
+  drop_queries();
+  names_.clear();
+  found_.clear();
+  mailbox_.reset();
+}
+
+void Resolver::Impl::drop_queries() {
   for (const auto& query : queries_) loop_.unwatch(query->watch);
   queries_.clear();
-  found_.clear();
   unanswered_ = 0;
-  mailbox_.reset();
 }
 
 void Resolver::Impl::answer_later(std::vector<IpAddress> addresses) {
@@ -162,15 +174,36 @@ void Resolver::Impl::resolve_direct(const DirectQuestion& question, Callback cal
   std::ifstream hosts(question.hosts_file);
   auto known = addresses_in_hosts(std::string(std::istreambuf_iterator<char>(hosts), {}), host_);
   if (!known.empty()) return answer_later(std::move(known));
-  for (const Endpoint& server : question.servers | std::views::take(kDnsServersMax)) {
-    ask(server, Family::v4, question.mark);
-    ask(server, Family::v6, question.mark);
-  }
-  if (unanswered_ == 0) return answer_later({});
-  timer_ = loop_.after(kDnsPatience, [this] { finish(); });
+  servers_ = question.servers;
+  mark_ = question.mark;
+  names_ = names_to_ask(host_, question.search);
+  std::ranges::reverse(names_);
+  ask_next();
 }
 
-void Resolver::Impl::ask(const Endpoint& server, Family family, std::optional<std::uint32_t> mark) {
+void Resolver::Impl::ask_next() {
+  drop_queries();
+  answered_ = false;
+  while (unanswered_ == 0 && !names_.empty()) {
+    host_ = std::move(names_.back());
+    names_.pop_back();
+    for (const Endpoint& server : servers_ | std::views::take(kDnsServersMax)) {
+      ask(server, Family::v4);
+      ask(server, Family::v6);
+    }
+  }
+  loop_.cancel(timer_);
+  if (unanswered_ == 0) return answer_later({});
+  timer_ = loop_.after(kDnsPatience, [this] { end_name(); });
+}
+
+// Servers that are silent are so for every name.
+void Resolver::Impl::end_name() {
+  if (found_.empty() && answered_ && !names_.empty()) return ask_next();
+  finish();
+}
+
+void Resolver::Impl::ask(const Endpoint& server, Family family) {
   auto query = std::make_unique<Query>();
   query->family = family;
   random_.fill(std::as_writable_bytes(std::span(&query->id, 1)));
@@ -179,7 +212,7 @@ void Resolver::Impl::ask(const Endpoint& server, Family family, std::optional<st
   query->socket = FileDescriptor(
       ::socket(server.address.is_v4() ? AF_INET : AF_INET6, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
   const int fd = query->socket.get();
-  if (fd < 0 || (mark && ::setsockopt(fd, SOL_SOCKET, SO_MARK, &*mark, sizeof *mark) != 0)) return;
+  if (fd < 0 || (mark_ && ::setsockopt(fd, SOL_SOCKET, SO_MARK, &*mark_, sizeof *mark_) != 0)) return;
   const auto address = to_socket_address(server);
   if (::connect(fd, address.get(), address.length) != 0) return;
   if (::send(fd, message->data(), message->size(), 0) < 0) return;
@@ -198,10 +231,11 @@ void Resolver::Impl::on_readable(Query& query) {
                                                      host_, query.family);
     // Somebody else's answer: the right one may still come.
     if (!addresses && addresses.error() != dns::AnswerError::failed) return;
+    answered_ = true;
     if (addresses) found_.insert(found_.end(), addresses->begin(), addresses->end());
   }
   loop_.unwatch(std::exchange(query.watch, EventLoop::Id::none));
-  if (--unanswered_ == 0) finish();
+  if (--unanswered_ == 0) end_name();
 }
 
 void Resolver::Impl::finish() {
@@ -259,6 +293,40 @@ std::vector<Endpoint> nameservers_in(std::string_view resolv_conf) {
     servers.push_back(server);
   });
   return servers;
+}
+
+SearchList search_list_in(std::string_view resolv_conf) {
+  SearchList list;
+  for_each_line(resolv_conf, "#;", [&list](std::string_view line) {
+    const auto keyword = next_word(line);
+    if (keyword == "search" || keyword == "domain") {
+      list.domains.clear();
+      const std::size_t limit = keyword == "search" ? kDnsDomainsMax : 1;
+      for (auto word = next_word(line); !word.empty() && list.domains.size() < limit; word = next_word(line)) {
+        if (word.ends_with('.')) word.remove_suffix(1);
+        if (!word.empty()) list.domains.emplace_back(word);
+      }
+    } else if (keyword == "options") {
+      constexpr std::string_view kDots = "ndots:";
+      for (auto word = next_word(line); !word.empty(); word = next_word(line)) {
+        if (!word.starts_with(kDots)) continue;
+        word.remove_prefix(kDots.size());
+        std::size_t dots = 0;
+        const auto [end, error] = std::from_chars(word.data(), word.data() + word.size(), dots);
+        if (error == std::errc() && end == word.data() + word.size()) list.dots = std::min(dots, kDnsDotsMax);
+      }
+    }
+  });
+  return list;
+}
+
+std::vector<std::string> names_to_ask(const std::string& host, const SearchList& search) {
+  if (host.ends_with('.')) return {host};
+  std::vector<std::string> names;
+  for (const auto& domain : search.domains | std::views::take(kDnsDomainsMax)) names.push_back(host + "." + domain);
+  const bool whole_first = static_cast<std::size_t>(std::ranges::count(host, '.')) >= search.dots;
+  names.insert(whole_first ? names.begin() : names.end(), host);
+  return names;
 }
 
 std::vector<IpAddress> addresses_in_hosts(std::string_view hosts_file, std::string_view host) {

@@ -107,10 +107,13 @@ void PortalSession::pump() {
 }
 
 void PortalSession::act(portal::Resolve& wish) {
-  const auto servers = dns_servers();
+  std::ifstream file("/etc/resolv.conf");
+  const std::string text(std::istreambuf_iterator<char>(file), {});
+  const auto servers = options_.dns_servers ? options_.dns_servers() : io::nameservers_in(text);
   const auto take = [this](std::vector<IpAddress> addresses) { take_addresses(std::move(addresses)); };
   if (wish.first || servers.empty()) return resolver_.resolve_system(wish.host, take);
-  resolver_.resolve_direct({.host = wish.host, .servers = servers, .mark = options_.mark}, take);
+  resolver_.resolve_direct(
+      {.host = wish.host, .servers = servers, .search = io::search_list_in(text), .mark = options_.mark}, take);
 }
 
 void PortalSession::take_addresses(std::vector<IpAddress> addresses) {
@@ -188,13 +191,6 @@ void PortalSession::arm() {
     channel_.handle_timeout(loop_.now());
     pump();
   });
-}
-
-std::vector<Endpoint> PortalSession::dns_servers() const {
-  if (options_.dns_servers) return options_.dns_servers();
-  std::ifstream file("/etc/resolv.conf");
-  const std::string text(std::istreambuf_iterator<char>(file), {});
-  return io::nameservers_in(text);
 }
 
 }  // namespace fireline

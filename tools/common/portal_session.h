@@ -1,11 +1,11 @@
 // A program's connection to the portal: portal::Channel on an io::WebSocketClient, with an io::Resolver for its name.
 // Gateway, client and relay use it alike.
 //
-// The first resolution is the system's; later ones, behind a loss, ask the DNS servers directly, and an empty answer
-// keeps the addresses that are known (portal specification 1.5, lesson 6). Lifetime: loop, random source and callbacks
-// outlive the session. A callback may call everything here, but must not destroy the session. Threads: the loop's.
-// Errors: make() gives one sentence. No function blocks; the destructor drops. Secrets: identity and join payload wipe
-// themselves; no sentence holds the token.
+// The first resolution is the system's; later ones, behind a loss, ask the DNS servers directly, with the search list
+// of /etc/resolv.conf, and an empty answer keeps the addresses that are known (portal specification 1.5, lesson 6).
+// Lifetime: loop, random source and callbacks outlive the session. A callback may call everything here, but must not
+// destroy the session. Threads: the loop's. Errors: make() gives one sentence. No function blocks; the destructor
+// drops. Secrets: identity and join payload wipe themselves; no sentence holds the token.
 #pragma once
 #include <cstdint>
 #include <functional>
@@ -103,7 +103,6 @@ class PortalSession {
   void take_addresses(std::vector<IpAddress> addresses);
   void on_closed(const io::WebSocketClosed& end);
   void arm();
-  [[nodiscard]] std::vector<Endpoint> dns_servers() const;
 
   io::EventLoop& loop_;
   PortalSessionOptions options_;

@@ -41,8 +41,20 @@ class ScriptedNameserver {
   std::uint16_t id_error = 0;  // added to the id of a first, forged answer
   bool silent = false;
   int questions = 0;
+  std::string only;                // if any, the one name that there is
+  std::vector<std::string> asked;  // names of the questions for IPv4
 
  private:
+  static std::string name_in(ConstBytes query) {
+    std::string name;
+    for (std::size_t at = 12; at < query.size() && query[at] != std::byte{0};) {
+      const auto bytes = std::to_integer<std::size_t>(query[at]);
+      if (!name.empty()) name += '.';
+      for (const std::byte one : query.subspan(at + 1, bytes)) name += static_cast<char>(one);
+      at += 1 + bytes;
+    }
+    return name;
+  }
   void answer() {
     std::array<std::byte, 512> buffer{};
     SocketAddress from;
@@ -53,11 +65,15 @@ class ScriptedNameserver {
     if (silent) return;
     const auto query = std::span(buffer).first(static_cast<std::size_t>(bytes));
     const Family family = query[query.size() - 3] == std::byte{1} ? Family::v4 : Family::v6;
+    const std::string name = name_in(query);
+    if (family == Family::v4) asked.push_back(name);
+    const bool there = only.empty() || name == only;
+    const auto addresses = there ? records[family] : std::vector<IpAddress>();
     std::vector<std::byte> message(query.begin(), query.end());
     message[2] = std::byte{0x81};
-    message[3] = std::byte{code};
-    message[7] = static_cast<std::byte>(records[family].size());
-    for (const IpAddress& address : records[family]) {
+    message[3] = std::byte{there ? code : std::uint8_t{3}};
+    message[7] = static_cast<std::byte>(addresses.size());
+    for (const IpAddress& address : addresses) {
       const auto data = address.bytes();
       for (const unsigned byte : {0xc0u, 0x0cu, 0u, family == Family::v4 ? 1u : 28u, 0u, 1u, 0u, 0u, 0u, 60u, 0u,
                                   static_cast<unsigned>(data.size())}) {
@@ -85,8 +101,9 @@ class ResolverTest : public ::testing::Test {
  protected:
   std::vector<std::string> ask(const std::string& host, std::vector<Endpoint> servers) {
     std::optional<std::vector<IpAddress>> answer;
-    resolver_.resolve_direct({.host = host, .servers = std::move(servers), .mark = {}, .hosts_file = hosts_},
-                             [&](std::vector<IpAddress> addresses) { answer = std::move(addresses); });
+    resolver_.resolve_direct(
+        {.host = host, .servers = std::move(servers), .search = search_, .mark = {}, .hosts_file = hosts_},
+        [&](std::vector<IpAddress> addresses) { answer = std::move(addresses); });
     EXPECT_FALSE(answer) << "never before it returns";
     EXPECT_TRUE(turn_until(*loop_, [&] { return answer.has_value(); }));
     std::vector<std::string> texts;
@@ -97,6 +114,7 @@ class ResolverTest : public ::testing::Test {
 
   TemporaryDirectory directory_;
   std::string hosts_ = directory_.path() + "/hosts";
+  SearchList search_;
   std::unique_ptr<EventLoop> loop_ = EventLoop::make().value();
   ScriptedNameserver one_{*loop_};
   ScriptedNameserver two_{*loop_};
@@ -134,6 +152,25 @@ TEST_F(ResolverTest, ASilentServerKeepsNobodyFromTheOthersAnswer) {
   EXPECT_EQ(ask("portal.test", {two_.endpoint(), one_.endpoint()}), Texts{"192.0.2.1"});
 }
 
+TEST_F(ResolverTest, AShortNameIsLookedForInTheSearchList) {
+  one_.records = {{Family::v4, {*IpAddress::parse("192.0.2.1")}}};
+  one_.only = "portal.lab.test";
+  search_ = {.domains = {"corp.test", "lab.test", "far.test"}, .dots = 1};
+  EXPECT_EQ(ask("portal", {one_.endpoint()}), Texts{"192.0.2.1"});
+  EXPECT_EQ(one_.asked, (Texts{"portal.corp.test", "portal.lab.test"}));
+  one_.only = "nobody.test";
+  one_.asked.clear();
+  EXPECT_EQ(ask("portal.eu", {one_.endpoint()}), Texts{});
+  EXPECT_EQ(one_.asked, (Texts{"portal.eu", "portal.eu.corp.test", "portal.eu.lab.test", "portal.eu.far.test"}));
+}
+
+TEST_F(ResolverTest, ServersThatAreSilentAreAskedForOneNameAlone) {
+  one_.silent = true;
+  search_.domains = {"corp.test"};
+  EXPECT_EQ(ask("portal", {one_.endpoint()}), Texts{});
+  EXPECT_EQ(one_.questions, 2) << "one for each family";
+}
+
 TEST_F(ResolverTest, LiteralsAndTheHostsFileNeedNoServer) {
   std::ofstream(hosts_)
       << "# comment\n127.0.0.1 localhost\n192.0.2.9\tother Portal.Test # mine\n2001:db8::9 portal.test\n";
@@ -146,8 +183,9 @@ TEST_F(ResolverTest, LiteralsAndTheHostsFileNeedNoServer) {
 TEST_F(ResolverTest, ANewQuestionEndsTheEarlierOneInSilence) {
   one_.silent = true;
   bool first = false;
-  resolver_.resolve_direct({.host = "a.test", .servers = {one_.endpoint()}, .mark = {}, .hosts_file = hosts_},
-                           [&](std::vector<IpAddress>) { first = true; });
+  resolver_.resolve_direct(
+      {.host = "a.test", .servers = {one_.endpoint()}, .search = {}, .mark = {}, .hosts_file = hosts_},
+      [&](std::vector<IpAddress>) { first = true; });
   EXPECT_EQ(ask("192.0.2.7", {}), Texts{"192.0.2.7"});
   EXPECT_FALSE(first);
 }
@@ -187,6 +225,41 @@ TEST_F(ResolverTest, WithoutRoomForAThreadTheAnswerIsEmpty) {
   ASSERT_TRUE(turn_until(*loop_, [&] { return answer.has_value(); }));
   EXPECT_TRUE(answer->empty());
   EXPECT_EQ(blocked(), before);
+}
+
+TEST(SearchList, IsReadFromResolvConf) {
+  const struct {
+    const char* rule;
+    const char* text;
+    std::vector<std::string> domains;
+    std::size_t dots = 1;
+  } kRows[] = {
+      {"nothing", "nameserver 192.0.2.1\n", {}},
+      {"several", "search corp.test\tlab.test. # mine\n", {"corp.test", "lab.test"}},
+      {"one", "domain corp.test lab.test\n", {"corp.test"}},
+      {"the last one counts", "search a.test\ndomain b.test\n", {"b.test"}},
+      {"the root is none", "search .\n", {}},
+      {"too many", "search a b c d e f g h\n", {"a", "b", "c", "d", "e", "f"}},
+      {"dots", "options edns0 ndots:5 timeout:1\n", {}, 5},
+      {"very many dots", "options ndots:99\n", {}, kDnsDotsMax},
+      {"no number", "options ndots:x\noptions ndots:\n", {}},
+  };
+  for (const auto& row : kRows) {
+    SCOPED_TRACE(row.rule);
+    const SearchList list = search_list_in(row.text);
+    EXPECT_EQ(list.domains, row.domains);
+    EXPECT_EQ(list.dots, row.dots);
+  }
+}
+
+TEST(SearchList, SaysWhatIsAskedInWhichOrder) {
+  const SearchList search{.domains = {"a.test", "b.test"}, .dots = 2};
+  using Names = std::vector<std::string>;
+  EXPECT_EQ(names_to_ask("portal", search), (Names{"portal.a.test", "portal.b.test", "portal"}));
+  EXPECT_EQ(names_to_ask("portal.eu", search), (Names{"portal.eu.a.test", "portal.eu.b.test", "portal.eu"}));
+  EXPECT_EQ(names_to_ask("portal.eu.c", search), (Names{"portal.eu.c", "portal.eu.c.a.test", "portal.eu.c.b.test"}));
+  EXPECT_EQ(names_to_ask("portal.", search), Names{"portal."});
+  EXPECT_EQ(names_to_ask("portal", {}), Names{"portal"});
 }
 
 TEST(Nameservers, AreReadFromResolvConf) {
