@@ -93,7 +93,9 @@ TEST_F(CommandTest, ATokenBelongsToItsActorOrSite) {
 // As on a full disk: what is written behind the buffer is lost.
 TEST_F(CommandTest, ATokenThatNobodyGotIsRevoked) {
   std::ofstream full("/dev/full");
-  EXPECT_EQ(create_token(*store_, document_, {.kind = TokenKind::client, .owner = "alice"}, kNoon, full, errors_), 1);
+  EXPECT_EQ(create_token(*store_, document_, {.kind = TokenKind::client, .owner = "alice", .lasts = {}}, kNoon, full,
+                         errors_),
+            1);
   EXPECT_EQ(errors_.str(),
             "fireline-portal: the token could not be written, and is revoked: make another one where there is room\n");
   ASSERT_EQ(list(), 0);

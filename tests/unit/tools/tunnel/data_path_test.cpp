@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <span>
 #include <vector>
 
 #include "tests/unit/io/data_plane_parts.h"
@@ -25,7 +26,7 @@ struct World {
                 engine,
                 *loop,
                 {.bound = [this](PortPair ports) { bound.push_back(ports); },
-                 .unreachable = [](const Endpoint&) {},
+                 .unreachable = [](std::span<const Endpoint>) {},
                  .failed = [](std::string) {}},
                 Duration::zero()};
 
