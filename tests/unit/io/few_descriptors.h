@@ -8,7 +8,9 @@
 
 namespace fireline::io {
 
-// Lowers the limit of open files to what is open at this moment, and `more`.
+// Lowers the limit of open files to what is open at this moment, and `more`. UBSan opens a pipe when it meets an
+// object's type for the first time, and takes it for a wrong one without: matchers and first lines of a log belong
+// outside.
 class FewDescriptors {
  public:
   explicit FewDescriptors(unsigned more) {

@@ -48,8 +48,10 @@ TEST(PeerRulesFile, TheFirstWrongLineIsNamed) {
 // Rules without them would let clients reach every service of this host.
 TEST(PeerRulesFile, WithoutTheHostsAddressesThereAreNoRules) {
   ASSERT_TRUE(read_peer_rules({}).has_value());
-  const io::FewDescriptors none(0);
-  const auto rules = read_peer_rules({});
+  const auto rules = [] {
+    const io::FewDescriptors none(0);
+    return read_peer_rules({});
+  }();
   ASSERT_FALSE(rules);
   EXPECT_THAT(rules.error(), ::testing::StartsWith("cannot list the addresses of this host's interfaces: "));
 }

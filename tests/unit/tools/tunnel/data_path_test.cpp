@@ -2,6 +2,7 @@
 #include "tools/tunnel/data_path.h"
 
 #include <gtest/gtest.h>
+#include <spdlog/spdlog.h>
 
 #include <span>
 #include <vector>
@@ -54,6 +55,7 @@ TEST(DataPath, SocketsThatCouldNotBeOpenedAreTriedAgain) {
 TEST(DataPath, AFamilyThatLacksADescriptorComesLater) {
   io::in_network_namespace([] {
     World world;
+    spdlog::info("the log's types are known: {}", 1);  // few_descriptors.h
     {
       const io::FewDescriptors one(1);
       EXPECT_EQ(world.path.bind(), "");
