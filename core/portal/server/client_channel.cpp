@@ -123,6 +123,9 @@ void create_flow(ControlPlaneState& state, Session& client, const CreateFlow& wi
 
 void authorize(ControlPlaneState& state, Session& client, Session& gateway, const policy::Resource& resource,
                const Grant& grant, Now now) {
+  if (state.flows.waits(now.boot, client.id, gateway.id, resource.id)) {
+    return state.counters.add(PortalCounter::flow_repeated);
+  }
   const FlowEnds ends{
       .client = client.device.id, .client_key = client.key, .gateway = gateway.device.id, .gateway_key = gateway.key};
   const auto ice = flow_ice_credentials(ends);
@@ -130,6 +133,7 @@ void authorize(ControlPlaneState& state, Session& client, Session& gateway, cons
   auto ref = state.flows.add(now.boot, state.random,
                              {.client = client.id,
                               .gateway = gateway.id,
+                              .actor = grant.actor,
                               .answer = {.resource = resource.id,
                                          .gateway = gateway.device.id,
                                          .site = gateway.device.key.owner,

@@ -109,6 +109,7 @@ void ControlPlane::closed(ConnectionId id, Now now) {
   Session* const session = state_->presence.find(id);
   if (session == nullptr) return;
   left(*session, now);
+  if (session->role == Role::gateway) state_->flows.gateway_closed(id);
   note_end(*state_, *session, now);
   state_->presence.remove(id);
 }

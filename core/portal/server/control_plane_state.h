@@ -46,7 +46,8 @@ enum class PortalCounter : std::uint8_t {
   flow_not_found,
   flow_forbidden,
   flow_offline,
-  flow_limited,     // kFlowsMax, kFlowsClientMax, kGrantsMax: no answer
+  flow_limited,     // kFlowsMax and the other limits of flows.h, kGrantsMax: no answer
+  flow_repeated,    // the same question waits: kFlowRepeat
   flow_authorized,  // answered by the gateway
   flow_stale,       // authorised, but the client or the grant has gone
   flow_bad_ref,     // "invalid_ref"
@@ -61,35 +62,16 @@ enum class PortalCounter : std::uint8_t {
 };
 [[nodiscard]] constexpr std::string_view name_of(PortalCounter counter) noexcept {
   constexpr std::array<std::string_view, static_cast<std::size_t>(PortalCounter::count_)> kNames{
-      "login.accepted",
-      "login.drop.bad_request",
-      "login.drop.bad_token",
-      "login.drop.limited",
-      "login.drop.full",
-      "login.drop.store",
-      "login.drop.devices",
-      "device.superseded",
-      "token.ended",
-      "owner.ended",
-      "frame.drop.bad",
-      "frame.drop.topic",
-      "frame.drop.unknown",
-      "frame.drop.superseded",
-      "flow.asked",
-      "flow.not_found",
-      "flow.forbidden",
-      "flow.offline",
-      "flow.drop.limited",
-      "flow.authorized",
-      "flow.drop.stale",
-      "flow.drop.bad_ref",
-      "flow.moved",
-      "candidates.passed",
-      "candidates.drop.offline",
-      "candidates.drop.slow",
-      "access.rejected",
-      "access.expiry_updated",
-      "relays.announced"};
+      "login.accepted",     "login.drop.bad_request",  "login.drop.bad_token",
+      "login.drop.limited", "login.drop.full",         "login.drop.store",
+      "login.drop.devices", "device.superseded",       "token.ended",
+      "owner.ended",        "frame.drop.bad",          "frame.drop.topic",
+      "frame.drop.unknown", "frame.drop.superseded",   "flow.asked",
+      "flow.not_found",     "flow.forbidden",          "flow.offline",
+      "flow.drop.limited",  "flow.drop.repeated",      "flow.authorized",
+      "flow.drop.stale",    "flow.drop.bad_ref",       "flow.moved",
+      "candidates.passed",  "candidates.drop.offline", "candidates.drop.slow",
+      "access.rejected",    "access.expiry_updated",   "relays.announced"};
   return kNames[static_cast<std::size_t>(counter)];
 }
 

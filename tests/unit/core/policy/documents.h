@@ -1,6 +1,8 @@
 // Documents for the tests of policies, made without text. Names stand for ids.
 #pragma once
+#include <cstddef>
 #include <initializer_list>
+#include <string>
 #include <string_view>
 
 #include "core/policy/document.h"
@@ -47,6 +49,22 @@ namespace fireline::policy {
   document.policies = std::move(policies);
   document.link();
   return document;
+}
+
+// With `count` networks "n0", "n1" and so on behind the others, for everyone.
+[[nodiscard]] inline Document document_of(std::size_t count) {
+  Document large = document({});
+  std::vector<std::size_t> places;
+  for (std::size_t i = 0; i < count; ++i) {
+    places.push_back(large.resources.size());
+    large.resources.push_back(network("n" + std::to_string(i), "10.0.0.0/8"));
+  }
+  Policy all;
+  all.groups = {0};
+  all.resources = std::move(places);
+  large.policies.push_back(std::move(all));
+  large.link();
+  return large;
 }
 
 [[nodiscard]] inline Policy policy(std::vector<std::size_t> groups, std::vector<std::size_t> resources,

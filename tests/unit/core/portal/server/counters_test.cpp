@@ -144,11 +144,18 @@ const Row kRows[] = {
      [](PortalWorld& w) { w.ask("alice", "net"); },
      {"flow.asked 1", "flow.offline 1"}},
     {"a client that asks without end",
-     pair,
      [](PortalWorld& w) {
-       for (std::size_t i = 0; i <= kFlowsClientMax; ++i) w.ask("alice", "net");
+       w.set(policy::document_of(kFlowsClientMax + 1));
+       pair(w);
+     },
+     [](PortalWorld& w) {
+       for (std::size_t i = 0; i <= kFlowsClientMax; ++i) w.ask("alice", "n" + std::to_string(i));
      },
      {"flow.asked " + std::to_string(kFlowsClientMax + 1), "flow.drop.limited 1"}},
+    {"a question that waits and comes again",
+     asked,
+     [](PortalWorld& w) { w.ask("alice", "net"); },
+     {"flow.asked 1", "flow.drop.repeated 1"}},
     {"an answer for a client that left",
      asked,
      [](PortalWorld& w) {
