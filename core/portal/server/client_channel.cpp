@@ -126,6 +126,9 @@ void authorize(ControlPlaneState& state, Session& client, Session& gateway, cons
   if (state.flows.waits(now.boot, client.id, gateway.id, resource.id)) {
     return state.counters.add(PortalCounter::flow_repeated);
   }
+  if (state.unsent_bytes && state.unsent_bytes(gateway.id) > kQuestionsUnsentMax) {
+    return state.counters.add(PortalCounter::flow_slow);
+  }
   const FlowEnds ends{
       .client = client.device.id, .client_key = client.key, .gateway = gateway.device.id, .gateway_key = gateway.key};
   const auto ice = flow_ice_credentials(ends);

@@ -47,6 +47,7 @@ enum class PortalCounter : std::uint8_t {
   flow_forbidden,
   flow_offline,
   flow_limited,     // kFlowsMax and the other limits of flows.h, kGrantsMax: no answer
+  flow_slow,        // the gateway does not read: kQuestionsUnsentMax; no answer
   flow_repeated,    // the same question waits: kFlowRepeat
   flow_authorized,  // answered by the gateway
   flow_stale,       // authorised, but the client or the grant has gone
@@ -62,16 +63,17 @@ enum class PortalCounter : std::uint8_t {
 };
 [[nodiscard]] constexpr std::string_view name_of(PortalCounter counter) noexcept {
   constexpr std::array<std::string_view, static_cast<std::size_t>(PortalCounter::count_)> kNames{
-      "login.accepted",     "login.drop.bad_request",  "login.drop.bad_token",
-      "login.drop.limited", "login.drop.full",         "login.drop.store",
-      "login.drop.devices", "device.superseded",       "token.ended",
-      "owner.ended",        "frame.drop.bad",          "frame.drop.topic",
-      "frame.drop.unknown", "frame.drop.superseded",   "flow.asked",
-      "flow.not_found",     "flow.forbidden",          "flow.offline",
-      "flow.drop.limited",  "flow.drop.repeated",      "flow.authorized",
-      "flow.drop.stale",    "flow.drop.bad_ref",       "flow.moved",
-      "candidates.passed",  "candidates.drop.offline", "candidates.drop.slow",
-      "access.rejected",    "access.expiry_updated",   "relays.announced"};
+      "login.accepted",       "login.drop.bad_request", "login.drop.bad_token",
+      "login.drop.limited",   "login.drop.full",        "login.drop.store",
+      "login.drop.devices",   "device.superseded",      "token.ended",
+      "owner.ended",          "frame.drop.bad",         "frame.drop.topic",
+      "frame.drop.unknown",   "frame.drop.superseded",  "flow.asked",
+      "flow.not_found",       "flow.forbidden",         "flow.offline",
+      "flow.drop.limited",    "flow.drop.slow",         "flow.drop.repeated",
+      "flow.authorized",      "flow.drop.stale",        "flow.drop.bad_ref",
+      "flow.moved",           "candidates.passed",      "candidates.drop.offline",
+      "candidates.drop.slow", "access.rejected",        "access.expiry_updated",
+      "relays.announced"};
   return kNames[static_cast<std::size_t>(counter)];
 }
 
@@ -113,6 +115,11 @@ struct ControlPlaneState {
 // gets no more of them. Half of what a connection may owe (io/websocket_server.h): the questions of 1,500 flows, which
 // count as well, leave room for candidates, and candidates leave as much room for questions.
 inline constexpr std::size_t kCandidatesUnsentMax = std::size_t{2} << 20;
+
+// The same for questions to a gateway, of which one device may ask for hundreds within a round trip: whoever asks must
+// not cut the gateway off. More than for candidates, which therefore never stop questions; the rest is for what is said
+// once, such as the end of a grant.
+inline constexpr std::size_t kQuestionsUnsentMax = std::size_t{3} << 20;
 
 // Whether candidates for this peer, who is null when offline, go out; counts either way.
 [[nodiscard]] inline bool takes_candidates(ControlPlaneState& state, const Session* peer) {

@@ -156,6 +156,13 @@ const Row kRows[] = {
      asked,
      [](PortalWorld& w) { w.ask("alice", "net"); },
      {"flow.asked 1", "flow.drop.repeated 1"}},
+    {"a question to a gateway that does not read",
+     [](PortalWorld& w) {
+       pair(w);
+       w.owe("gw1", kQuestionsUnsentMax + 1);
+     },
+     [](PortalWorld& w) { w.ask("alice", "net"); },
+     {"flow.asked 1", "flow.drop.slow 1"}},
     {"an answer for a client that left",
      asked,
      [](PortalWorld& w) {

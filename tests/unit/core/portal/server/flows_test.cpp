@@ -321,6 +321,17 @@ const Row kRows[] = {
                  {{"gateway_ids", {policy::id_of("gw1").to_string()}}, {"candidates", {"c"}}});
      },
      {"gw1 < authorize_flow alice net", "gw1 < ice_candidates alice"}},
+    {"a gateway that does not read is asked no more before it has read",
+     [](PortalWorld& world) {
+       world.gateway();
+       world.client();
+       world.owe("gw1", kQuestionsUnsentMax + 1);
+       world.ask("alice", "net");
+       EXPECT_TRUE(world.grants.grants.empty());
+       world.owe("gw1", kQuestionsUnsentMax);
+       world.ask("alice", "net");
+     },
+     {"gw1 < authorize_flow alice net"}},
     {"a gateway's candidates follow flow_created when it sends them behind flow_authorized",
      [](PortalWorld& world) {
        ask_first_gateway(world);
