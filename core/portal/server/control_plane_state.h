@@ -113,7 +113,7 @@ struct ControlPlaneState {
 
 // Any peer may send candidates without end, and a connection that overflows is closed: whoever has not read that much
 // gets no more of them. Half of what a connection may owe (io/websocket_server.h): the questions of 1,500 flows, which
-// count as well, leave room for candidates, and candidates leave as much room for questions.
+// count as well, leave room for candidates.
 inline constexpr std::size_t kCandidatesUnsentMax = std::size_t{2} << 20;
 
 // The same for questions to a gateway, of which one device may ask for hundreds within a round trip: whoever asks must
