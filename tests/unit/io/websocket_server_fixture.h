@@ -51,6 +51,9 @@ class WebSocketServerTest : public ::testing::Test {
   }
   FileDescriptor dial() const {
     FileDescriptor socket(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    // Left alone it grows while its owner reads, to 32 MiB on newer kernels: a reader that sleeps would take all.
+    const int bytes = 200'000;
+    EXPECT_EQ(::setsockopt(socket.get(), SOL_SOCKET, SO_RCVBUF, &bytes, sizeof bytes), 0);
     sockaddr_in address{};
     address.sin_family = AF_INET;
     address.sin_port = htons(port_);
