@@ -56,7 +56,9 @@ def scenario(laboratory):
         tool("down", "--name", name)
     lab.check(not residue(names), "down leaves nothing")
     building = lab.Process(laboratory, [TOOL, "up", "--name", names[2]], "up")
-    lab.wait_until(lambda: residue(names), 10, "the third lab is being built")
+    # Its namespaces come behind the file that names them.
+    lab.wait_until(lambda: any(one.startswith(f"flab-{names[2]}-") for one in lab.namespace_names()), 10,
+                   "the third lab is being built")
     building.kill()
     lab.check(residue(names), "a killed up leaves namespaces")
     tool("status")

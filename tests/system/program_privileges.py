@@ -102,7 +102,7 @@ def scenario(world):
     check_end(process, socket)
     process, socket = start(world, namespace, "client", "--log-dir", world.folder / "logs")
     latest = world.folder / "logs/latest"
-    lab.check("the portal is away" in latest.read_text(), "the log is in its folder as well")
+    lab.wait_until(lambda: "the portal is away" in latest.read_text(), 10, "the log is in its folder as well")
     os.unlink(latest.resolve())
     process.signal(signal.SIGHUP)
     lab.wait_until(lambda: latest.exists() and "session reset: SIGHUP" in latest.read_text(), 10,

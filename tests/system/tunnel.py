@@ -8,6 +8,7 @@
 """
 import json
 import os
+import socket
 import subprocess
 
 import kernel
@@ -69,7 +70,13 @@ class Tunnel:
         wait_until(lambda: json.loads(self.namespace.output(*asked))["udp_io"] == wanted, 5, f"its sockets' backend is {wanted}")
 
     def ready(self):
-        return (SOCKETS / f"{self.interface}.sock").exists() and self.namespace.has_link(self.interface)
+        """It answers: a killed program leaves its socket's file, and the interface comes before the new socket."""
+        try:
+            with socket.socket(socket.AF_UNIX) as asked:
+                asked.connect(str(SOCKETS / f"{self.interface}.sock"))
+        except OSError:
+            return False
+        return self.namespace.has_link(self.interface)
 
     def configure(self, *peers, port=None, fwmark=None):
         """`wg setconf` with these peers: peer(...) results."""

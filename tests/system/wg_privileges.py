@@ -126,7 +126,7 @@ def scenario(laboratory):
     background(laboratory, ends)
     free = Tunnel(ends.near, "fireline", environment={"FIRELINE_WG_NO_SECCOMP": "1"}).start()
     lab.check({fields["Seccomp"] for fields in threads_of(free.process).values()} == {"0"}, "--no-seccomp does without")
-    lab.check("every system call is allowed" in free.process.text(), "and the log says so")
+    lab.wait_until(lambda: "every system call is allowed" in free.process.text(), 10, "and the log says so")
     check_end(free)
 
 
