@@ -47,8 +47,9 @@ void TunReader::arm(PollSet& set) {
   if (!gone_ && channel_->claim() != nullptr) set.add(device_->poll_fd(), POLLIN, &readable_);
 }
 
-UdpReader::UdpReader(Channel<packet::UdpBatch>& channel, BufferPool& pool, Waker& waker)
-    : channel_(&channel), pool_(&pool), waker_(&waker), share_(draw_seed()) {}
+UdpReader::UdpReader(Channel<packet::UdpBatch>& channel, BufferPool& pool, Waker& waker,
+                     std::optional<std::uint64_t> seed)
+    : channel_(&channel), pool_(&pool), waker_(&waker), share_(seed ? *seed : draw_seed()) {}
 
 void UdpReader::enter() {
   pool_->adopt(waker_);

@@ -54,10 +54,11 @@ class UdpReader final : public Station {
   // Senders in the loud queue keep their connections even if the others alone are too many.
   static constexpr unsigned kLoudTurns = 8;
 
-  // `port` may be null: no socket of this family.
-  UdpReader(Channel<packet::UdpBatch>& channel, BufferPool& pool, Waker& waker);
+  // Which senders share a slot of the fair share hangs on the seed: drawn, unless a test gives one.
+  UdpReader(Channel<packet::UdpBatch>& channel, BufferPool& pool, Waker& waker,
+            std::optional<std::uint64_t> seed = std::nullopt);
 
-  // Only while the thread is stopped.
+  // Only while the thread is stopped. `port` may be null: no socket of this family.
   void set_port(UdpPort* port) noexcept;
 
   void enter() override;

@@ -22,6 +22,7 @@ using namespace std::chrono_literals;
 using packet::Sender;
 
 constexpr std::size_t kDatagramBytes = 1200;
+constexpr std::uint64_t kSeed = 7;  // by which no two of the senders here share a slot
 
 // What outlives the port: io_uring keeps some of the pool's buffers.
 struct Memory {
@@ -35,7 +36,7 @@ class Reading {
  public:
   Reading(UdpPort& port, Memory& memory)
       : channel(kInboundBatches, memory.reader_waker, memory.packet_waker),
-        reader(channel, memory.pool, memory.reader_waker) {
+        reader(channel, memory.pool, memory.reader_waker, kSeed) {
     reader.set_port(&port);
     reader.enter();
   }
