@@ -82,7 +82,7 @@ TEST_P(DataPlaneModes, AFullTunHoldsTheSocketBackAndLosesNothingThatWasTaken) {
   std::uint32_t received = 0;
   std::uint32_t last = 0;
   bool in_order = true;
-  for (pollfd fd{tun_.host(), POLLIN, 0}; ::poll(&fd, 1, 500) == 1;) {
+  for (pollfd fd{tun_.host(), POLLIN, 0}; ::poll(&fd, 1, 3000) == 1;) {
     std::uint32_t number = 0;
     ASSERT_EQ(::recv(tun_.host(), &number, sizeof number, 0), static_cast<ssize_t>(sizeof number));
     number ^= FlipCipher::kFlipped;

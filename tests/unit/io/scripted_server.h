@@ -19,7 +19,7 @@ namespace fireline::io {
 // Patience of a failing test; a passing one never waits for it.
 template <class Condition>
 bool turn_until(EventLoop& loop, Condition condition) {
-  for (int i = 0; i < 12000 && !condition(); ++i) loop.turn(std::chrono::milliseconds(5));
+  for (int i = 0; i < 60000 && !condition(); ++i) loop.turn(std::chrono::milliseconds(5));
   return condition();
 }
 

@@ -116,7 +116,7 @@ TEST_F(WebSocketServerTest, WhileTooMuchIsUnsentWhoReadsALittleIsClosed) {
 
 // What a slow uplink leaves to each: far less than the message in that time, yet it ends.
 TEST_F(WebSocketServerTest, WhileTooMuchIsUnsentWhoReadsSlowlyStays) {
-  listen({.endpoints = {}, .limits = {.queue_bytes = 2 * kMuch, .unsent_bytes = kMuch, .stall = 1h, .pace = 200ms}});
+  listen({.endpoints = {}, .limits = {.queue_bytes = 2 * kMuch, .unsent_bytes = kMuch, .stall = 1h, .pace = 1s}});
   const auto slow = dial_upgraded();
   const auto good = dial_upgraded();
   server_->send(opened_[0], std::string(kMuch, 'x'));

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include <array>
+#include <chrono>
 #include <filesystem>
 
 #include "tests/unit/io/temporary_directory.h"
@@ -189,6 +190,13 @@ TEST(NetworkSetup, SaysWhichRouteWillLapseWithForwarding) {
         "net.ipv6.conf.flpeer0.accept_dad=0 net.ipv6.conf.fllan0.accept_ra=1 "
         "net.ipv6.conf.fllan0.accept_ra_from_local=1; "
         "ip link set fllan0 up; ip link set flpeer0 up");
+    // A worker of the kernel's gives both their addresses, on a busy machine later.
+    for (const char* one : {"fllan0", "flpeer0"}) {
+      const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(10);
+      while (!output_of(std::string("ip -6 address show dev ") + one).contains("fe80::") &&
+             std::chrono::steady_clock::now() < deadline) {
+      }
+    }
     const auto advertised = [] {
       advertise_router("flpeer0");
       return output_of("ip -6 route show default dev fllan0");

@@ -45,9 +45,10 @@ TEST(RelayLoad, LanesShareTheRateAndWhatTheySendComes) {
     for (const LoopbackLane& lane : owned) lanes.push_back(lane.lane());
     for (const Direction direction : {Direction::to_peer, Direction::to_client}) {
       SCOPED_TRACE(count);
-      const RelayResult result = run_relay_load(lanes, {direction, 100, 4, 20'000, std::chrono::milliseconds(100)});
-      EXPECT_GT(result.sent, 100u);
-      EXPECT_LE(result.sent, 2'100u) << "more than the rate of all lanes";
+      // No more than a socket's buffer holds while its reader waits for a processor.
+      const RelayResult result = run_relay_load(lanes, {direction, 100, 4, 1'000, std::chrono::milliseconds(100)});
+      EXPECT_GT(result.sent, 8u);
+      EXPECT_LE(result.sent, 110u) << "more than the rate of all lanes";
       EXPECT_EQ(result.received, result.sent);
       EXPECT_EQ(result.reordered + result.duplicates, 0u);
       ASSERT_EQ(result.per_flow.size(), 2 * count);
