@@ -145,7 +145,7 @@ void Allocation::check(Now now) {
   if (discarded_ || !has_allocation() || requests_.has_binding(*active_)) return;
   queue(now.boot, RequestKind::binding);
   // A relay that was restarted with the same secret answers the former, and knows no allocation.
-  refresh_with(now.boot, {.kind = RequestKind::refresh});
+  refresh_with(now.boot, {.kind = RequestKind::refresh, .check = true});
 }
 
 std::optional<Instant> Allocation::poll_timeout() const {
@@ -416,11 +416,13 @@ void Allocation::refused(Instant now, const Request& request) {
 void Allocation::given_up(Instant now, const Request& request) {
   counters_.add(TurnCounter::requests_given_up);
   if (active_ != request.server) return;
-  // Channel data since then proves that the relay lives: under load keepalives may be lost.
-  const bool may_be_lost = request.kind == RequestKind::binding || request.suspicion;
+  // What was heard since then proves that the relay lives: under load keepalives may be lost, and so may what asks for
+  // the allocation again and again. Whether it knows the allocation is then asked in the usual way.
+  const bool asks_early = request.suspicion || request.check;
+  const bool may_be_lost = request.kind == RequestKind::binding || asks_early;
   if (may_be_lost && has_allocation() && last_heard_ > request.first_sent) {
     last_sent_ = now;
-    if (request.suspicion) lifetime_->refresh = now;  // in the usual way
+    if (asks_early) lifetime_->refresh = now;
     return;
   }
   active_.reset();

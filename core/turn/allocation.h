@@ -123,7 +123,7 @@ class Allocation {
 
   // Sends a keepalive and a Refresh at once: nothing came back through it for a moment. An answer from elsewhere than
   // before brings another allocation, and so does a relay that knows this one no more; silence ends it after the usual
-  // retransmissions.
+  // retransmissions. Where anything was heard meanwhile, a Refresh without an answer brings another one at once.
   void check(Now now);
 
   [[nodiscard]] std::optional<Instant> poll_timeout() const;

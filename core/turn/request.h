@@ -62,6 +62,7 @@ struct Request {
   std::uint16_t channel = 0;    // of a ChannelBind
   std::uint8_t challenges = 0;  // how often the relay asked for another nonce
   bool suspicion = false;       // of a probe: ICMP said that nobody listens there
+  bool check = false;           // of a Refresh: it came before its time, because nothing came back for a moment
   bool nonce_sent = false;      // the last transmission carried one
   bool retransmitted = false;
   bool to_send = true;  // waits for next_unsent()

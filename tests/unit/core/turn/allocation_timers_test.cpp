@@ -74,6 +74,24 @@ TEST(TurnTimers, ACheckFindsARelayThatAnswersAndKnowsNoAllocation) {
   ASSERT_TRUE(relay.allocated(relay.take(Method::allocate)));
 }
 
+TEST(TurnTimers, ALostCheckDoesNotEndARelayThatIsHeard) {
+  Harness relay;
+  relay.allocate();
+  const std::uint16_t channel = relay.bind(kPeer4);
+  relay.allocation.check(relay.now);
+  relay.drain();
+  for (int i = 0; i < 8; ++i) {  // whatever asks is lost each time, data is not
+    relay.advance(1s);
+    EXPECT_TRUE(relay.receive_data(channel));
+  }
+  relay.sent.clear();
+  relay.advance(1s);
+  EXPECT_EQ(relay.counted(TurnCounter::requests_given_up), 2u);
+  ASSERT_EQ(relay.allocation.state(), AllocationState::allocated);
+  ASSERT_TRUE(relay.fail(relay.take(Method::refresh), 437)) << "asked again at once: it may know no allocation";
+  ASSERT_TRUE(relay.allocated(relay.take(Method::allocate)));
+}
+
 TEST(TurnTimers, BindingKeepaliveEvery25Seconds) {
   Harness h;
   h.allocate();
