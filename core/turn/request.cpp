@@ -50,11 +50,13 @@ std::optional<Request> Requests::handle_due(Instant now) {
   for (std::size_t position = 0; position < requests_.size(); ++position) {
     Request& request = requests_[position];
     if (now < request.due) continue;
-    if (now - request.first_sent >= request.budget) return take_at(position);
+    // A late turn takes neither a suspicion's second datagram nor the time to read the answer that may wait.
+    const bool is_owed_another = request.suspicion && !request.retransmitted;
+    if (!is_owed_another && now - request.first_sent >= request.budget) return take_at(position);
 
     request.timeout += request.timeout / 2;
     request.due = now + request.timeout;
-    if (request.suspicion) request.due = std::min(request.due, request.first_sent + request.budget);
+    if (request.suspicion) request.due = std::max(now + request.budget / 2, request.first_sent + request.budget);
     if (request.kind != RequestKind::binding && !request.suspicion) request.id = new_id();
     request.retransmitted = true;
     if (!request.to_send) ++unsent_;

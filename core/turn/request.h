@@ -23,7 +23,7 @@ inline constexpr Duration kGiveUpAfter = std::chrono::seconds(8);
 inline constexpr Duration kProbeGiveUpAfter = std::chrono::seconds(1);  // sent once
 // Of a probe that ICMP asked for: so many times what the slowest answer of late took, and at least what a busy relay
 // may take; at most kProbeGiveUpAfter. It is sent again at half of that, or whoever forges errors would make a single
-// lost datagram the loss of the relay.
+// lost datagram the loss of the relay, and has the other half after that, however late the owner is.
 inline constexpr int kSuspicionAnswers = 4;
 inline constexpr Duration kSuspicionGiveUpMin = std::chrono::milliseconds(250);
 // Finding a request is a linear search; five times the peers that can wait for an allocation keeps that under a

@@ -85,6 +85,19 @@ TEST(Request, ASuspicionsProbeIsSentTwiceUnderOneTransactionId) {
   EXPECT_EQ(transmissions.front().id, transmissions.back().id) << "an answer to the first one counts until the end";
 }
 
+TEST(Request, ASuspicionsProbeIsSentTwiceHoweverLateTheTurnIs) {
+  SeededRandom random;
+  Requests requests(random);
+  const Instant start(50s);
+  requests.add(start, {.kind = RequestKind::probe, .suspicion = true, .budget = 400ms});
+  EXPECT_NE(requests.next_unsent(true), nullptr);
+  EXPECT_FALSE(requests.handle_due(start + 500ms).has_value());
+  EXPECT_NE(requests.next_unsent(true), nullptr);
+  EXPECT_EQ(requests.next_due(), start + 700ms) << "half of its time later";
+  EXPECT_FALSE(requests.handle_due(start + 700ms - 1ns).has_value());
+  EXPECT_TRUE(requests.handle_due(start + 700ms).has_value());
+}
+
 TEST(Request, ABindingKeepsItsTransactionId) {
   const auto [transmissions, given_up] = life_of(RequestKind::binding);
   for (const auto& transmission : transmissions) EXPECT_EQ(transmission.id, transmissions.front().id);

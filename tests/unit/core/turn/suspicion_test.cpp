@@ -77,6 +77,22 @@ TEST(TurnTimers, ASuspectedRelayIsNotLostWithOneDatagram) {
   EXPECT_EQ(h.allocation.state(), AllocationState::allocated);
 }
 
+// A thread that stood still runs its timers before it reads the answer that waits.
+TEST(TurnTimers, ASuspectedRelayIsNotLostWithALateTurn) {
+  Harness h;
+  h.allocate();
+  h.allocation.suspect(h.now);
+  h.drain();
+  const SentRequest first = h.take(Method::refresh);
+  h.now.boot += 260ms;
+  h.run_timers();
+  EXPECT_EQ(h.count(Method::refresh), 1u) << "the second datagram, after the whole time";
+  ASSERT_EQ(h.allocation.state(), AllocationState::allocated);
+  ASSERT_TRUE(h.refreshed(first));
+  h.advance(20s);
+  EXPECT_EQ(h.allocation.state(), AllocationState::allocated);
+}
+
 // A second of a relay that answers at once.
 void live(Harness& h) {
   for (int i = 0; i < 10; ++i) {
