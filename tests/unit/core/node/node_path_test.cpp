@@ -326,18 +326,36 @@ TEST(NodePath, EveryInstantIsLeftBehind) {
   world.gateway->expect_ledger();
 }
 
+// Before anything is due: an idle connection's slow checks would be due as soon as it is woken.
 TEST(NodePath, ResumeChecksEverythingAtOnce) {
-  World world(relayed());
+  World world(relayed(2));
   world.connect();
-  world.run(5min);
+  world.run(2s);
+  const ConnectionStatus before = world.client->status("gateway");
+  ASSERT_EQ(before.phase, ConnectionPhase::connected);
+  ASSERT_GT(before.pairs, 1u);
   const auto checks = world.client->counted(NodeCounter::sent_checks);
   const auto requests = world.client->node->turn_counters().get(turn::TurnCounter::requests);
+  world.client->handle_timeout();
+  ASSERT_EQ(world.client->counted(NodeCounter::sent_checks), checks);
   world.client->call([&](Node& node, packet::Output& output) {
     node.resume(world.now(), output);
     return true;
   });
-  EXPECT_GT(world.client->counted(NodeCounter::sent_checks), checks);
-  EXPECT_GT(world.client->node->turn_counters().get(turn::TurnCounter::requests), requests);
+  EXPECT_EQ(world.client->counted(NodeCounter::sent_checks), checks + before.pairs);
+  EXPECT_EQ(world.client->node->turn_counters().get(turn::TurnCounter::requests), requests + 2) << "one to each relay";
+  EXPECT_EQ(world.client->status("gateway").phase, ConnectionPhase::connected);
+}
+
+TEST(NodePath, ResumeWakesAnIdleConnection) {
+  World world(relayed());
+  world.connect();
+  world.run(5min);
+  ASSERT_EQ(world.client->status("gateway").phase, ConnectionPhase::idle);
+  world.client->call([&](Node& node, packet::Output& output) {
+    node.resume(world.now(), output);
+    return true;
+  });
   EXPECT_EQ(world.client->status("gateway").phase, ConnectionPhase::connected);
 }
 
