@@ -104,7 +104,23 @@ std::optional<Refusal> read_device(std::string_view query, LoginParameters& logi
   return std::nullopt;
 }
 
-std::optional<Refusal> read_relay(std::string_view query, LoginParameters& login) {
+bool in_any(std::span<const Prefix> prefixes, const IpAddress& address) {
+  return std::ranges::any_of(prefixes, [&address](const Prefix& prefix) { return prefix.contains(address); });
+}
+
+// Whether peers could send there. Its own host is enough for a relay and its portal on one, as tests and demos have it.
+bool is_reachable(const IpAddress& address, const IpAddress& source) {
+  // Unspecified, link-local (which says nothing without a zone), multicast, broadcast, and IPv4 in IPv6's clothes.
+  static const std::array kNowhere{*Prefix::parse("0.0.0.0/8"),   *Prefix::parse("169.254.0.0/16"),
+                                   *Prefix::parse("224.0.0.0/4"), *Prefix::parse("255.255.255.255"),
+                                   *Prefix::parse("::/128"),      *Prefix::parse("::ffff:0:0/96"),
+                                   *Prefix::parse("fe80::/10"),   *Prefix::parse("ff00::/8")};
+  static const std::array kLoopback{*Prefix::parse("127.0.0.0/8"), *Prefix::parse("::1")};
+  if (in_any(kNowhere, address)) return false;
+  return !in_any(kLoopback, address) || in_any(kLoopback, source);
+}
+
+std::optional<Refusal> read_relay(std::string_view query, const IpAddress& source, LoginParameters& login) {
   struct Row {
     std::string_view name;
     Family family;
@@ -116,6 +132,9 @@ std::optional<Refusal> read_relay(std::string_view query, LoginParameters& login
     *row.out = IpAddress::parse(*text);
     if (!*row.out || (*row.out)->family() != row.family) {
       return refusal::invalid_parameters(std::string(row.name) + " is no address of its family");
+    }
+    if (!is_reachable(**row.out, source)) {
+      return refusal::invalid_parameters(std::string(row.name) + " is no address that peers can reach");
     }
   }
   if (!login.ipv4 && !login.ipv6) return refusal::invalid_parameters("neither ipv4 nor ipv6 is given");
@@ -148,7 +167,7 @@ Result<LoginParameters, Refusal> read_login(const LoginRequest& request) {
   // Bytes that are no UTF-8 may be no characters at all.
   const bool long_name = characters(login.name) > kNameCharactersMax || login.name.size() > 4 * kNameCharactersMax;
   if (long_name) return err(refusal::invalid_parameters("name is too long"));
-  const auto wrong = login.role == Role::relay ? read_relay(query, login) : read_device(query, login);
+  const auto wrong = login.role == Role::relay ? read_relay(query, request.source, login) : read_device(query, login);
   if (wrong) return err(*wrong);
   return login;
 }

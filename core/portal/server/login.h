@@ -41,7 +41,7 @@ struct LoginParameters {
   crypto::PublicKey public_key;
   std::string device_serial;
   std::string device_uuid;
-  // relays
+  // Relays: unicast addresses, not link-local ones; loopback alone from a source that is loopback itself.
   std::optional<IpAddress> ipv4;
   std::optional<IpAddress> ipv6;
   std::uint16_t port = 3478;

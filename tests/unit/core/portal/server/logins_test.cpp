@@ -66,12 +66,12 @@ const Row kRows[] = {
     {"a broken escape in what matters", "/client/websocket?token=%4&external_id=d&public_key=" + std::string(kKey),
      kAgent, 401}};
 
-unsigned login(PortalWorld& world, const Row& row, std::uint64_t id = 1000) {
+unsigned login(PortalWorld& world, const Row& row, std::uint64_t id = 1000, const char* source = "192.0.2.7") {
   const auto answer = world.plane->admit(ConnectionId(id),
                                          {.target = row.target,
                                           .user_agent = row.agent,
                                           .authorization = row.authorization,
-                                          .source = IpAddress::parse("192.0.2.7").value()},
+                                          .source = IpAddress::parse(source).value()},
                                          world.now);
   return answer ? 101 : answer.error().status;
 }
@@ -81,6 +81,44 @@ TEST(Logins, EachIsJudgedAsThePortalSpecificationSays) {
     SCOPED_TRACE(row.sentence);
     PortalWorld world;
     EXPECT_EQ(login(world, row), row.status);
+  }
+}
+
+// Peers would be sent there. A host that is relay and portal in one, as in a demo, may name itself.
+TEST(Logins, ARelayIsAtAnAddressThatPeersCanReach) {
+  struct AddressRow {
+    const char* address;
+    unsigned status;
+    const char* source = "192.0.2.7";
+  };
+  const AddressRow rows[] = {{"ipv4=203.0.113.1", 101},
+                             {"ipv4=10.0.0.1&ipv6=fd00::1", 101},
+                             {"ipv4=240.0.0.1", 101},
+                             {"ipv4=0.0.0.0", 422},
+                             {"ipv4=0.1.2.3", 422},
+                             {"ipv4=127.0.0.1", 422},
+                             {"ipv4=127.0.0.1", 101, "127.0.0.1"},
+                             {"ipv4=127.1.2.3", 101, "::1"},
+                             {"ipv4=169.254.1.1", 422},
+                             {"ipv4=169.254.1.1", 422, "127.0.0.1"},
+                             {"ipv4=224.0.0.1", 422},
+                             {"ipv4=239.255.255.255", 422},
+                             {"ipv4=255.255.255.255", 422},
+                             {"ipv6=2001:db8::1", 101},
+                             {"ipv6=::", 422},
+                             {"ipv6=::1", 422},
+                             {"ipv6=::1", 101, "127.0.0.1"},
+                             {"ipv6=::ffff:203.0.113.1", 422},
+                             {"ipv6=fe80::1", 422},
+                             {"ipv6=febf::1", 422},
+                             {"ipv6=ff02::1", 422},
+                             {"ipv4=203.0.113.1&ipv6=ff02::1", 422},
+                             {"ipv4=0.0.0.0&ipv6=2001:db8::1", 422}};
+  for (const AddressRow& row : rows) {
+    SCOPED_TRACE(std::string(row.address) + " from " + row.source);
+    PortalWorld world;
+    const std::string target = std::string("/relay/websocket?token=relay&") + row.address;
+    EXPECT_EQ(login(world, {"", target, "relay/0.1.0", 0}, 1000, row.source), row.status);
   }
 }
 
