@@ -4,6 +4,7 @@
 #include <seccomp.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include <array>
 #include <cerrno>
@@ -20,6 +21,12 @@ namespace {
 
 constexpr AllowedCall any(const char* name) {
   return {.name = name};
+}
+
+constexpr std::uint64_t kLow = 0xFFFF'FFFF;
+
+constexpr AllowedCall command(std::uint64_t value) {
+  return {.name = "fcntl", .argument = 1, .mask = kLow, .value = value};
 }
 
 // Memory that is executable is what injected code needs; the loader has done its work.
@@ -47,12 +54,11 @@ constexpr std::array kCommon{
     any("exit"),
     any("exit_group"),
     any("restart_syscall"),
-    // signals; tgkill is abort()
+    // signals
     any("rt_sigaction"),
     any("rt_sigprocmask"),
     any("rt_sigreturn"),
     any("sigaltstack"),
-    any("tgkill"),
     // clocks
     any("clock_gettime"),
     any("clock_nanosleep"),
@@ -69,10 +75,16 @@ constexpr std::array kCommon{
     any("writev"),
     any("lseek"),
     any("close"),
-    any("fcntl"),
+    // flags and copies; other commands have processes signalled (F_SETOWN) or make them wait (F_SETLEASE, locks)
+    command(F_GETFL),
+    command(F_SETFL),
+    command(F_GETFD),
+    command(F_SETFD),
+    command(F_DUPFD),
+    command(F_DUPFD_CLOEXEC),
     any("fstat"),
     any("fsync"),
-    AllowedCall{.name = "ioctl", .argument = 1, .mask = 0xFFFF'FFFF, .value = TCGETS},  // is it a terminal?
+    AllowedCall{.name = "ioctl", .argument = 1, .mask = kLow, .value = TCGETS},  // is it a terminal?
     // readiness
     any("poll"),
     any("ppoll"),
@@ -99,6 +111,12 @@ constexpr std::array kCommon{
     any("pipe2"),
 #endif
 };
+
+// abort() and raise(): a signal to a thread of this process. Asked for when the filter is made: a program may have gone
+// to the background before.
+AllowedCall own_threads_signalled() {
+  return {.name = "tgkill", .argument = 0, .mask = kLow, .value = static_cast<std::uint64_t>(::getpid())};
+}
 
 std::string failure(const char* what, int code) {
   return std::string("cannot ") + what + " the system call filter: " + std::strerror(code);
@@ -148,7 +166,8 @@ std::span<const AllowedCall> common_calls() noexcept {
 std::optional<std::string> allow_only(std::span<const AllowedCall> common, std::span<const AllowedCall> own) {
   const Filter filter;
   if (!filter.made()) return failure("make", ENOMEM);
-  for (const auto& list : {common, own}) {
+  const std::array self{own_threads_signalled()};
+  for (const auto& list : {common, own, std::span<const AllowedCall>(self)}) {
     for (const AllowedCall& call : list) {
       if (const int failed = filter.allow(call); failed != 0) return failure(call.name, failed);
     }

@@ -26,7 +26,8 @@ struct AllowedCall {
 // writing descriptors, opening files for reading.
 [[nodiscard]] std::span<const AllowedCall> common_calls() noexcept;
 
-// Allows both lists and nothing else. A sentence when the kernel or libseccomp refuses; the process is free then.
+// Allows both lists, signals to threads of the calling process, and nothing else: call it behind the last fork(), since
+// a child could not abort(). A sentence when the kernel or libseccomp refuses; the process is free then.
 [[nodiscard]] std::optional<std::string> allow_only(std::span<const AllowedCall> common,
                                                     std::span<const AllowedCall> own);
 

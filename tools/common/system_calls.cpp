@@ -28,14 +28,21 @@ constexpr AllowedCall control(std::uint64_t request) {
   return {.name = "ioctl", .argument = 1, .mask = kLow, .value = request};
 }
 
+// `argument`: where the flags are.
+constexpr AllowedCall sends(const char* name, int argument) {
+  return {.name = name, .argument = argument, .mask = MSG_FASTOPEN, .value = 0};
+}
+
+constexpr std::array kSending{sends("sendto", 3), sends("sendmsg", 2), sends("sendmmsg", 3)};
+
 constexpr std::array kConnection{
     // netlink and Unix sockets are how getaddrinfo learns which families the host has, and asks a name service
-    family(AF_INET),    family(AF_INET6),  family(AF_NETLINK),   family(AF_UNIX),       any("bind"),
-    any("connect"),     any("accept4"),    any("accept"),        any("shutdown"),       any("getsockname"),
-    any("getpeername"), any("setsockopt"), any("getsockopt"),    any("recvmsg"),        any("recvmmsg"),
-    any("recvfrom"),    any("sendmsg"),    any("sendmmsg"),      any("sendto"),         control(FIONBIO),
-    control(FIONREAD),  any("eventfd2"),   any("epoll_create1"), any("timerfd_create"), any("access"),
-    any("faccessat"),   any("faccessat2"), any("readlink"),      any("readlinkat"),     any("sysinfo")};
+    family(AF_INET),       family(AF_INET6),  family(AF_NETLINK), family(AF_UNIX),   any("bind"),
+    any("connect"),        any("accept4"),    any("accept"),      any("shutdown"),   any("getsockname"),
+    any("getpeername"),    any("setsockopt"), any("getsockopt"),  any("recvmsg"),    any("recvmmsg"),
+    any("recvfrom"),       control(FIONBIO),  control(FIONREAD),  any("eventfd2"),   any("epoll_create1"),
+    any("timerfd_create"), any("access"),     any("faccessat"),   any("faccessat2"), any("readlink"),
+    any("readlinkat"),     any("sysinfo")};
 
 constexpr std::array kDevice{control(SIOCGIFINDEX), control(SIOCGIFNAME), any("unlink"), any("unlinkat"), any("lstat")};
 
@@ -52,6 +59,10 @@ constexpr std::array kThread{
 constexpr std::array kIoUring{any("io_uring_setup"), any("io_uring_enter"), any("io_uring_register")};
 
 }  // namespace
+
+std::span<const AllowedCall> sending_calls() noexcept {
+  return kSending;
+}
 
 std::span<const AllowedCall> connection_calls() noexcept {
   return kConnection;

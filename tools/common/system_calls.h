@@ -9,7 +9,11 @@
 
 namespace fireline {
 
-// Connections of Asio and OpenSSL, of HTTP listeners and status sockets, and those that io::Resolver asks through.
+// Sending on sockets, not with MSG_FASTOPEN: that opens a TCP connection without connect().
+[[nodiscard]] std::span<const platform::AllowedCall> sending_calls() noexcept;
+
+// Connections of Asio and OpenSSL, of HTTP listeners and status sockets, and those that io::Resolver asks through;
+// beside sending_calls().
 [[nodiscard]] std::span<const platform::AllowedCall> connection_calls() noexcept;
 
 // Of a program with a TUN device and a status socket: an interface's index by its name and back, and the removal of the

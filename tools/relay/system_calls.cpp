@@ -35,13 +35,10 @@ constexpr std::array kCalls{
     any("accept4"),
     any("accept"),
     any("shutdown"),
-    // datagrams
+    // datagrams, beside sending_calls()
     any("recvmsg"),
     any("recvmmsg"),
     any("recvfrom"),
-    any("sendmsg"),
-    any("sendmmsg"),
-    any("sendto"),
 };
 
 constexpr std::array kMaps{with_first("bpf", BPF_MAP_LOOKUP_ELEM), with_first("bpf", BPF_MAP_UPDATE_ELEM),
@@ -51,7 +48,7 @@ constexpr std::array kMaps{with_first("bpf", BPF_MAP_LOOKUP_ELEM), with_first("b
 
 std::vector<AllowedCall> relay_calls(bool fast_path, bool portal) {
   using List = std::span<const AllowedCall>;
-  return join_calls({kCalls, fast_path ? List(kMaps) : List(), portal ? connection_calls() : List(),
+  return join_calls({kCalls, sending_calls(), fast_path ? List(kMaps) : List(), portal ? connection_calls() : List(),
                      portal ? thread_calls() : List()});
 }
 

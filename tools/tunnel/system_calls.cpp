@@ -25,8 +25,8 @@ std::optional<std::string> allow_program_calls(bool log_folder, bool io_uring) {
   const auto files = log_folder ? std::span<const AllowedCall>(kLogFolder) : std::span<const AllowedCall>();
   const auto rings = io_uring ? io_uring_calls() : std::span<const AllowedCall>();
   // Datagrams, netlink and readiness told to systemd are connections' calls.
-  return platform::allow_only(platform::common_calls(),
-                              join_calls({connection_calls(), thread_calls(), device_calls(), files, rings}));
+  return platform::allow_only(platform::common_calls(), join_calls({sending_calls(), connection_calls(), thread_calls(),
+                                                                    device_calls(), files, rings}));
 }
 
 }  // namespace fireline::tunnel

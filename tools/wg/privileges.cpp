@@ -22,7 +22,7 @@ void keep_no_capabilities() {
 std::optional<std::string> allow_device_calls(bool io_uring) {
   const auto rings = io_uring ? io_uring_calls() : std::span<const platform::AllowedCall>();
   return platform::allow_only(platform::common_calls(),
-                              join_calls({connection_calls(), thread_calls(), device_calls(), rings}));
+                              join_calls({sending_calls(), connection_calls(), thread_calls(), device_calls(), rings}));
 }
 
 }  // namespace fireline::wg

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <csignal>
 #include <functional>
 #include <thread>
 #include <vector>
@@ -58,6 +59,27 @@ inline std::vector<Attempt> intrusions() {
       {"see every frame", [] { return error_of(::socket(AF_PACKET, SOCK_RAW, 0x7000)); }},
       {"listen", [] { return error_of(::listen(-1, 1)); }},
       {"end another process", [] { return error_of(::kill(::getpid(), 0)); }},
+      {"end another process by its thread",
+       [] { return error_of(::syscall(SYS_tgkill, ::getppid(), ::getppid(), 0)); }},
+      {"have another process signalled", [] { return error_of(::fcntl(-1, F_SETOWN, ::getppid())); }},
+      {"have a thread signalled", [] { return error_of(::fcntl(-1, F_SETOWN_EX, nullptr)); }},
+      {"choose what signal", [] { return error_of(::fcntl(-1, F_SETSIG, SIGKILL)); }},
+      {"be told of a folder's files", [] { return error_of(::fcntl(-1, F_NOTIFY, DN_CREATE)); }},
+      {"make others wait to open a file", [] { return error_of(::fcntl(-1, F_SETLEASE, F_WRLCK)); }},
+      {"seal memory", [] { return error_of(::fcntl(-1, F_ADD_SEALS, F_SEAL_WRITE)); }},
+      {"take memory for a pipe", [] { return error_of(::fcntl(-1, F_SETPIPE_SZ, 1 << 20)); }},
+      {"lock a file", [] { return error_of(::fcntl(-1, F_SETLK, nullptr)); }},
+      {"connect by sending", [] { return error_of(::sendto(-1, "x", 1, MSG_FASTOPEN, nullptr, 0)); }},
+      {"connect by a message",
+       [] {
+         const msghdr message{};
+         return error_of(::sendmsg(-1, &message, MSG_FASTOPEN | MSG_NOSIGNAL));
+       }},
+      {"connect by messages",
+       [] {
+         mmsghdr message{};
+         return error_of(::sendmmsg(-1, &message, 1, MSG_FASTOPEN | MSG_DONTWAIT));
+       }},
       {"trace a process", [] { return error_of(::ptrace(PTRACE_ATTACH, -1, nullptr, nullptr)); }},
       {"read another process", [] { return error_of(::syscall(SYS_process_vm_readv, -1, 0, 0, 0, 0, 0)); }},
       {"load a BPF program", [] { return error_of(::syscall(SYS_bpf, BPF_PROG_LOAD, nullptr, 0)); }},
@@ -88,6 +110,23 @@ inline void expect_refused(const std::function<bool()>& install, const std::vect
       EXPECT_NE(in_child(row.attempt), EPERM) << "without the filter the answer is the same";
     }
   }
+}
+
+// What libraries do in all of our programs goes on: abort()'s signal to its own thread, flags of descriptors, copies of
+// them, sending without connecting.
+inline void expect_habits_left(const std::function<bool()>& install) {
+  const std::vector<Attempt> habits{
+      {"raise a signal", [] { return ::raise(SIGURG) == 0 ? 0 : EPERM; }},
+      {"signal a thread", [] { return ::pthread_kill(::pthread_self(), SIGURG); }},
+      {"read flags", [] { return error_of(::fcntl(STDERR_FILENO, F_GETFL)); }},
+      {"set flags", [] { return error_of(::fcntl(STDERR_FILENO, F_SETFL, ::fcntl(STDERR_FILENO, F_GETFL))); }},
+      {"read a descriptor's flags", [] { return error_of(::fcntl(STDERR_FILENO, F_GETFD)); }},
+      {"set a descriptor's flags", [] { return error_of(::fcntl(STDERR_FILENO, F_SETFD, FD_CLOEXEC)); }},
+      {"copy a descriptor", [] { return error_of(::fcntl(STDERR_FILENO, F_DUPFD, 3)); }},
+      {"copy a descriptor for itself", [] { return error_of(::fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3)); }},
+      {"send", [] { return error_of(::sendto(-1, "x", 1, MSG_NOSIGNAL, nullptr, 0)) == EBADF ? 0 : EPERM; }},
+  };
+  for (const Attempt& row : habits) EXPECT_EQ(confined(install, row.attempt), 0) << row.what;
 }
 
 // A thread that exists is bound as well.

@@ -36,6 +36,7 @@ int confined(bool fast_path, bool portal, const std::function<int()>& body) {
 
 TEST(RelaySystemCalls, WhatAnIntruderWouldDoIsRefused) {
   test::expect_refused(install(true, true), test::intrusions());
+  test::expect_refused(install(false, false), test::intrusions());
   test::expect_refused(install(true, true),
                        {{"remove a file", [] { return error_of(::unlink("/nowhere/file")); }},
                         {"make an io_uring", [] { return error_of(::syscall(SYS_io_uring_setup, 0, nullptr)); }}});
@@ -104,6 +105,7 @@ TEST(RelaySystemCalls, WhatTheRelayDoesGoesOn) {
   };
   EXPECT_EQ(confined(false, false, relays), 0);
   EXPECT_EQ(confined(true, true, relays), 0);
+  test::expect_habits_left(install(false, false));
 }
 
 TEST(RelaySystemCalls, BindThreadsThatAreThereAlready) {

@@ -88,6 +88,7 @@ TEST(ProgramSystemCalls, WhatTheProgramsDoGoesOn) {
       {"tell systemd", [] { return ::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0) < 0 ? errno : 0; }},
       {"wait for an answer of another thread", [] { return ::eventfd(0, EFD_CLOEXEC) < 0 ? errno : 0; }}};
   for (const Attempt& row : rows) EXPECT_EQ(test::confined(install, row.attempt), 0) << row.what;
+  test::expect_habits_left(install);
 }
 
 TEST(ProgramSystemCalls, LogFilesAreMadeWhereThereIsALogFolderAlone) {

@@ -35,6 +35,10 @@ TEST(DevicePrivileges, WhatAnIntruderWouldDoIsRefused) {
                         {"rename a file", [] { return error_of(::rename("/nowhere", "/nowhere")); }}});
 }
 
+TEST(DevicePrivileges, WhatLibrariesDoGoesOn) {
+  test::expect_habits_left(install);
+}
+
 TEST(DevicePrivileges, BindThreadsThatAreThereAlready) {
   test::expect_threads_bound(install);
 }
