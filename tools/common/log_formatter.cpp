@@ -10,6 +10,8 @@
 #include <string>
 #include <string_view>
 
+#include "tools/common/terminal_text.h"
+
 namespace fireline {
 namespace {
 
@@ -42,37 +44,14 @@ std::string_view standard(spdlog::string_view_t text) noexcept {
   return {text.data(), text.size()};
 }
 
-// One event is one line, whatever it quotes, and steers no terminal: a space instead of each control character, those
-// of C1 in UTF-8 (C2 80 to C2 9F) and as bare bytes included. Other bytes of 80 to 9F are parts of letters.
-void append_printable(std::string_view text, spdlog::memory_buf_t& out) {
-  const auto byte = [&](std::size_t i) { return i < text.size() ? static_cast<unsigned char>(text[i]) : 0U; };
-  unsigned continuations = 0;  // that the letter at hand still has
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    const unsigned here = byte(i);
-    const bool c1 = here >= 0x80 && here < 0xA0;
-    if (here == 0xC2 && byte(i + 1) >= 0x80 && byte(i + 1) < 0xA0) {
-      out.push_back(' ');
-      ++i;
-      continuations = 0;
-      continue;
-    }
-    out.push_back(here < 0x20 || here == 0x7F || (c1 && continuations == 0) ? ' ' : text[i]);
-    if (here >= 0xC0) {
-      continuations = here >= 0xF0 ? 3 : here >= 0xE0 ? 2 : 1;
-    } else if (here >= 0x80 && continuations != 0) {
-      --continuations;
-    } else {
-      continuations = 0;
-    }
-  }
-}
-
 class TextFormatter final : public spdlog::formatter {
  public:
   void format(const spdlog::details::log_msg& message, spdlog::memory_buf_t& out) override {
     fmt::format_to(std::back_inserter(out), "{} {:>5} {}: ", time_text(message.time, 3), level_name(message.level),
                    standard(message.logger_name));
-    append_printable(standard(message.payload), out);
+    // One event is one line, whatever it quotes.
+    const std::string payload = shown(standard(message.payload));
+    out.append(payload.data(), payload.data() + payload.size());
     out.push_back('\n');
   }
   [[nodiscard]] std::unique_ptr<formatter> clone() const override { return std::make_unique<TextFormatter>(); }

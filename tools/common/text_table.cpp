@@ -7,12 +7,6 @@
 
 namespace fireline {
 
-std::string shown(std::string_view text) {
-  std::string out(text);
-  std::ranges::replace_if(out, [](unsigned char c) { return c < 0x20 || c == 0x7F; }, '?');
-  return out;
-}
-
 void append_table(std::string& out, const std::vector<TableRow>& rows) {
   if (rows.empty()) return;
   std::vector<std::size_t> widths(rows.front().size());

@@ -1,13 +1,9 @@
 // Tables of a status for a person's terminal. Values only. Threads: any.
 #pragma once
 #include <string>
-#include <string_view>
 #include <vector>
 
 namespace fireline {
-
-// The words of other programs and people: none may command the reader's terminal.
-[[nodiscard]] std::string shown(std::string_view text);
 
 using TableRow = std::vector<std::string>;
 // Two spaces before each column, each as wide as its longest cell. All rows are as long as the first; none: nothing.

@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "tools/common/prometheus.h"
+#include "tools/common/terminal_text.h"
 #include "tools/common/text_table.h"
 
 namespace fireline::portal_tool {

@@ -6,6 +6,7 @@
 #include <string_view>
 #include <vector>
 
+#include "tools/common/terminal_text.h"
 #include "tools/common/text_table.h"
 
 namespace fireline::tunnel {

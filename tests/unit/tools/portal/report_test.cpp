@@ -49,7 +49,7 @@ TEST(PortalReport, TextIsATableWithoutTerminalCommands) {
 
 clients: 1
   NAME        ACTOR  ADDRESS     FROM       ONLINE  GRANTS  PROGRAM
-  lap?[2Jtop  alice  100.64.0.2  192.0.2.7  61 s    2       headless-client/1.5.5
+  lap [2Jtop  alice  100.64.0.2  192.0.2.7  61 s    2       headless-client/1.5.5
 
 gateways: 0
 

@@ -11,7 +11,7 @@ using Json = nlohmann::ordered_json;
 
 TEST(StatusText, LinesThenTables) {
   const auto status = Json::parse(R"({
-    "version": "1.0", "portal": "waiting", "portal_error": "no\u001b[31m answer", "configured": true,
+    "version": "1.0", "portal": "waiting", "portal_error": "no\u009b31m answer", "configured": true,
     "resources": [
       {"id": "r1", "type": "ip", "name": "Intranet", "sites": [{"id": "1", "name": "office"}, {"id": "2", "name": "lab"}], "enabled": true},
       {"id": "r2", "name": "Everything", "type": "internet", "sites": [], "enabled": false}],
@@ -23,7 +23,7 @@ TEST(StatusText, LinesThenTables) {
   EXPECT_EQ(status_text(status),
             "  version       1.0\n"
             "  portal        waiting\n"
-            "  portal_error  no?[31m answer\n"
+            "  portal_error  no 31m answer\n"
             "  configured    yes\n"
             "\n"
             "resources: 2\n"
