@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 """A host with two uplinks whose default route moves from one to the other while both keep their addresses: fireline-wg
-answers from where the packets leave then, at once, for a provider drops what comes from another one's address.
+answers from where the packets leave then, at once, for a provider drops what comes from another one's address. While
+there is no route at all it keeps the address that the peer speaks to.
 
     near  eth0 ── first  router  ── far            the router drops what does not come from the link's own addresses
           eth1 ── second
@@ -13,9 +14,11 @@ import lab
 from tunnel import OVERLAY, Tunnel, endpoint, peer
 
 FOLLOW_SECONDS = 5  # a tenth of a second in truth; a new handshake, which helps as well, begins 15 s behind the last answer
+GAP_PACKETS = 5  # one in 0.1 s: the program looks at the routes 0.1 s behind a change of them
 MARK, TABLE = 7, 99
 LINKS = {4: (("10.81.0.1", "10.81.0.254", 24), ("10.82.0.1", "10.82.0.254", 24), ("10.83.0.1", "10.83.0.254", 24)),
          6: (("fd81::1", "fd81::fe", 64), ("fd82::1", "fd82::fe", 64), ("fd83::1", "fd83::fe", 64))}
+SECOND = {4: "10.81.0.2", 6: "fd81::2"}  # near's other address on its first uplink: no source that the kernel would choose
 SAID = "by another interface now"
 
 
@@ -27,11 +30,29 @@ def make_network(laboratory, underlay):
     for (own, next_hop, bits), end, name, router_name in zip(LINKS[underlay], (near, near, far), ("eth0", "eth1", "eth0"),
                                                              ("first", "second", "third")):
         laboratory.link(end, [f"{own}/{bits}"], router, [f"{next_hop}/{bits}"], name=name, right_name=router_name)
-        router.run("nft", f"add rule inet provider forward iifname {router_name} {protocol} saddr != {own} counter drop")
+        owned = f"{{ {own}, {SECOND[underlay]} }}"
+        router.run("nft", f"add rule inet provider forward iifname {router_name} {protocol} saddr != {owned} counter drop")
         nexthops.append(next_hop)
     far.run("ip", "route", "add", "default", "via", nexthops[2])
     near.run("ip", "route", "add", "default", "via", nexthops[0])
     return near, far, nexthops
+
+
+def gap(near, left, right, nexthop, underlay):
+    """A default route goes away and comes back, as with a router that starts anew."""
+    family = f"-{underlay}"
+    near.run("ip", "address", "add", f"{SECOND[underlay]}/{LINKS[underlay][0][2]}", "dev", "eth0", "preferred_lft", 0,
+             *(["nodad"] if underlay == 6 else []))
+    right.set("peer", left.keys.public, "endpoint", endpoint(SECOND[underlay]))
+    right.namespace.ping(OVERLAY["near"][0])
+    asked = near.start("ping", "-n", "-O", "-i", "0.1", OVERLAY["far"][0], name="asked")
+    near.run("ip", family, "route", "del", "default")
+    lab.wait_until(lambda: asked.text().count("no answer yet") >= GAP_PACKETS, FOLLOW_SECONDS, "packets find no route")
+    near.run("ip", family, "route", "add", "default", "via", nexthop)
+    near.check_reaches(OVERLAY["far"][0], "the route is back")
+    asked.kill()
+    lab.check(right.column("endpoints", left) == endpoint(SECOND[underlay]), "far hears near from where it speaks to")
+    lab.check(SAID not in left.process.text(), "and the program did not take it for another interface")
 
 
 def scenario(laboratory, underlay):
@@ -43,6 +64,7 @@ def scenario(laboratory, underlay):
     left.configure(peer(right, [f"{OVERLAY['far'][0]}/32"], endpoint(third)))
     near.ping(OVERLAY["far"][0])
     lab.check(right.column("endpoints", left) == endpoint(first), "far hears near from its first uplink")
+    gap(near, left, right, nexthops[0], underlay)
     handshake = right.handshake_time(left)
 
     traffic = near.start("ping", "-n", "-i", "0.1", OVERLAY["far"][0], name="traffic")

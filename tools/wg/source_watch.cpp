@@ -56,7 +56,9 @@ std::vector<wireguard::StickySource> SourceWatch::moved(std::span<const wireguar
     if (source.destination.scope != 0) continue;
     const auto route = platform::find_route(
         query_, {.destination = source.destination.address, .source = source.local.address, .mark = mark});
-    if (!route || route->interface != source.local.interface) found.push_back(source);
+    // Without a route nothing leaves, and most gaps end with the route that there was. A source that is no address of
+    // this host any more has none either: the sender leaves it out.
+    if (route && route->interface != source.local.interface) found.push_back(source);
   }
   return found;
 }

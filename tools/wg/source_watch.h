@@ -33,7 +33,7 @@ class SourceWatch {
   SourceWatch(const SourceWatch&) = delete;
   SourceWatch& operator=(const SourceWatch&) = delete;
 
-  // Those whose packets leave by another interface than the one that the peer's last packet came in by, or nowhere.
+  // Those whose packets leave by another interface than the one that the peer's last packet came in by.
   [[nodiscard]] std::vector<wireguard::StickySource> moved(std::span<const wireguard::StickySource> sources,
                                                            std::uint32_t mark);
 
