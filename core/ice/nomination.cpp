@@ -6,6 +6,8 @@ namespace fireline::ice {
 
 void Nomination::set_pace(Instant now, Pace pace) noexcept {
   if (pace_ == Pace::idle && pace == Pace::active) woken_ = now;
+  // Awake for less than the grace it has judged nothing, and what was judged before still holds.
+  if (pace_ == Pace::active && pace == Pace::idle && now >= woken_ + kAwakeAfter) judged_until_ = now;
   pace_ = pace;
 }
 
@@ -26,11 +28,13 @@ std::optional<Instant> Nomination::next_time(Instant now, const CheckList& list)
   return time;
 }
 
-// When a pair on which the controlling side spoke last at `last` counts as silent.
+// When a pair on which the controlling side spoke last at `last` counts as silent. A slower pace takes back nothing.
 Instant Nomination::silent_at(Instant last, Duration while_active) const noexcept {
+  const Instant active = last + while_active;
+  if (active <= judged_until_) return active;
   const Instant idle = last + kIdleSilence;
   if (pace_ == Pace::idle) return idle;
-  return std::min(idle, std::max(last + while_active, woken_ + kAwakeAfter));
+  return std::min(idle, std::max(active, woken_ + kAwakeAfter));
 }
 
 // When `pair` counts as left by the controlling side, given what arrived on the others; empty when it does not. Others

@@ -11,7 +11,8 @@
 // timer and no special case for moving from a relay to a direct path.
 //
 // While the connection is idle the controlling side speaks every 25 s, so that both take kIdleSilence, and after that
-// kAwakeAfter, in which what is sent on the pair in use wakes the peer and brings its next check.
+// kAwakeAfter, in which what is sent on the pair in use wakes the peer and brings its next check. A pair that was
+// silent before it went idle stays so until the controlling side speaks on it again.
 //
 // Lifetime: value. Threads: one owner. No allocation.
 #pragma once
@@ -58,7 +59,8 @@ class Nomination {
 
   Role role_;
   Pace pace_ = Pace::active;
-  Instant woken_ = Instant::min();  // when it was idle last
+  Instant woken_ = Instant::min();         // when it was idle last
+  Instant judged_until_ = Instant::min();  // when it was active last, and for longer than kAwakeAfter
   std::optional<PairId> selected_;
 };
 

@@ -52,6 +52,28 @@ TEST_F(Nominations, APairIsLeftTenSecondsAfterItsLastOneWhenAnotherHadThreeSince
   EXPECT_EQ(selected_at(start + kDesertedAfter), better) << "used again";
 }
 
+TEST_F(Nominations, WhatWasLeftBeforeGoingIdleStaysLeft) {
+  list.find(better)->use_candidate = {start};
+  list.find(other)->use_candidate = {start + seconds(3), start + seconds(2), start + seconds(1)};
+  nomination.set_pace(start + kDesertedAfter, Pace::idle);
+  EXPECT_EQ(selected_at(start + kDesertedAfter), other);
+  nomination.set_pace(start + seconds(12), Pace::active);
+  EXPECT_EQ(selected_at(start + seconds(12)), other);
+  list.find(better)->use_candidate.front() = start + seconds(12);
+  EXPECT_EQ(selected_at(start + seconds(12)), better) << "used again";
+}
+
+TEST_F(Nominations, WhatWasNotLeftBeforeGoingIdleHasThatPace) {
+  list.find(better)->use_candidate = {start};
+  list.find(other)->use_candidate = {start + seconds(3), start + seconds(2), start + seconds(1)};
+  nomination.set_pace(start + kDesertedAfter - Duration(1), Pace::idle);
+  EXPECT_EQ(selected_at(start + seconds(15)), better);
+  nomination.set_pace(start + seconds(20), Pace::active);
+  nomination.set_pace(start + seconds(20) + kAwakeAfter - Duration(1), Pace::idle);
+  EXPECT_EQ(selected_at(start + seconds(30)), better) << "awake for too short a time to judge";
+  EXPECT_EQ(selected_at(start + kIdleSilence), other);
+}
+
 TEST_F(Nominations, TwoSinceMayBeLoss) {
   list.find(better)->use_candidate = {start};
   list.find(other)->use_candidate = {start + seconds(3), start + seconds(2)};
