@@ -84,3 +84,11 @@ struct std::hash<fireline::IpAddress> {
     return std::hash<std::string_view>{}({reinterpret_cast<const char*>(bytes.data()), bytes.size()});
   }
 };
+
+template <>
+struct std::hash<fireline::Endpoint> {
+  std::size_t operator()(const fireline::Endpoint& endpoint) const noexcept {
+    constexpr std::size_t kOddMultiplier = 0x9E3779B97F4A7C15;  // spreads the port over all bits
+    return std::hash<fireline::IpAddress>{}(endpoint.address) ^ (std::size_t{endpoint.port} * kOddMultiplier);
+  }
+};

@@ -46,23 +46,19 @@ void ConnectionTable::erase(Connection& connection) {
   by_key_.erase(parameters.peer_key);
   by_tag_.erase(connection.agent.settings().tag);
   take_out(by_fragments_, hash_of(parameters.local.ufrag(), parameters.remote.ufrag()), connection);
-  if (connection.path) take_out(by_destination_, hash_of(connection.path->destination), connection);
+  if (connection.path) take_out(by_destination_, std::hash<Endpoint>{}(connection.path->destination), connection);
   by_id_.erase(by_id_.find(parameters.id));
 }
 
 void ConnectionTable::set_path(Connection& connection, PathState path) {
-  if (connection.path) take_out(by_destination_, hash_of(connection.path->destination), connection);
-  by_destination_.emplace(hash_of(path.destination), &connection);
+  if (connection.path) take_out(by_destination_, std::hash<Endpoint>{}(connection.path->destination), connection);
+  by_destination_.emplace(std::hash<Endpoint>{}(path.destination), &connection);
   connection.path = std::move(path);
 }
 
 std::size_t ConnectionTable::hash_of(std::string_view local, std::string_view remote) noexcept {
   const std::hash<std::string_view> hash;
   return hash(local) * 31 + hash(remote);
-}
-
-std::size_t ConnectionTable::hash_of(const Endpoint& destination) noexcept {
-  return std::hash<IpAddress>{}(destination.address) * 31 + destination.port;
 }
 
 }  // namespace fireline::node

@@ -38,7 +38,7 @@ class ConnectionTable {
   // visit(Connection&) for each whose path leads there. O(1): kSharedDestinationMax.
   template <class Visit>
   void for_destination(const Endpoint& destination, Visit&& visit) const {
-    const auto [first, last] = by_destination_.equal_range(hash_of(destination));
+    const auto [first, last] = by_destination_.equal_range(std::hash<Endpoint>{}(destination));
     std::size_t left = kSharedDestinationMax;
     for (auto it = first; it != last && left != 0; ++it, --left) {
       if (it->second->path->destination == destination) visit(*it->second);
@@ -67,8 +67,6 @@ class ConnectionTable {
   [[nodiscard]] static std::size_t hash_of(std::string_view local, std::string_view remote) noexcept;
 
  private:
-  [[nodiscard]] static std::size_t hash_of(const Endpoint& destination) noexcept;
-
   std::map<std::string, std::unique_ptr<Connection>, std::less<>> by_id_;
   std::unordered_map<crypto::PublicKey, Connection*> by_key_;
   std::unordered_map<ice::AgentTag, Connection*> by_tag_;

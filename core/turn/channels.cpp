@@ -129,11 +129,6 @@ bool Channels::Channel::cooled_down(Instant now) const noexcept {
   return confirmed && !in_flight && !received && now - bound_at >= kChannelReuse;
 }
 
-std::size_t Channels::PeerHash::operator()(const Endpoint& peer) const noexcept {
-  constexpr std::size_t kOddMultiplier = 0x9E3779B97F4A7C15;  // spreads the port over all bits
-  return std::hash<IpAddress>{}(peer.address) ^ (std::size_t{peer.port} * kOddMultiplier);
-}
-
 const Channels::Channel* Channels::find(const Endpoint& peer) const noexcept {
   const auto known = slots_by_peer_.find(peer);
   return known == slots_by_peer_.end() ? nullptr : &channels_[known->second];

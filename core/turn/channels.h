@@ -91,9 +91,6 @@ class Channels {
     [[nodiscard]] bool wants_refresh(Instant now) const noexcept;
     [[nodiscard]] bool cooled_down(Instant now) const noexcept;
   };
-  struct PeerHash {
-    [[nodiscard]] std::size_t operator()(const Endpoint& peer) const noexcept;
-  };
   static constexpr std::uint16_t kNone = 0xFFFF;
 
   [[nodiscard]] const Channel* find(const Endpoint& peer) const noexcept;
@@ -103,7 +100,7 @@ class Channels {
 
   std::vector<Channel> channels_;                    // dense; a slot moves when another one is erased
   std::array<std::uint16_t, kChannelsMax> slot_of_;  // by number; kNone when free
-  std::unordered_map<Endpoint, std::uint16_t, PeerHash> slots_by_peer_;
+  std::unordered_map<Endpoint, std::uint16_t> slots_by_peer_;
   std::unordered_map<ChannelOwner, std::size_t> held_;  // channels of each owner that has any; nobody's too
   std::uint16_t never_used_ = 0;                        // this number and all above it
   std::uint16_t next_ = 0;                              // round robin once none is left of those

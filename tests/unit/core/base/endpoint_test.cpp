@@ -228,5 +228,13 @@ TEST(Endpoint, ComparesAllThreeFields) {
   EXPECT_NE(base, *Endpoint::parse("[fe80::2%3]:51820"));
 }
 
+TEST(Endpoint, HashesByAddressAndPort) {
+  const std::hash<Endpoint> hash;
+  const auto base = *Endpoint::parse("198.51.100.4:1");
+  EXPECT_EQ(hash(base), hash(*Endpoint::parse("198.51.100.4:1")));
+  EXPECT_NE(hash(base), hash(*Endpoint::parse("198.51.100.4:2")));
+  EXPECT_NE(hash(base), hash(*Endpoint::parse("198.51.100.5:1")));
+}
+
 }  // namespace
 }  // namespace fireline
