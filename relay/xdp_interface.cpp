@@ -113,7 +113,9 @@ Result<FarEnd, int> far_end_of(std::uint32_t interface_index) {
 }
 
 std::string how_to_detach(const std::string& interface) {
-  return "end the program that attached it, or bpftool link detach id N (bpftool net list dev " + interface + ")";
+  return "end the program that attached it, or bpftool link detach id N (N: xdp prog P in bpftool link list, where "
+         "bpftool net list dev " +
+         interface + " shows id P)";
 }
 
 Result<void, std::string> attach_pass(const std::string& interface) {

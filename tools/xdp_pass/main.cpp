@@ -15,9 +15,11 @@ int main(int argc, char** argv) {
   std::string interface;
   CLI::App& attach = *app.add_subcommand("attach", "attach it; it stays until detached or until the interface goes");
   attach.add_option("interface", interface, "the veth's end that faces the relay")->required();
-  CLI::App& detach = *app.add_subcommand("detach",
-                                         "detach whatever XDP program the interface has in driver mode, unless a link "
-                                         "holds it, as the relay's: then end its program, or bpftool link detach id N");
+  CLI::App& detach =
+      *app.add_subcommand("detach",
+                          "detach whatever XDP program the interface has in driver mode, unless a link "
+                          "holds it, as the relay's: then end its program, or bpftool link detach id N, which "
+                          "bpftool link list shows");
   detach.add_option("interface", interface, "the interface")->required();
   if (const auto exit = fireline::parse_command_line(app, argc, argv))
     return fireline::leave(*exit, "fireline-xdp-pass");

@@ -195,13 +195,15 @@ TEST(XdpOffload, RefusesInASentence) {
     EXPECT_EQ(
         second.error().sentence,
         "cannot attach the XDP program to up0: Device or resource busy: it has an XDP program already: end the program "
-        "that attached it, or bpftool link detach id N (bpftool net list dev up0); ip link set dev up0 xdp off if it "
-        "has no link");
+        "that attached it, or bpftool link detach id N (N: xdp prog P in bpftool link list, where bpftool net list dev "
+        "up0 shows id P); ip link set dev up0 xdp off if it has no link");
     const auto held = detach_pass("up0");
     ASSERT_FALSE(held.has_value());
-    EXPECT_EQ(held.error(),
-              "cannot detach the XDP program of up0: Device or resource busy: a link holds it: end the program that "
-              "attached it, or bpftool link detach id N (bpftool net list dev up0)");
+    EXPECT_EQ(
+        held.error(),
+        "cannot detach the XDP program of up0: Device or resource busy: a link holds it: end the program that "
+        "attached it, or bpftool link detach id N (N: xdp prog P in bpftool link list, where bpftool net list dev "
+        "up0 shows id P)");
     options.interface = "none0";
     const auto nowhere = XdpOffload::open(options);
     ASSERT_FALSE(nowhere.has_value());
