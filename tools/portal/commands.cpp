@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <chrono>
+#include <csignal>
 #include <cstdio>
 #include <filesystem>
 #include <iostream>
@@ -62,6 +63,8 @@ int manage_tokens(const Options& options) {
 }  // namespace
 
 int run_subcommand(const Options& options) {
+  // A token whose reader is gone has to be revoked: the write fails instead.
+  (void)std::signal(SIGPIPE, SIG_IGN);
   if (options.command == Command::status) return ask_status(options);
   if (options.command == Command::check) return check_policy(options.policy, std::cout, std::cerr);
   return manage_tokens(options);

@@ -1,10 +1,15 @@
 #include <gtest/gtest.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
+#include <array>
+#include <csignal>
 #include <fstream>
 #include <sstream>
 
 #include "tests/unit/core/crypto/seeded_random.h"
 #include "tests/unit/io/temporary_directory.h"
+#include "tools/portal/commands.h"
 #include "tools/portal/policy_command.h"
 #include "tools/portal/token_command.h"
 
@@ -98,6 +103,31 @@ TEST_F(CommandTest, ATokenThatNobodyGotIsRevoked) {
             1);
   EXPECT_EQ(errors_.str(),
             "fireline-portal: the token could not be written, and is revoked: make another one where there is room\n");
+  ASSERT_EQ(list(), 0);
+  EXPECT_NE(output_.str().find(" revoked created "), std::string::npos) << output_.str();
+}
+
+TEST_F(CommandTest, NorIsOneValidWhosePipeHasNoReader) {
+  std::array<int, 2> ends{};
+  ASSERT_EQ(::pipe(ends.data()), 0);
+  ::close(ends[0]);
+  const pid_t child = ::fork();
+  ASSERT_GE(child, 0);
+  if (child == 0) {
+    (void)std::signal(SIGPIPE, SIG_DFL);
+    ::dup2(ends[1], STDOUT_FILENO);
+    Options options;
+    options.command = Command::token_create;
+    options.policy = FIRELINE_SOURCE_DIR "/docs/examples/policy.json";
+    options.state = directory_.path() + "/portal.db";
+    options.owner = "alice";
+    ::_exit(run_subcommand(options));
+  }
+  ::close(ends[1]);
+  int status = 0;
+  ASSERT_EQ(::waitpid(child, &status, 0), child);
+  EXPECT_TRUE(WIFEXITED(status)) << "signal " << WTERMSIG(status);
+  EXPECT_EQ(WEXITSTATUS(status), 1);
   ASSERT_EQ(list(), 0);
   EXPECT_NE(output_.str().find(" revoked created "), std::string::npos) << output_.str();
 }
