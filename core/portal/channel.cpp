@@ -147,13 +147,16 @@ void Channel::send(Now, std::string_view event, std::string_view payload) {
 
 void Channel::resolved(Now now, bool usable) {
   if (!resolving_) return;
+  look_for_sleep(now);
   resolving_ = false;
   have_addresses_ = usable;
   if (state_ == ChannelState::resolving || (state_ == ChannelState::waiting && now.boot >= deadline_)) try_again(now);
 }
 
 void Channel::opened(Now now) {
-  if (state_ == ChannelState::connecting) begin_join(now);
+  if (state_ != ChannelState::connecting) return;
+  look_for_sleep(now);
+  begin_join(now);
 }
 
 void Channel::text(Now now, std::string_view message) {
@@ -161,6 +164,7 @@ void Channel::text(Now now, std::string_view message) {
     counters_.add(ChannelCounter::drop_stray);
     return;
   }
+  look_for_sleep(now);
   auto frame = read_server_frame(message);
   if (frame) {
     take_frame(now, std::move(*frame));

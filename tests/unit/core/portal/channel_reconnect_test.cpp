@@ -137,24 +137,35 @@ TEST_F(ChannelGivesUp, AJoinBeginsANewSeries) {
 }
 
 // Lesson 6.
-// Whatever is heard of first behind a sleep of two days: the timer, the end of the attempt, or the sleep.
+// Whatever is heard of first behind a sleep of two days: the timer, addresses, news of the attempt, or the sleep.
 TEST_F(ChannelGivesUp, TimeAsleepDoesNotCount) {
-  enum class First : std::uint8_t { timer, end_of_attempt, refusal, sleep };
+  enum class First : std::uint8_t { timer, resolution, handshake, frame, end_of_attempt, refusal, sleep };
   join();
   std::uint64_t ref = 0;
-  for (const First first : {First::timer, First::end_of_attempt, First::refusal, First::sleep}) {
+  for (const First first : {First::timer, First::resolution, First::handshake, First::frame, First::end_of_attempt,
+                            First::refusal, First::sleep}) {
     SCOPED_TRACE(static_cast<int>(first));
     after(5s);
     channel.closed(now, "gone");
     fail_once();
     fail_once();
-    if (first == First::end_of_attempt || first == First::refusal) {
+    if (first != First::timer && first != First::resolution && first != First::sleep) {
       channel.resolved(now, true);
       wait_for_timer();
+    }
+    if (first == First::frame) {
+      channel.opened(now);
+      ++ref;
     }
     after(48h);
     if (first == First::sleep) channel.resume(now);
     if (first == First::timer) channel.handle_timeout(now);
+    if (first == First::resolution) channel.resolved(now, true);
+    if (first == First::handshake) {
+      channel.opened(now);
+      ++ref;
+    }
+    if (first == First::frame) channel.text(now, write_push("gateway", "phx_error", "{}"));
     first == First::refusal ? channel.http_refused(now, 503, "busy") : channel.closed(now, "the network is down");
     actions();
     EXPECT_EQ(channel.state(), ChannelState::waiting);
