@@ -123,7 +123,9 @@ void create_flow(ControlPlaneState& state, Session& client, const CreateFlow& wi
 
 void authorize(ControlPlaneState& state, Session& client, Session& gateway, const policy::Resource& resource,
                const Grant& grant, Now now) {
-  if (state.flows.waits(now.boot, client.id, gateway.id, resource.id)) {
+  const GrantKey key{.client = client.device.id, .resource = resource.id, .gateway = gateway.device.id};
+  // A change of the policy may have taken what was asked for: the gateway will not answer with an open way then.
+  if (state.grants.find(key) != nullptr && state.flows.waits(now.boot, client.id, gateway.id, resource.id)) {
     return state.counters.add(PortalCounter::flow_repeated);
   }
   if (state.unsent_bytes && state.unsent_bytes(gateway.id) > kQuestionsUnsentMax) {
@@ -146,7 +148,6 @@ void authorize(ControlPlaneState& state, Session& client, Session& gateway, cons
                                          .preshared_key = preshared_key,
                                          .client_ice = ice.client,
                                          .gateway_ice = ice.gateway}});
-  const GrantKey key{.client = client.device.id, .resource = resource.id, .gateway = gateway.device.id};
   const Grant* const known = state.grants.find(key);
   const bool other_end = known != nullptr && known->expires_at != grant.expires_at;
   if (ref && known == nullptr && state.grants.full()) make_room(state, key.client, now);

@@ -74,7 +74,7 @@ void ControlPlane::joined(Session& session, const ProgramFrame& frame, Now now) 
     state_->presence.leave(session);
     state_->actions.send(session.id, write_ok(topic, frame.ref));
     // An error would end the relay for good; a lost connection has it try again.
-    if (!relay_joined(*state_, session, secret->view())) state_->actions.close(session.id);
+    if (!relay_joined(*state_, session, secret->view(), now)) state_->actions.close(session.id);
     return;
   }
   state_->actions.send(session.id, write_ok(topic, frame.ref));

@@ -35,7 +35,11 @@ enum class PortalCounter : std::uint8_t {
   login_full,         // 503: kConnectionsMax
   login_store,        // 503: the store failed
   login_devices,      // 503: kDevicesOwnerMax or kDevicesMax, and no device of the owner that could give way
+  login_place,        // 503: a relay of another token is at the address, or one of its own since less than kRelayHold
   device_superseded,  // a device joined on a newer connection
+  relay_superseded,   // connections closed: another relay of the same token took the place
+  relay_place,        // connections closed: at the join a relay of another token was at the address, or had the secret
+  relay_full,         // connections closed: kPresentRelaysMax at the join
   token_ended,        // connections closed: token revoked or expired
   owner_ended,        // connections closed: actor or site is no longer in the policy
   frame_bad,          // no frame: dropped
@@ -63,16 +67,40 @@ enum class PortalCounter : std::uint8_t {
 };
 [[nodiscard]] constexpr std::string_view name_of(PortalCounter counter) noexcept {
   constexpr std::array<std::string_view, static_cast<std::size_t>(PortalCounter::count_)> kNames{
-      "login.accepted",       "login.drop.bad_request", "login.drop.bad_token",
-      "login.drop.limited",   "login.drop.full",        "login.drop.store",
-      "login.drop.devices",   "device.superseded",      "token.ended",
-      "owner.ended",          "frame.drop.bad",         "frame.drop.topic",
-      "frame.drop.unknown",   "frame.drop.superseded",  "flow.asked",
-      "flow.not_found",       "flow.forbidden",         "flow.offline",
-      "flow.drop.limited",    "flow.drop.slow",         "flow.drop.repeated",
-      "flow.authorized",      "flow.drop.stale",        "flow.drop.bad_ref",
-      "flow.moved",           "candidates.passed",      "candidates.drop.offline",
-      "candidates.drop.slow", "access.rejected",        "access.expiry_updated",
+      "login.accepted",
+      "login.drop.bad_request",
+      "login.drop.bad_token",
+      "login.drop.limited",
+      "login.drop.full",
+      "login.drop.store",
+      "login.drop.devices",
+      "login.drop.place",
+      "device.superseded",
+      "relay.superseded",
+      "relay.drop.place",
+      "relay.drop.full",
+      "token.ended",
+      "owner.ended",
+      "frame.drop.bad",
+      "frame.drop.topic",
+      "frame.drop.unknown",
+      "frame.drop.superseded",
+      "flow.asked",
+      "flow.not_found",
+      "flow.forbidden",
+      "flow.offline",
+      "flow.drop.limited",
+      "flow.drop.slow",
+      "flow.drop.repeated",
+      "flow.authorized",
+      "flow.drop.stale",
+      "flow.drop.bad_ref",
+      "flow.moved",
+      "candidates.passed",
+      "candidates.drop.offline",
+      "candidates.drop.slow",
+      "access.rejected",
+      "access.expiry_updated",
       "relays.announced"};
   return kNames[static_cast<std::size_t>(counter)];
 }

@@ -115,6 +115,9 @@ Result<Session*, Refusal> admit_login(ControlPlaneState& state, ConnectionId id,
   session->key = login->public_key;
   if (login->role == Role::relay) {
     session->relay = {.id = {}, .ipv4 = login->ipv4, .ipv6 = login->ipv6, .port = login->port};
+    if (state.relays.is_taken(now.boot, session->token, session->relay)) {
+      return refuse(PortalCounter::login_place, refusal::place_taken());
+    }
   } else {
     auto device = register_device(state,
                                   {.account = state.document->account.id,

@@ -36,6 +36,9 @@ namespace refusal {
 [[nodiscard]] inline Refusal too_many_devices() {
   return {503, "The owner of this token has too many devices connected: try again later"};
 }
+[[nodiscard]] inline Refusal place_taken() {
+  return {503, "Another relay is connected with this address and port: try again later"};
+}
 [[nodiscard]] inline Refusal storage_failed() {
   return {503, "The portal cannot store this device at the moment"};
 }

@@ -65,15 +65,37 @@ void tell_all(ControlPlaneState& state) {
   }
 }
 
+// Those that joined, and have no place any more.
+void close_replaced(ControlPlaneState& state) {
+  std::vector<Session*> replaced;
+  for (const auto& [id, session] : state.presence.sessions()) {
+    if (session->role != Role::relay || session->channel == JoinState::unjoined) continue;
+    if (!state.relays.entries().contains(session->relay.id)) replaced.push_back(session.get());
+  }
+  std::ranges::sort(replaced, {}, &Session::id);
+  for (Session* const session : replaced) {
+    // Its end must not count for a later connection of that relay.
+    state.presence.leave(*session);
+    session->ending = true;
+    state.counters.add(PortalCounter::relay_superseded);
+    state.actions.close(session->id);
+  }
+}
+
 }  // namespace
 
-bool relay_joined(ControlPlaneState& state, Session& relay, std::string_view stamp_secret) {
+bool relay_joined(ControlPlaneState& state, Session& relay, std::string_view stamp_secret, Now now) {
+  using Change = RelayRoster::Change;
   relay.relay.id = relay_id(stamp_secret);
-  const auto change = state.relays.joined(relay.relay, stamp_secret, relay.name);
-  if (change == RelayRoster::Change::full) return false;
+  const auto change = state.relays.joined(now.boot, relay.token, relay.relay, stamp_secret, relay.name);
+  if (change == Change::full || change == Change::taken) {
+    state.counters.add(change == Change::full ? PortalCounter::relay_full : PortalCounter::relay_place);
+    return false;
+  }
   state.presence.join(relay);
   state.actions.send(relay.id, write_push(name_of(Role::relay), "init", kEmptyObject));
-  if (change != RelayRoster::Change::none) tell_all(state);
+  if (change == Change::at_once) close_replaced(state);
+  if (change != Change::none) tell_all(state);
   return true;
 }
 

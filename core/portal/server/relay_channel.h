@@ -9,8 +9,9 @@
 
 namespace fireline::portal {
 
-// False: there is no room for another relay.
-[[nodiscard]] bool relay_joined(ControlPlaneState& state, Session& relay, std::string_view stamp_secret);
+// False: there is no room for another relay, or a relay of another token has its place. Connections of relays whose
+// place it took are closed: their programs hear of it.
+[[nodiscard]] bool relay_joined(ControlPlaneState& state, Session& relay, std::string_view stamp_secret, Now now);
 void relay_left(ControlPlaneState& state, const Session& relay, Now now);
 void expire_relays(ControlPlaneState& state, Now now);
 

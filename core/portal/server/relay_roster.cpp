@@ -16,32 +16,49 @@ std::array<std::uint8_t, 16> front_of_hash(std::initializer_list<ConstBytes> par
   return front;
 }
 
-// What tells one listening place from another.
-bool same_place(const KnownRelay& a, const KnownRelay& b) noexcept {
-  if (a.port != b.port) return false;
-  return a.ipv4 && b.ipv4 ? *a.ipv4 == *b.ipv4 : !a.ipv4 && !b.ipv4 && a.ipv6 == b.ipv6;
+// One socket alone can have an address and a port.
+bool share_place(const KnownRelay& a, const KnownRelay& b) noexcept {
+  return a.port == b.port && ((a.ipv4 && a.ipv4 == b.ipv4) || (a.ipv6 && a.ipv6 == b.ipv6));
 }
 
 }  // namespace
 
-RelayRoster::Change RelayRoster::joined(const KnownRelay& relay, std::string_view stamp_secret, std::string_view name) {
+bool RelayRoster::is_taken(Instant now, const Uuid& token, const KnownRelay& relay) const {
+  return std::ranges::any_of(entries_, [&](const auto& one) {
+    const auto& [id, entry] = one;
+    if (id == relay.id) return entry.token != token;
+    if (!share_place(entry.relay, relay)) return false;
+    return entry.token != token || (!entry.left && entry.took && now - *entry.took < kRelayHold);
+  });
+}
+
+RelayRoster::Change RelayRoster::joined(Instant now, const Uuid& token, const KnownRelay& relay,
+                                        std::string_view stamp_secret, std::string_view name) {
+  if (is_taken(now, token, relay)) return Change::taken;
+  // Its socket has the address: whoever was there before is gone, whatever its connection says.
+  std::optional<Instant> took;
+  const auto replaced = std::erase_if(entries_, [&](const auto& one) {
+    if (one.first == relay.id || !share_place(one.second.relay, relay)) return false;
+    if (!one.second.left) took = now;
+    return true;
+  });
   const auto known = entries_.find(relay.id);
   if (known != entries_.end()) {
     Entry& entry = known->second;
-    const bool moved = entry.relay != relay;
+    const bool changed = entry.relay != relay || replaced != 0;
     entry.connections = entry.left ? 1 : entry.connections + 1;
     entry.relay = relay;
     entry.left.reset();
-    return moved ? Change::at_once : Change::none;
+    if (took) entry.took = took;
+    return changed ? Change::at_once : Change::none;
   }
-  // Its socket has the address: whoever was there before is gone, whatever its connection says.
-  const auto replaced =
-      std::erase_if(entries_, [&](const auto& entry) { return same_place(entry.second.relay, relay); });
   if (entries_.size() >= kPresentRelaysMax) return Change::full;
   entries_.emplace(relay.id, Entry{.relay = relay,
+                                   .token = token,
                                    .stamp_secret = crypto::SecretText(stamp_secret),
                                    .name = std::string(name),
-                                   .left = std::nullopt});
+                                   .left = std::nullopt,
+                                   .took = took});
   return replaced != 0 ? Change::at_once : Change::lack;
 }
 

@@ -94,6 +94,29 @@ const Row kRows[] = {
      },
      [](PortalWorld& w) { w.connect(Role::client, "phone", "alice"); },
      {"login.drop.devices 1"}},
+    {"a relay at the address of another token's",
+     [](PortalWorld& w) { w.relay(); },
+     [](PortalWorld& w) { w.connect(Role::relay, "r2", "relay2", "203.0.113.1"); },
+     {"login.drop.place 1"}},
+    {"the same, logged in before that one joined",
+     [](PortalWorld& w) {
+       w.connect(Role::relay, "r2", "relay2", "203.0.113.1");
+       w.relay();
+     },
+     [](PortalWorld& w) { w.say("r2", "phx_join", {{"stamp_secret", "s2"}}); },
+     {"relay.drop.place 1"}},
+    {"a relay at the address of another one of its token",
+     [](PortalWorld& w) { w.relay(); },
+     [](PortalWorld& w) { w.relay("r2", "s2"); },
+     {"login.accepted 1", "relay.superseded 1"}},
+    {"a relay too many",
+     [](PortalWorld& w) {
+       for (std::size_t i = 0; i < kPresentRelaysMax; ++i) {
+         w.relay("r" + std::to_string(i), "s" + std::to_string(i), "203.0.113." + std::to_string(i));
+       }
+     },
+     [](PortalWorld& w) { w.relay("one more", "more", "198.51.100.1"); },
+     {"login.accepted 1", "relay.drop.full 1"}},
     {"a device that connects again, and what its older connection still says",
      pair,
      [](PortalWorld& w) {

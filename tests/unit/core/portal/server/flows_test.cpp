@@ -208,6 +208,16 @@ const Row kRows[] = {
        world.ask("robot", "far", {"gw1"});
      },
      {"gw2 < authorize_flow robot net", "gw1 < ok", "gw1 < authorize_flow robot far"}},
+    {"however often it is asked meanwhile",
+     [](PortalWorld& world) {
+       ask_first_gateway(world);
+       world.gateway("gw2");
+       world.pass(kFlowRepeat);
+       world.ask("alice", "net");
+       world.pass(kGatewayPatience - kFlowRepeat);
+       world.ask("alice", "far", {"gw1"});
+     },
+     {"gw1 < authorize_flow alice net", "gw2 < authorize_flow alice far"}},
     {"a gateway that was asked just before may still answer",
      [](PortalWorld& world) {
        ask_first_gateway(world);
@@ -415,6 +425,23 @@ TEST(Flows, ALaterEndOfAKnownGrantIsSaidByItself) {
   EXPECT_EQ(world.lines(),
             (Lines{"gw1 < authorize_flow alice net", "gw1 < access_authorization_expiry_updated alice net"}));
   EXPECT_EQ(world.last("gw1").at("payload").at("expires_at"), policy::at(2).time_since_epoch().count());
+  EXPECT_EQ(world.count(PortalCounter::expiry_updated), 1u);
+}
+
+// One that reads no patterns would take them for names.
+TEST(Flows, AClientThatDoesNotUnderstandAResourceIsNotToldOfIt) {
+  const auto events = [](const char* agent) {
+    PortalWorld world(policy::document({policy::policy({0}, {0, 1})}));
+    world.gateway("gw1", "lab", "", agent[0] == '\0' ? "" : "gateway/1.1.0");
+    EXPECT_EQ(world.connect(Role::client, "alice", "alice", "", agent), 101u);
+    static_cast<void>(world.lines());
+    world.join("alice");
+    world.ask("alice", "dns");
+    return world.lines();
+  };
+  EXPECT_EQ(events(""), (Lines{"alice < ok", "alice < init net dns", "gw1 < authorize_flow alice dns"}));
+  EXPECT_EQ(events("headless-client/1.1.0"),
+            (Lines{"alice < ok", "alice < init net", "alice < flow_creation_failed dns not_found"}));
 }
 
 // All grants but `free`, over the named gateway, each of another client.
@@ -456,6 +483,11 @@ TEST(Flows, AFullTableOfGrantsTakesAClientsOwnOldest) {
   world.client("alice.2", "alice", "another key");
   world.ask("alice.2", "far", {"gw1"});
   EXPECT_EQ(world.lines(), (Lines{"gw2 < reject_access alice far", "gw1 < authorize_flow alice far"}));
+  world.pass(kFlowRepeat);
+  world.send("gw1", "no frame");
+  static_cast<void>(world.lines());
+  world.ask("alice.2", "far", {"gw1"});
+  EXPECT_EQ(world.lines(), Lines{"gw1 < authorize_flow alice far"}) << "it is in the table";
   world.client("robot", "robot");
   world.ask("robot", "net");
   EXPECT_EQ(world.lines(), Lines{}) << "it has none to give";

@@ -146,6 +146,20 @@ TEST(PolicyChange, AFlowWhoseGrantWasTakenMeanwhileIsNotCreated) {
   EXPECT_EQ(world.lines(), Lines{"gw1 < ok"});
 }
 
+// The client was told of the resource anew, and asks before the gateway has answered its first question.
+TEST(PolicyChange, AQuestionBehindTheEndOfItsGrantIsNoRepetition) {
+  PortalWorld world(before());
+  world.gateway();
+  world.client();
+  world.ask("alice", "net");
+  world.set(changed([](Document& d) { d.resources[0].network = Prefix::parse("10.9.0.0/16").value(); }));
+  static_cast<void>(world.lines());
+  world.ask("alice", "net");
+  EXPECT_EQ(world.lines(), Lines{"gw1 < authorize_flow alice net"});
+  world.ask("alice", "net");
+  EXPECT_EQ(world.lines(), Lines{}) << "this one is";
+}
+
 TEST(PolicyChange, AClientThatIsAwayLosesItsGrantsToo) {
   PortalWorld world(before());
   grant_both(world, "");

@@ -27,6 +27,7 @@ PortalWorld::PortalWorld(policy::Document first) : document(std::make_shared<pol
   store.add_token("lab", TokenKind::gateway, "lab");
   store.add_token("away", TokenKind::gateway, "away");
   store.add_token("relay", TokenKind::relay, "");
+  store.add_token("relay2", TokenKind::relay, "");
   begin();
 }
 
@@ -86,8 +87,9 @@ void PortalWorld::gateway(const std::string& name, const std::string& token, con
   lines_.clear();
 }
 
-void PortalWorld::relay(const std::string& name, const std::string& secret, const std::string& address) {
-  ASSERT_EQ(connect(Role::relay, name, "relay", address), 101u);
+void PortalWorld::relay(const std::string& name, const std::string& secret, const std::string& address,
+                        const std::string& token) {
+  ASSERT_EQ(connect(Role::relay, name, token, address), 101u);
   relay_secrets_[name] = secret;
   join(name);
 }

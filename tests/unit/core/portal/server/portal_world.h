@@ -20,7 +20,7 @@ namespace fireline::portal {
 
 class PortalWorld {
  public:
-  // Tokens "alice" and "robot" of clients, "lab" and "away" of gateways, "relay". Monday 12:00.
+  // Tokens "alice" and "robot" of clients, "lab" and "away" of gateways, "relay" and "relay2". Monday 12:00.
   explicit PortalWorld(policy::Document document = policy::document({policy::policy({0}, {0, 3})}));
 
   // Connects as the device of that name; the first word of the name up to a dot is the external_id: "alice.2" is a
@@ -34,7 +34,7 @@ class PortalWorld {
   void gateway(const std::string& name = "gw1", const std::string& token = "lab", const std::string& key = "",
                const std::string& agent = "");
   void relay(const std::string& name = "r1", const std::string& secret = "s1",
-             const std::string& address = "203.0.113.1");
+             const std::string& address = "203.0.113.1", const std::string& token = "relay");
   void close(const std::string& name);
   void send(const std::string& name, const std::string& frame);
   void say(const std::string& name, const std::string& event, const nlohmann::json& payload);

@@ -80,7 +80,7 @@ const Row kRows[] = {
        world.pass(seconds(60));
      },
      {"r1.2 < ok", "r1.2 < init", "alice < relays_presence gone: s1 there: s9"}},
-    {"also while its old connection is still believed alive",
+    {"also while its old connection is still believed alive, which then ends",
      [](PortalWorld& world) {
        world.relay("r1", "s1", "203.0.113.1");
        world.client();
@@ -89,7 +89,91 @@ const Row kRows[] = {
        world.close("r1");
        world.pass(seconds(60));
      },
-     {"r1.2 < ok", "r1.2 < init", "alice < relays_presence gone: s1 there: s9"}},
+     {"r1.2 < ok", "r1.2 < init", "r1 closed", "alice < relays_presence gone: s1 there: s9"}},
+    {"a restarted relay that keeps one of its addresses",
+     [](PortalWorld& world) {
+       world.relay("r1", "s1", "203.0.113.1&ipv6=2001:db8::1");
+       world.client();
+       forget(world);
+       world.relay("r1.2", "s9", "203.0.113.2&ipv6=2001:db8::1");
+     },
+     {"r1.2 < ok", "r1.2 < init", "r1 closed", "alice < relays_presence gone: s1 there: s9 s9"}},
+    {"two that live with one address do not take it from each other without end",
+     [](PortalWorld& world) {
+       world.relay("r1", "s1");
+       world.relay("r2", "s2");
+       world.close("r1");
+       forget(world);
+       EXPECT_EQ(world.connect(Role::relay, "r1", "relay", "203.0.113.1"), 503u);
+       world.pass(kRelayHold);
+       world.relay("r1", "s1");
+     },
+     {"r1 < ok", "r1 < init", "r2 closed"}},
+    {"but one that took the place and is gone again leaves it to its token's next one",
+     [](PortalWorld& world) {
+       world.relay("r1", "s1");
+       world.relay("r1.2", "s2");
+       world.close("r1.2");
+       forget(world);
+       world.relay("r1.3", "s3");
+     },
+     {"r1.3 < ok", "r1.3 < init"}},
+    {"the end of a connection that was replaced takes nothing from its relay's next one",
+     [](PortalWorld& world) {
+       world.relay("r1", "s1");
+       world.relay("r2", "s2");
+       world.pass(kRelayHold);
+       world.relay("r1.2", "s1");
+       world.client();
+       world.close("r1");
+       world.pass(seconds(60));
+     },
+     {}},
+    {"a relay of another token gets the place when the one that has it is gone, not earlier",
+     [](PortalWorld& world) {
+       world.relay("r1", "s1");
+       world.client();
+       forget(world);
+       const auto refused = [&world] { return world.connect(Role::relay, "r2", "relay2", "203.0.113.1"); };
+       EXPECT_EQ(refused(), 503u);
+       world.close("r1");
+       world.pass(milliseconds(2900));
+       EXPECT_EQ(refused(), 503u) << "it may come back";
+       world.relay("r1", "s1");
+       world.close("r1");
+       world.pass(seconds(3));
+       world.relay("r2", "s2", "203.0.113.1", "relay2");
+     },
+     {"r1 < ok", "r1 < init", "alice < relays_presence gone: s1 there:", "r2 < ok", "r2 < init",
+      "alice < relays_presence gone: there: s2"}},
+    {"nor does it get one of two addresses, or that of a relay that moves",
+     [](PortalWorld& world) {
+       world.relay("r1", "s1", "203.0.113.1&ipv6=2001:db8::1");
+       world.relay("r2", "s2", "203.0.113.2", "relay2");
+       forget(world);
+       EXPECT_EQ(world.connect(Role::relay, "r2", "relay2", "203.0.113.2&ipv6=2001:db8::1"), 503u);
+       EXPECT_EQ(world.connect(Role::relay, "r2", "relay2", "203.0.113.1"), 503u);
+     },
+     {}},
+    {"one of another token that logged in before and joins behind it ends",
+     [](PortalWorld& world) {
+       EXPECT_EQ(world.connect(Role::relay, "r2", "relay2", "203.0.113.1"), 101u);
+       world.relay("r1", "s1");
+       world.client();
+       forget(world);
+       world.say("r2", "phx_join", {{"stamp_secret", "s2"}});
+       world.pass(seconds(60));
+     },
+     {"r2 < ok", "r2 closed"}},
+    {"one of another token with its secret ends",
+     [](PortalWorld& world) {
+       world.relay("r1", "s1");
+       world.client();
+       forget(world);
+       world.relay("r2", "s1", "203.0.113.2", "relay2");
+       world.pass(seconds(60));
+     },
+     {"r2 < ok", "r2 closed"}},
     {"a relay on two connections is there until the last one ends",
      [](PortalWorld& world) {
        world.relay("r1", "s1", "203.0.113.1");
@@ -175,10 +259,13 @@ TEST(Relays, APlaceIsAnAddressAndAPort) {
   const auto relay = [](const char* name, std::uint16_t port) {
     return KnownRelay{.id = policy::id_of(name), .ipv4 = IpAddress::parse("203.0.113.1"), .ipv6 = {}, .port = port};
   };
+  const Instant now(std::chrono::hours(1));
+  const Uuid token = policy::id_of("token");
   RelayRoster roster;
-  EXPECT_EQ(roster.joined(relay("r1", 3478), "s1", "r1"), RelayRoster::Change::lack);
-  EXPECT_EQ(roster.joined(relay("r2", 3479), "s2", "r2"), RelayRoster::Change::lack) << "another one of that host";
-  EXPECT_EQ(roster.joined(relay("r3", 3479), "s3", "r3"), RelayRoster::Change::at_once);
+  EXPECT_EQ(roster.joined(now, token, relay("r1", 3478), "s1", "r1"), RelayRoster::Change::lack);
+  EXPECT_EQ(roster.joined(now, token, relay("r2", 3479), "s2", "r2"), RelayRoster::Change::lack)
+      << "another one of that host";
+  EXPECT_EQ(roster.joined(now, token, relay("r3", 3479), "s3", "r3"), RelayRoster::Change::at_once);
   EXPECT_TRUE(roster.entries().contains(policy::id_of("r1")));
   EXPECT_FALSE(roster.entries().contains(policy::id_of("r2"))) << "its socket is another one's now";
 }
