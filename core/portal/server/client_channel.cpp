@@ -148,6 +148,11 @@ void authorize(ControlPlaneState& state, Session& client, Session& gateway, cons
                                          .preshared_key = preshared_key,
                                          .client_ice = ice.client,
                                          .gateway_ice = ice.gateway}});
+  // The gateway must not hear of its end behind this, nor go on with what has ended.
+  if (state.untold.take(key)) {
+    state.counters.add(PortalCounter::access_rejected);
+    push(state, gateway, RejectAccess{.client = key.client, .resource = key.resource});
+  }
   const Grant* const known = state.grants.find(key);
   const bool other_end = known != nullptr && known->expires_at != grant.expires_at;
   if (ref && known == nullptr && state.grants.full()) make_room(state, key.client, now);

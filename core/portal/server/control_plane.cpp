@@ -135,6 +135,7 @@ bool ControlPlane::commit() {
 void ControlPlane::handle_timeout(Now now) {
   expire_relays(*state_, now);
   state_->flows.expire(now.boot);
+  tell_rejections(*state_, now);
   if (now.boot < next_review_) return;
   review_tokens(*state_, now);
   review_everybody(*state_, now);
@@ -143,7 +144,8 @@ void ControlPlane::handle_timeout(Now now) {
 }
 
 Instant ControlPlane::poll_timeout() const noexcept {
-  return std::min(next_review_, state_->relays.next_departure().value_or(Instant::max()));
+  return std::min({next_review_, state_->relays.next_departure().value_or(Instant::max()),
+                   state_->rejections_due.value_or(Instant::max())});
 }
 
 std::optional<Action> ControlPlane::poll_action() {

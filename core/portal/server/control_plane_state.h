@@ -132,6 +132,8 @@ struct ControlPlaneState {
   FlowTable flows;
   GrantTable grants;
   UntoldRejections untold;
+  std::optional<Instant> rejections_due;  // a gateway that is online waits for some
+  std::optional<Instant> untold_warned;
   std::optional<Instant> grants_swept;  // make_room()
   LoginLimiter limiter;
   UnsentBytes unsent_bytes;                         // empty: nobody is slow
@@ -148,6 +150,11 @@ inline constexpr std::size_t kCandidatesUnsentMax = std::size_t{2} << 20;
 // not cut the gateway off. More than for candidates, which therefore never stop questions; the rest is for what is said
 // once, such as the end of a grant.
 inline constexpr std::size_t kQuestionsUnsentMax = std::size_t{3} << 20;
+
+// The same for the ends of grants, of which one change of the policy may bring more than a connection may owe: the rest
+// follows when the gateway has read.
+inline constexpr std::size_t kRejectionsUnsentMax = (std::size_t{3} << 20) + (std::size_t{1} << 19);
+inline constexpr Duration kRejectionsEvery = std::chrono::milliseconds(200);
 
 // Whether candidates for this peer, who is null when offline, go out; counts either way.
 [[nodiscard]] inline bool takes_candidates(ControlPlaneState& state, const Session* peer) {

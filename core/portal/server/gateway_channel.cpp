@@ -64,10 +64,8 @@ void push_gateway_init(ControlPlaneState& state, Session& gateway, Now now) {
 void gateway_joined(ControlPlaneState& state, Session& gateway, Now now) {
   review_grants_before_init(state, gateway, now);
   push_gateway_init(state, gateway, now);
-  for (const GrantKey& key : state.untold.take(gateway.device.id)) {
-    state.counters.add(PortalCounter::access_rejected);
-    push(state, gateway, RejectAccess{.client = key.client, .resource = key.resource});
-  }
+  state.untold.recall(gateway.device.id, now);
+  tell_rejections(state, gateway, now);
   // Which names grants alone: filters may have changed while it, or the portal, was away.
   std::set<Uuid> resources;
   for (const auto& [key, grant] : state.grants.all()) {
@@ -77,6 +75,34 @@ void gateway_joined(ControlPlaneState& state, Session& gateway, Now now) {
     const policy::Resource* const resource = state.document->resource(id);
     if (resource != nullptr) push(state, gateway, ResourceUpdated{policy::gateway_view(*resource)});
   }
+}
+
+bool tell_rejection(ControlPlaneState& state, const Session& gateway, const GrantKey& key, Now now) {
+  // All that waits to be sent may be for it.
+  const std::size_t owed =
+      state.actions.bytes() + (state.unsent_bytes ? state.unsent_bytes(gateway.id) : std::size_t{0});
+  if (owed > kRejectionsUnsentMax) {
+    if (!state.rejections_due) state.rejections_due = now.boot + kRejectionsEvery;
+    return false;
+  }
+  state.counters.add(PortalCounter::access_rejected);
+  push(state, gateway, RejectAccess{.client = key.client, .resource = key.resource});
+  state.untold.told(key, now.boot);
+  return true;
+}
+
+void tell_rejections(ControlPlaneState& state, const Session& gateway, Now now) {
+  while (const auto key = state.untold.next(gateway.device.id)) {
+    const bool granted_anew = state.grants.find(*key) != nullptr;
+    if (!granted_anew && !tell_rejection(state, gateway, *key, now)) return;
+    state.untold.take(*key);
+  }
+}
+
+void tell_rejections(ControlPlaneState& state, Now now) {
+  if (!state.rejections_due || now.boot < *state.rejections_due) return;
+  state.rejections_due.reset();
+  for (const auto& [id, gateway] : state.presence.gateways()) tell_rejections(state, *gateway, now);
 }
 
 void gateway_says(ControlPlaneState& state, Session& gateway, const GatewayRequest& request,

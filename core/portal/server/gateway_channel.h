@@ -14,6 +14,12 @@ namespace fireline::portal {
 void gateway_joined(ControlPlaneState& state, Session& gateway, Now now);
 // Again when what it says of the account changed.
 void push_gateway_init(ControlPlaneState& state, Session& gateway, Now now);
+// False while the gateway has too much to read: it is told by tell_rejections() then.
+[[nodiscard]] bool tell_rejection(ControlPlaneState& state, const Session& gateway, const GrantKey& key, Now now);
+// As many as it may be told now of those that it has not been told.
+void tell_rejections(ControlPlaneState& state, const Session& gateway, Now now);
+// All gateways, when it is due.
+void tell_rejections(ControlPlaneState& state, Now now);
 void gateway_says(ControlPlaneState& state, Session& gateway, const GatewayRequest& request,
                   std::optional<std::uint64_t> ref);
 void push(ControlPlaneState& state, const Session& gateway, const PortalToGateway& message);

@@ -46,16 +46,16 @@ bool key_is_taken(const Presence& presence, const Device& device, const crypto::
 // With a place that a device of the same owner, or of one with more, gives up when there is none: whoever is connected
 // keeps its own.
 Result<Device, StoreError> register_device(ControlPlaneState& state, const DeviceKey& key, std::string_view name,
-                                           Timestamp now) {
-  auto device = state.store.register_device(key, name, now);
+                                           Now now) {
+  auto device = state.store.register_device(key, name, unix_seconds(now));
   if (device || device.error() != StoreError::full) return device;
   std::unordered_set<Uuid> connected;
   for (const auto& [id, session] : state.presence.sessions()) connected.insert(session->device.id);
   const auto gone = state.store.forget_devices(key, [&](const Uuid& id) { return connected.contains(id); });
   if (!gone) return err(gone.error());
-  end_grants_of(state, *gone);
+  end_grants_of(state, *gone, now);
   for (const Uuid& id : *gone) state.memories.erase(id);
-  return state.store.register_device(key, name, now);
+  return state.store.register_device(key, name, unix_seconds(now));
 }
 
 // last_seen is to the hour: nothing is written twice within one.
@@ -124,7 +124,7 @@ Result<Session*, Refusal> admit_login(ControlPlaneState& state, ConnectionId id,
                                    .kind = login->role == Role::client ? DeviceKind::client : DeviceKind::gateway,
                                    .owner = (*token)->owner,
                                    .external_id = login->external_id},
-                                  login->name, seconds);
+                                  login->name, now);
     if (!device && device.error() == StoreError::full) {
       return refuse(PortalCounter::login_devices, refusal::too_many_devices());
     }

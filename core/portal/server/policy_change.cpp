@@ -38,24 +38,33 @@ std::optional<Timestamp> worth(const ControlPlaneState& state, const GrantKey& k
   return grant_end(access->until, grant.token_expires);
 }
 
-void reject(ControlPlaneState& state, const GrantKey& key) {
-  if (const Session* const gateway = state.presence.gateway(key.gateway)) {
-    state.counters.add(PortalCounter::access_rejected);
-    push(state, *gateway, RejectAccess{.client = key.client, .resource = key.resource});
-  } else {
-    state.untold.add(key);
-  }
+// What does not fit is said once in that time.
+constexpr Duration kWarnEvery = std::chrono::minutes(10);
+
+void tell_later(ControlPlaneState& state, const GrantKey& key, Timestamp end, Now now) {
+  if (state.untold.add(key, end, now)) return;
+  if (state.untold_warned && now.boot - *state.untold_warned < kWarnEvery) return;
+  state.untold_warned = now.boot;
+  state.actions.warn(std::to_string(kUntoldMax) + " ended grants wait for gateways that are offline: of more such " +
+                     "gateways are not told, and keep them until they expire");
+}
+
+void reject(ControlPlaneState& state, const GrantKey& key, Now now) {
+  const Grant* const grant = state.grants.find(key);
+  const Timestamp end = grant != nullptr ? grant->expires_at : kFarFuture;
   state.grants.remove(key);
+  const Session* const gateway = state.presence.gateway(key.gateway);
+  if (gateway == nullptr || !tell_rejection(state, *gateway, key, now)) tell_later(state, key, end, now);
 }
 
 void review_grant(ControlPlaneState& state, const GrantKey& key, Grant grant, const policy::Difference& difference,
                   Now now) {
   // A gateway ends it by its own clock, which may be another one, and what is forgotten here cannot be revoked later.
-  if (grant.expires_at <= unix_seconds(now)) return reject(state, key);
+  if (grant.expires_at <= unix_seconds(now)) return reject(state, key, now);
   const Session* const gateway = state.presence.gateway(key.gateway);
   const auto site = gateway != nullptr ? std::optional(gateway->device.key.owner) : std::nullopt;
   const auto end = worth(state, key, grant, difference, site, now);
-  if (!end) return reject(state, key);
+  if (!end) return reject(state, key, now);
   if (*end == grant.expires_at) return;
   grant.expires_at = *end;
   static_cast<void>(state.grants.put(key, grant));  // it is in the table
@@ -183,8 +192,8 @@ void review_grants_before_init(ControlPlaneState& state, const Session& gateway,
   for (auto& [key, grant] : own) {
     const auto end = worth(state, key, grant, {}, gateway.device.key.owner, now);
     if (!end || grant.expires_at <= unix_seconds(now)) {
-      state.untold.add(key);
       state.grants.remove(key);
+      tell_later(state, key, grant.expires_at, now);
     } else if (std::exchange(grant.expires_at, *end) != *end) {
       static_cast<void>(state.grants.put(key, grant));  // it is in the table
     }
@@ -215,7 +224,7 @@ void make_room(ControlPlaneState& state, const Uuid& client, Now now) {
       if (state.presence.gateway(key.gateway) == nullptr) away.push_back(key);
       if (away.size() == kSweptAtOnce) break;
     }
-    for (const GrantKey& key : away) reject(state, key);
+    for (const GrantKey& key : away) reject(state, key, now);
     state.actions.warn("there are " + std::to_string(kGrantsMax) + " grants: " + std::to_string(away.size()) +
                        " over gateways that are offline were dropped");
     if (!away.empty()) return;
@@ -226,17 +235,17 @@ void make_room(ControlPlaneState& state, const Uuid& client, Now now) {
        at != all.end() && at->first.client == client; ++at) {
     if (oldest == all.end() || at->second.asked < oldest->second.asked) oldest = at;
   }
-  if (oldest != all.end()) reject(state, GrantKey(oldest->first));
+  if (oldest != all.end()) reject(state, GrantKey(oldest->first), now);
 }
 
-void end_grants_of(ControlPlaneState& state, const std::vector<Uuid>& devices) {
+void end_grants_of(ControlPlaneState& state, const std::vector<Uuid>& devices, Now now) {
   const std::unordered_set<Uuid> gone(devices.begin(), devices.end());
   std::vector<GrantKey> own;
   for (const auto& [key, grant] : state.grants.all()) {
     if (gone.contains(key.client) || gone.contains(key.gateway)) own.push_back(key);
   }
-  for (const GrantKey& key : own) reject(state, key);
-  for (const Uuid& device : devices) static_cast<void>(state.untold.take(device));  // no id comes back
+  for (const GrantKey& key : own) reject(state, key, now);
+  for (const Uuid& device : devices) state.untold.forget(device);  // no id comes back
 }
 
 void review_tokens(ControlPlaneState& state, Now now) {
@@ -252,7 +261,7 @@ void review_tokens(ControlPlaneState& state, Now now) {
   };
   const std::vector<std::pair<GrantKey, Grant>> grants(state.grants.all().begin(), state.grants.all().end());
   for (const auto& [key, grant] : grants) {
-    if (!ask(grant.token)) reject(state, key);
+    if (!ask(grant.token)) reject(state, key, now);
   }
   for (const auto& [id, session] : state.presence.sessions()) {
     if (ask(session->token)) continue;

@@ -23,7 +23,7 @@ void review_grants_before_init(ControlPlaneState& state, const Session& gateway,
 // When the table of grants is full: some of gateways that are offline give way, or else the client's own oldest one.
 void make_room(ControlPlaneState& state, const Uuid& client, Now now);
 // Of devices that are forgotten, clients or gateways: one look at each grant.
-void end_grants_of(ControlPlaneState& state, const std::vector<Uuid>& devices);
+void end_grants_of(ControlPlaneState& state, const std::vector<Uuid>& devices, Now now);
 // Ends the connections and grants of tokens that are revoked or expired.
 void review_tokens(ControlPlaneState& state, Now now);
 

@@ -183,9 +183,68 @@ TEST(PolicyChange, AGatewayThatIsAwayIsToldWhatRemains) {
   world.set(changed([](Document& d) { d.policies[0].resources = {3}; }));
   EXPECT_EQ(lines_of_return(world),
             (Lines{"gw1 < ok", "gw1 < init alice:far", "gw1 < reject_access alice net", "gw1 < resource_updated far"}));
+  world.pass(kToldMemory + std::chrono::seconds(1));
   world.close("gw1");
   EXPECT_EQ(lines_of_return(world), (Lines{"gw1 < ok", "gw1 < init alice:far", "gw1 < resource_updated far"}))
       << "it is told once";
+}
+
+// Nothing tells how far what is sent into a connection has come until the gateway is heard again, or is not.
+TEST(PolicyChange, AGatewayThatIsToldIntoADeadConnectionIsToldAgain) {
+  PortalWorld world(before());
+  grant_both(world, "");
+  world.set(changed([](Document& d) { d.policies.clear(); }));
+  EXPECT_EQ(world.lines(), (Lines{"gw1 < reject_access alice far", "gw1 < reject_access alice net",
+                                  "alice < resource_deleted far", "alice < resource_deleted net"}));
+  world.set(before());
+  world.ask("alice", "far");
+  world.pass(std::chrono::seconds(37));
+  world.close("gw1");
+  EXPECT_EQ(lines_of_return(world),
+            (Lines{"gw1 < ok", "gw1 < init alice:far", "gw1 < reject_access alice net", "gw1 < resource_updated far"}))
+      << "what it has been granted since is not taken from it";
+}
+
+TEST(PolicyChange, AGatewayThatDoesNotReadIsToldLater) {
+  PortalWorld world(before());
+  grant_both(world, "");
+  world.owe("gw1", std::size_t{4} << 20);
+  world.set(changed([](Document& d) { d.policies.clear(); }));
+  world.pass(std::chrono::seconds(1));
+  EXPECT_EQ(world.lines(), (Lines{"alice < resource_deleted far", "alice < resource_deleted net"}));
+  world.owe("gw1", 0);
+  world.set(before());
+  static_cast<void>(world.lines());
+  world.ask("alice", "net");
+  EXPECT_EQ(world.lines(), (Lines{"gw1 < reject_access alice net", "gw1 < authorize_flow alice net"}))
+      << "not behind what is granted anew";
+  world.pass(kRejectionsEvery);
+  EXPECT_EQ(world.lines(), Lines{"gw1 < reject_access alice far"});
+  EXPECT_EQ(world.grants.grants.size(), 1u);
+}
+
+// A connection may owe 4 MiB.
+TEST(PolicyChange, MoreRejectionsThanFitAreToldOneAfterAnother) {
+  constexpr std::size_t kMany = 30'000;
+  PortalWorld world(before());
+  grant_both(world, "");
+  const auto [key, grant] = *world.grants.grants.begin();
+  world.grants.grants.clear();
+  for (std::size_t i = 0; i < kMany; ++i) {
+    world.grants.grants.emplace(
+        GrantKey{.client = policy::id_of("c" + std::to_string(i)), .resource = key.resource, .gateway = key.gateway},
+        grant);
+  }
+  world.restart();
+  world.gateway("gw1", "lab");
+  ASSERT_EQ(world.grants.grants.size(), kMany);
+  world.set(changed([](Document& d) { d.policies.clear(); }));
+  const std::size_t at_once = world.lines().size();
+  EXPECT_LT(at_once, kMany);
+  EXPECT_GT(at_once, kMany / 2);
+  world.pass(kRejectionsEvery);
+  EXPECT_EQ(at_once + world.lines().size(), kMany);
+  EXPECT_EQ(world.count(PortalCounter::access_rejected), kMany);
 }
 
 // Portal specification 4.1: a client that `init` does not name keeps its access.
