@@ -187,16 +187,17 @@ void WebSocketPipe::on_written(Error error) {
   if (closing_) send_close();
 }
 
-// Bytes count, not messages: one message may take a slow line longer than that.
+// Bytes count, not messages: one message may take a slow line longer than that. They are those that the peer has
+// acknowledged, as below.
 void WebSocketPipe::watch_writing() {
   if (watching_ || limits_.stall == Duration::zero()) return;
   watching_ = true;
-  written_before_ = transport().written_bytes();
+  taken_before_ = transport().acknowledged_bytes();
   stall_timer_.expires_after(limits_.stall);
   stall_timer_.async_wait([self = shared_from_this()](Error error) {
     self->watching_ = false;
     if (error || self->over_ || !self->writing_) return;
-    if (self->transport().written_bytes() == self->written_before_) return self->give_up_slow();
+    if (self->transport().acknowledged_bytes() == self->taken_before_) return self->give_up_slow();
     self->watch_writing();
   });
 }
@@ -210,7 +211,7 @@ void WebSocketPipe::watch_pace() {
   pace_timer_.async_wait([self = shared_from_this()](Error error) {
     const Pace before = *std::exchange(self->pace_, std::nullopt);
     if (error || self->over_ || !self->writing_) return;
-    const auto due = std::min(self->limits_.pace_bytes, before.owed / kPaceShare);
+    const auto due = before.owed / kPaceShare;
     const bool behind = !before.drained && self->transport().acknowledged_bytes() < before.taken + due;
     if (behind && before.waiting && self->others_wait() && !self->transport().is_writable()) {
       return self->give_up_slow();

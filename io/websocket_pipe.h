@@ -38,7 +38,7 @@ class WebSocketPipe : public std::enable_shared_from_this<WebSocketPipe> {
   // Messages of either side stay below 10 KiB in practice; a few may wait for a busy loop, one may be of any size.
   static constexpr std::size_t kUndeliveredMax = std::size_t{256} << 10;
 
-  // Of a message, each `pace`: small ones are not to be taken faster than large ones.
+  // Each `pace`, of what is unsent: who owes little need not be fast, and all together are done in a bounded time.
   static constexpr std::size_t kPaceShare = 32;
 
   // Of all pipes of a server.
@@ -57,12 +57,11 @@ class WebSocketPipe : public std::enable_shared_from_this<WebSocketPipe> {
     std::size_t undelivered_bytes = kUndeliveredMax;
     // While it has that much unsent it is not read: it would ask for more. One side of a connection alone may have it.
     std::size_t unsent_pause = SIZE_MAX;
-    // `slow` when the socket takes nothing for that long; zero: never.
+    // `slow` when the peer takes nothing for that long; zero: never.
     Duration stall = Duration::zero();
-    // `slow` when, with others waiting at both ends of that time, the peer has taken neither pace_bytes nor kPaceShare
-    // of what it had to take, never all of it, and its kernel's buffer is full; zero: never.
+    // `slow` when, with others waiting at both ends of that time, the peer has not taken a kPaceShare of what it had
+    // to take, never all of it, and its kernel's buffer is full; zero: never.
     Duration pace = Duration::zero();
-    std::size_t pace_bytes = 0;
     // Outlives the pipes. Null: nobody counts, nobody waits.
     Load* load = nullptr;
   };
@@ -138,8 +137,8 @@ class WebSocketPipe : public std::enable_shared_from_this<WebSocketPipe> {
   boost::asio::steady_timer close_timer_;
   boost::asio::steady_timer stall_timer_;
   boost::asio::steady_timer pace_timer_;
-  bool watching_ = false;  // the stall timer runs
-  std::uint64_t written_before_ = 0;
+  bool watching_ = false;           // the stall timer runs
+  std::uint64_t taken_before_ = 0;  // when it was set
   // When the pace timer was set, while it runs.
   struct Pace {
     std::uint64_t taken = 0;

@@ -40,10 +40,9 @@ struct WebSocketServerLimits {
   std::size_t unsent_pause = 1u << 16;               // a connection with that much unsent output is not read
   std::size_t unsent_bytes = std::size_t{12} << 20;  // of all: above it no message is handed over, until it is less
   Duration stall = std::chrono::seconds(10);         // a connection with unsent output that takes nothing of it
-  // While messages wait for that: whoever takes neither pace_bytes nor a 32nd of its output in that time goes. All
-  // together take 12 MiB within 64 s, an uplink of 1.6 Mbit/s; nobody has to be faster than 64 kbit/s.
+  // While messages wait for that: whoever does not take a 32nd of its output in that time goes. That is 1.6 Mbit/s for
+  // all together or for one that owes 12 MiB, and 8 kbit/s for one that owes 64 KiB.
   Duration pace = std::chrono::seconds(2);
-  std::size_t pace_bytes = std::size_t{16} << 10;
   Duration request = std::chrono::seconds(15);  // TLS handshake and request
 };
 
@@ -83,7 +82,7 @@ struct WebSocketServerCallbacks {
 enum class WebSocketServerCounter : std::uint8_t {
   accepted,          // TCP connections taken in
   upgraded,          // answered 101
-  health,            // GET /healthz
+  health,            // GET or HEAD of /healthz
   messages_in,       // whole messages
   messages_out,      // handed to the kernel
   refused_full,      // connections_max

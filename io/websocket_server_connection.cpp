@@ -40,7 +40,6 @@ ServerConnection::ServerConnection(WebSocketTransport::Socket socket, const WebS
                                                                   .unsent_pause = limits.unsent_pause,
                                                                   .stall = limits.stall,
                                                                   .pace = limits.pace,
-                                                                  .pace_bytes = limits.pace_bytes,
                                                                   .load = &load})),
       patience_(pipe_->stream().get_executor()) {}
 
@@ -121,12 +120,13 @@ void ServerConnection::on_request(Error error) {
   const auto question = std::min(target.find('?'), target.size());
   const auto path = target.substr(0, question);
   if (!websocket::is_upgrade(request)) {
-    if (path == "/healthz" && request.method() == http::verb::get) {
+    const bool is_head = request.method() == http::verb::head;  // whose answer has no body
+    if (path == "/healthz" && (is_head || request.method() == http::verb::get)) {
       counters_.add(Counter::health);
       return respond(200, {});
     }
     counters_.add(Counter::bad_request);
-    return respond(404, "WebSocket only\n");
+    return respond(404, is_head ? "" : "WebSocket only\n");
   }
   if (!is_complete_upgrade(request) || buffer_.size() != 0) {
     counters_.add(Counter::bad_request);

@@ -114,6 +114,24 @@ TEST_F(WebSocketServerTest, WhileTooMuchIsUnsentWhoReadsALittleIsClosed) {
   EXPECT_EQ(closed_[0].first, opened_[0]);
 }
 
+// At a steady rate, whatever the time between two calls.
+class SteadyReader {
+ public:
+  SteadyReader(const FileDescriptor& socket, std::size_t bytes, std::chrono::nanoseconds each)
+      : socket_(socket.get()), chunk_(bytes, '\0'), each_(each) {}
+  void read() {
+    for (; next_ <= std::chrono::steady_clock::now(); next_ += each_) {
+      static_cast<void>(::recv(socket_, chunk_.data(), chunk_.size(), MSG_DONTWAIT));
+    }
+  }
+
+ private:
+  int socket_;
+  std::string chunk_;
+  std::chrono::nanoseconds each_;
+  std::chrono::steady_clock::time_point next_ = std::chrono::steady_clock::now();
+};
+
 // What a slow uplink leaves to each: far less than the message in that time, yet it ends.
 TEST_F(WebSocketServerTest, WhileTooMuchIsUnsentWhoReadsSlowlyStays) {
   listen({.endpoints = {}, .limits = {.queue_bytes = 2 * kMuch, .unsent_bytes = kMuch, .stall = 1h, .pace = 1s}});
@@ -125,6 +143,37 @@ TEST_F(WebSocketServerTest, WhileTooMuchIsUnsentWhoReadsSlowlyStays) {
   EXPECT_TRUE(turn_until(*loop_, [&] {
     static_cast<void>(::recv(slow.get(), chunk.data(), chunk.size(), MSG_DONTWAIT));
     return texts_.contains(opened_.at(1));
+  }));
+  EXPECT_EQ(server_->counters().get(Counter::closed_slow), 0u);
+}
+
+// A few hundred kilobytes a second are much for who owes little; of so much they would keep everybody waiting.
+TEST_F(WebSocketServerTest, WhileTooMuchIsUnsentWhoReadsALittleOfMuchIsClosed) {
+  listen(
+      {.endpoints = {}, .limits = {.queue_bytes = 2 * kMuch, .unsent_bytes = kMuch / 8, .stall = 1h, .pace = 400ms}});
+  const auto slow = dial_upgraded();
+  const auto good = dial_upgraded();
+  server_->send(opened_[0], std::string(kMuch, 'x'));
+  write(good, frame(Opcode::text, "one", true, true));
+  SteadyReader reader(slow, 8192, 10ms);
+  EXPECT_TRUE(turn_until(*loop_, [&] {
+    reader.read();
+    return texts_.contains(opened_.at(1));
+  })) << "somebody else's message";
+  EXPECT_EQ(server_->counters().get(Counter::closed_slow), 1u);
+}
+
+// The kernel takes more of the server when a third of its buffer is free, and the peer's acknowledgement comes long
+// before that.
+TEST_F(WebSocketServerTest, WhoReadsSteadilyTakesSomething) {
+  listen({.endpoints = {}, .limits = {.queue_bytes = 2 * kMuch, .unsent_bytes = 2 * kMuch, .stall = 1s}});
+  const auto slow = dial_upgraded();
+  server_->send(opened_[0], std::string(kMuch, 'x'));
+  SteadyReader reader(slow, 8192, 20ms);
+  const auto end = std::chrono::steady_clock::now() + 3500ms;
+  EXPECT_TRUE(turn_until(*loop_, [&] {
+    reader.read();
+    return std::chrono::steady_clock::now() >= end;
   }));
   EXPECT_EQ(server_->counters().get(Counter::closed_slow), 0u);
 }

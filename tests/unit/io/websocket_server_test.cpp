@@ -87,7 +87,9 @@ TEST_F(WebSocketServerTest, RequestsThatAreNotAcceptedAreAnswered) {
   };
   const Row rows[] = {
       {"health", "GET /healthz HTTP/1.1\r\nHost: h\r\n\r\n", "HTTP/1.1 200 OK\r\n", Counter::health},
-      {"health takes GET alone", "POST /healthz HTTP/1.1\r\nHost: h\r\nContent-Length: 0\r\n\r\n", "HTTP/1.1 404 ",
+      {"health by HEAD", "HEAD /healthz HTTP/1.1\r\nHost: h\r\n\r\n", "HTTP/1.1 200 OK\r\n", Counter::health},
+      {"HEAD of nothing", "HEAD / HTTP/1.1\r\nHost: h\r\n\r\n", "HTTP/1.1 404 ", Counter::bad_request},
+      {"health takes no POST", "POST /healthz HTTP/1.1\r\nHost: h\r\nContent-Length: 0\r\n\r\n", "HTTP/1.1 404 ",
        Counter::bad_request},
       {"a browser", "GET / HTTP/1.1\r\nHost: h\r\n\r\n", "HTTP/1.1 404 Not Found\r\n", Counter::bad_request},
       {"no key", without("Sec-WebSocket-Key"), "HTTP/1.1 400 ", Counter::bad_request},
@@ -101,7 +103,9 @@ TEST_F(WebSocketServerTest, RequestsThatAreNotAcceptedAreAnswered) {
     SCOPED_TRACE(row.rule);
     const auto socket = dial();
     write(socket, row.request);
-    EXPECT_TRUE(read(socket, 500).starts_with(row.status_line));
+    const std::string answer = read(socket, 500);
+    EXPECT_TRUE(answer.starts_with(row.status_line));
+    EXPECT_TRUE(!row.request.starts_with("HEAD") || answer.ends_with("\r\n\r\n")) << answer;
     EXPECT_TRUE(counted(row.counter, ++expected[row.counter]));
   }
   EXPECT_TRUE(paths_.empty());
