@@ -24,9 +24,10 @@ constexpr auto kFitInterval = std::chrono::seconds(10);
 
 using SocketResult = Result<std::unique_ptr<io::UdpPort>, io::IoError>;
 
-SocketResult open_socket(Family family, const TunnelOptions& options) {
+// `kept`: the port that the family had until now; 0: none.
+SocketResult open_socket(Family family, const TunnelOptions& options, std::uint16_t kept) {
   io::UdpOptions udp{.family = family,
-                     .port = options.port,
+                     .port = kept != 0 ? kept : options.port,
                      .fwmark = options.mark,
                      .path_mtu = io::PathMtu::probe,
                      .lasting_source = true,
@@ -35,7 +36,7 @@ SocketResult open_socket(Family family, const TunnelOptions& options) {
                      .loud_queue = true,
                      .io = options.udp_io};
   auto socket = io::open_udp(udp);
-  if (socket || options.port == 0) return socket;
+  if (socket || udp.port == 0) return socket;
   udp.port = 0;
   return io::open_udp(udp);
 }
@@ -113,11 +114,11 @@ std::string DataPath::bind() {
 bool DataPath::open_sockets() {
   // The family that works is left alone until the other one can have a socket too.
   const bool has_one = ports_.v4 != 0 || ports_.v6 != 0;
-  if (has_one && !open_socket(ports_.v4 == 0 ? Family::v4 : Family::v6, options_)) return false;
+  if (has_one && !open_socket(ports_.v4 == 0 ? Family::v4 : Family::v6, options_, 0)) return false;
   // The old sockets go first: their port is wanted again.
   plane_.set_ports(nullptr, nullptr, [this](const io::UdpPort& old) { add_counters(old, retired_); });
-  auto v4 = open_socket(Family::v4, options_);
-  auto v6 = open_socket(Family::v6, options_);
+  auto v4 = open_socket(Family::v4, options_, ports_.v4);
+  auto v6 = open_socket(Family::v6, options_, ports_.v6);
   ports_ = {port_of(v4), port_of(v6)};
   if (icmp_) icmp_->set_ports(ports_.v4, ports_.v6);
   const bool is_short =
