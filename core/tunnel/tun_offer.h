@@ -1,6 +1,6 @@
-// The client's TUN configuration as the host is offered it. What brings something new is offered at once. One that only
-// has routes less waits for kRouteLossPatience and is offered if it still holds then: a portal moves a resource by
-// deleting it and creating it again, and without its route what is sent to it meanwhile leaves by the main table,
+// The client's TUN configuration as the host is offered it. What is new is offered at once. Routes that are gone are
+// offered on for kRouteLossPatience, beside the new ones, and go if they are still gone then: a portal moves a resource
+// by deleting it and creating it again, and without its route what is sent to it meanwhile leaves by the main table,
 // unencrypted. What goes into the tunnel for a resource that is gone is dropped there.
 //
 // Sans-I/O: time is an argument. Lifetime: a value. Threads: one owner.

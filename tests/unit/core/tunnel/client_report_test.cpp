@@ -1,6 +1,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <functional>
 #include <string>
 #include <vector>
@@ -12,10 +13,12 @@ namespace fireline::tunnel {
 namespace {
 
 using namespace test;
+using testing::AllOf;
 using testing::Contains;
 using testing::ElementsAre;
 using testing::IsEmpty;
 using testing::Le;
+using testing::Matches;
 using testing::Not;
 using testing::Optional;
 
@@ -123,13 +126,16 @@ TEST(ClientReport, WhatComesWhileALossWaits) {
   const struct {
     const char* rule;
     portal::PortalToClient message;
-    bool at_once;
+    bool at_once;        // what is new is offered,
+    bool with_lost;      // the lost route beside it,
+    bool after_a_while;  // without which another offer comes
   } kRows[] = {
-      {"another network takes its place", portal::ResourceCreatedOrUpdated{cidr(1, "10.0.0.0/9")}, true},
-      {"another address", with_interface([](auto& i) { i.ipv4 = ip("100.64.0.99"); }), true},
-      {"one more loss", portal::ResourceDeleted{uuid(2)}, false},
-      {"nothing new", with_interface([](auto&) {}), false},
+      {"another network takes its place", portal::ResourceCreatedOrUpdated{cidr(1, "10.0.0.0/9")}, true, true, true},
+      {"another address", with_interface([](auto& i) { i.ipv4 = ip("100.64.0.99"); }), true, false, false},
+      {"one more loss", portal::ResourceDeleted{uuid(2)}, false, false, true},
+      {"nothing new", with_interface([](auto&) {}), false, false, true},
   };
+  const auto has_lost = Contains(net("10.0.0.0/8"));
   for (const auto& row : kRows) {
     SCOPED_TRACE(row.rule);
     ClientFixture fixture;
@@ -140,11 +146,34 @@ TEST(ClientReport, WhatComesWhileALossWaits) {
     fixture.advance(kRouteLossPatience / 2);
     fixture.handle(row.message);
     EXPECT_EQ(fixture.take<TunChanged>().size(), row.at_once ? 1u : 0u);
+    const auto first = fixture.client->take_tun_configuration();
+    ASSERT_EQ(first.has_value(), row.at_once);
+    if (first) EXPECT_EQ(Matches(has_lost)(first->routes), row.with_lost);
     fixture.advance(kRouteLossPatience);
     fixture.handle_timeout();
-    EXPECT_EQ(fixture.take<TunChanged>().size(), row.at_once ? 0u : 1u);
-    EXPECT_THAT(fixture.client->take_tun_configuration()->routes, Not(Contains(net("10.0.0.0/8"))));
+    EXPECT_EQ(fixture.take<TunChanged>().size(), row.after_a_while ? 1u : 0u);
+    const auto last = fixture.client->take_tun_configuration();
+    ASSERT_EQ(last.has_value(), row.after_a_while);
+    if (last) EXPECT_THAT(last->routes, Not(has_lost));
   }
+}
+
+// The same in one message: what is sent to the old network meanwhile would leave unencrypted.
+TEST(ClientReport, ARouteThatIsReplacedStaysBesideTheNewOne) {
+  ClientFixture fixture;
+  fixture.init({cidr(1, "10.0.0.0/8")});
+  static_cast<void>(fixture.client->take_tun_configuration());
+  fixture.events.clear();
+  fixture.handle(portal::ResourceCreatedOrUpdated{cidr(1, "10.0.0.0/9")});
+  const auto both = fixture.client->take_tun_configuration();
+  ASSERT_TRUE(both);
+  EXPECT_THAT(both->routes, AllOf(Contains(net("10.0.0.0/8")), Contains(net("10.0.0.0/9"))));
+  EXPECT_TRUE(std::ranges::is_sorted(both->routes));
+  fixture.advance(kRouteLossPatience);
+  fixture.handle_timeout();
+  const auto last = fixture.client->take_tun_configuration();
+  ASSERT_TRUE(last);
+  EXPECT_THAT(last->routes, AllOf(Not(Contains(net("10.0.0.0/8"))), Contains(net("10.0.0.0/9"))));
 }
 
 TEST(ClientReport, ABurstOfChangesIsOne) {
