@@ -103,6 +103,8 @@ class Resolver::Impl {
   void drop_queries();
   void answer_later(std::vector<IpAddress> addresses);
   void ask_next();
+  void wait_for_rest();
+  void end_rest();
   void end_name();
   void ask(const Endpoint& server, Family family);
   void on_readable(Query& query);
@@ -197,6 +199,17 @@ void Resolver::Impl::ask_next() {
   timer_ = loop_.after(kDnsPatience, [this] { end_name(); });
 }
 
+void Resolver::Impl::wait_for_rest() {
+  loop_.cancel(timer_);
+  timer_ = loop_.after(kDnsRestPatience, [this] { end_rest(); });
+}
+
+// With an address in hand the others have their whole time.
+void Resolver::Impl::end_rest() {
+  if (found_.empty()) return end_name();
+  timer_ = loop_.after(kDnsPatience - kDnsRestPatience, [this] { end_name(); });
+}
+
 // Servers that are silent are so for every name.
 void Resolver::Impl::end_name() {
   if (found_.empty() && answered_ && !names_.empty()) return ask_next();
@@ -231,7 +244,7 @@ void Resolver::Impl::on_readable(Query& query) {
                                                      host_, query.family);
     // Somebody else's answer: the right one may still come.
     if (!addresses && addresses.error() != dns::AnswerError::failed) return;
-    answered_ = true;
+    if (!std::exchange(answered_, true) && !names_.empty()) wait_for_rest();
     if (addresses) found_.insert(found_.end(), addresses->begin(), addresses->end());
   }
   loop_.unwatch(std::exchange(query.watch, EventLoop::Id::none));

@@ -4,7 +4,8 @@
 // resolve_direct(): never the system's resolver, whose questions would loop through the tunnel. An IP literal is its
 // own answer, then comes /etc/hosts, then A and AAAA over UDP to every server at the same time, from a fresh marked
 // socket each; whatever answers within kDnsPatience is merged, duplicates removed, IPv4 first. A name without an
-// address is followed by the next of names_to_ask(), unless no server answered. (portal specification 1.5, lesson 6;
+// address is followed by the next of names_to_ask(), unless no server answered; once one said that there is none, the
+// others have kDnsRestPatience. (portal specification 1.5, lesson 6;
 // platform specification 4.7: the answer must come from the address that was asked.) Either callback gets an empty list
 // when there is no answer: who calls keeps the addresses that it has. Lifetime: loop and callback outlive the question
 // or the resolver, whatever is shorter; a new question or the destructor ends the one under way in silence. Threads:
@@ -27,6 +28,9 @@
 namespace fireline::io {
 
 inline constexpr Duration kDnsPatience = std::chrono::seconds(2);
+// Of the servers that are silent still when there is another name to ask for: with ndots:5 a silent one would cost
+// kDnsPatience for each domain.
+inline constexpr Duration kDnsRestPatience = std::chrono::milliseconds(300);
 inline constexpr std::size_t kDnsServersMax = 8;     // resolv.conf has three, a host with several links some more
 inline constexpr std::size_t kDnsDomainsMax = 6;     // resolv.conf(5) before glibc 2.26
 inline constexpr std::size_t kDnsDotsMax = 15;       // resolv.conf(5)

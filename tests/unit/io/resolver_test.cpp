@@ -171,6 +171,16 @@ TEST_F(ResolverTest, ServersThatAreSilentAreAskedForOneNameAlone) {
   EXPECT_EQ(one_.questions, 2) << "one for each family";
 }
 
+// As a container has it: ndots:5 and a domain for each level of the cluster.
+TEST_F(ResolverTest, ASilentServerDoesNotCostItsTimeForEachName) {
+  one_.records = {{Family::v4, {*IpAddress::parse("192.0.2.1")}}};
+  one_.only = "portal.test";
+  two_.silent = true;
+  search_ = {.domains = {"a.test", "b.test", "c.test", "d.test", "e.test", "f.test"}, .dots = 5};
+  EXPECT_EQ(ask("portal.test", {two_.endpoint(), one_.endpoint()}), Texts{"192.0.2.1"});
+  EXPECT_EQ(one_.asked.size(), 7u);
+}
+
 TEST_F(ResolverTest, LiteralsAndTheHostsFileNeedNoServer) {
   std::ofstream(hosts_)
       << "# comment\n127.0.0.1 localhost\n192.0.2.9\tother Portal.Test # mine\n2001:db8::9 portal.test\n";
