@@ -104,9 +104,9 @@ class Store {
   [[nodiscard]] virtual Result<void, StoreError> device_seen(const Uuid& id, Timestamp now) = 0;
 
   // Makes room for a device with this key: forgets those of its account, kind and owner, or while that has not its
-  // share and kDevicesMax is reached of whoever has the most, that were seen least recently, until one more fits the
-  // share; one at least, kForgottenMax at most, and none that is spared. Their addresses are free. Their ids. `full`:
-  // there is none that may go.
+  // share and kDevicesMax is reached of whoever has the most (or has next to the most, where those are all spared; its
+  // own in the end), that were seen least recently, until one more fits the share; one at least, kForgottenMax at most,
+  // and none that is spared. Their addresses are free. Their ids. `full`: there is none that may go.
   [[nodiscard]] virtual Result<std::vector<Uuid>, StoreError> forget_devices(
       const DeviceKey& like, const std::function<bool(const Uuid&)>& spared) = 0;
 

@@ -224,35 +224,56 @@ Result<void, StoreError> SqliteStore::device_seen(const Uuid& id, Timestamp now)
   return {};
 }
 
+namespace {
+
+struct Owner {
+  Uuid account;
+  std::int64_t kind;
+  Uuid id;
+  std::size_t devices;
+};
+
+// Whose devices may make room for one more of `own`: its own at its share, else those of the owners with the most
+// first, its own in the end. Empty: the store failed.
+std::vector<Owner> owners_to_ask(sqlite3* database, const portal::DeviceKey& like) {
+  constexpr std::size_t kOwnersMax = 16;
+  Owner own{like.account, static_cast<std::int64_t>(like.kind), like.owner, 0};
+  Statement count(database, "SELECT count(*) FROM device WHERE account = ? AND kind = ? AND owner = ?");
+  count.bind(own.account).bind(own.kind).bind(own.id);
+  if (!count.step()) return {};
+  own.devices = static_cast<std::size_t>(count.integer(0));
+  if (own.devices >= portal::kDevicesOwnerMax) return {own};
+  std::vector<Owner> owners;
+  Statement most(database,
+                 "SELECT account, kind, owner, count(*) FROM device GROUP BY account, kind, owner "
+                 "ORDER BY count(*) DESC");
+  while (owners.size() < kOwnersMax && most.step()) {
+    owners.push_back({most.id(0), most.integer(1), most.id(2), static_cast<std::size_t>(most.integer(3))});
+  }
+  if (most.failed()) return {};
+  owners.push_back(own);
+  return owners;
+}
+
+}  // namespace
+
 Result<std::vector<Uuid>, StoreError> SqliteStore::forget_devices(const portal::DeviceKey& like,
                                                                   const std::function<bool(const Uuid&)>& spared) {
-  struct {
-    Uuid account;
-    std::int64_t kind;
-    Uuid owner;
-  } of{like.account, static_cast<std::int64_t>(like.kind), like.owner};
-  Statement own(database_, "SELECT count(*) FROM device WHERE account = ? AND kind = ? AND owner = ?");
-  own.bind(of.account).bind(of.kind).bind(of.owner);
-  if (!own.step()) return err(StoreError::unavailable);
-  auto has = static_cast<std::size_t>(own.integer(0));
-  if (has < portal::kDevicesOwnerMax) {
-    Statement most(database_,
-                   "SELECT account, kind, owner, count(*) FROM device GROUP BY account, kind, owner "
-                   "ORDER BY count(*) DESC LIMIT 1");
-    if (!most.step()) return err(most.failed() ? StoreError::unavailable : StoreError::full);
-    of = {most.id(0), most.integer(1), most.id(2)};
-    has = static_cast<std::size_t>(most.integer(3));
-  }
-  const std::size_t too_many = has < portal::kDevicesOwnerMax ? 1 : has - portal::kDevicesOwnerMax + 1;
-  const std::size_t wanted = std::min(too_many, portal::kForgottenMax);
+  const auto owners = owners_to_ask(database_, like);
+  if (owners.empty()) return err(StoreError::unavailable);
   std::vector<Uuid> gone;
-  Statement row(database_,
-                "SELECT id FROM device WHERE account = ? AND kind = ? AND owner = ? ORDER BY last_seen, created, id");
-  row.bind(of.account).bind(of.kind).bind(of.owner);
-  while (gone.size() < wanted && row.step()) {
-    if (const Uuid id = row.id(0); !row.failed() && !spared(id)) gone.push_back(id);
+  for (const Owner& of : owners) {
+    const std::size_t too_many = of.devices < portal::kDevicesOwnerMax ? 1 : of.devices - portal::kDevicesOwnerMax + 1;
+    const std::size_t wanted = std::min(too_many, portal::kForgottenMax);
+    Statement row(database_,
+                  "SELECT id FROM device WHERE account = ? AND kind = ? AND owner = ? ORDER BY last_seen, created, id");
+    row.bind(of.account).bind(of.kind).bind(of.id);
+    while (gone.size() < wanted && row.step()) {
+      if (const Uuid id = row.id(0); !row.failed() && !spared(id)) gone.push_back(id);
+    }
+    if (row.failed()) return err(StoreError::unavailable);
+    if (!gone.empty()) break;
   }
-  if (row.failed()) return err(StoreError::unavailable);
   if (gone.empty()) return err(StoreError::full);
   if (!writes_.begin()) return err(StoreError::unavailable);
   for (const Uuid& id : gone) {

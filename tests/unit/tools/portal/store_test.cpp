@@ -208,6 +208,22 @@ TEST_F(SqliteStoreTest, AFullTableTakesFromWhoHasTheMost) {
   EXPECT_TRUE(store->register_device(next, "", kNoon).has_value());
 }
 
+TEST_F(SqliteStoreTest, WhereAllOfTheLargestAreSparedTheNextOnesGo) {
+  const auto store = open();
+  const auto own = store->register_device(key_of("own", DeviceKind::client, 3), "", kNoon);
+  const auto other = store->register_device(key_of("other", DeviceKind::client, 4), "", kNoon - 7200);
+  ASSERT_TRUE(store->register_device(key_of("other too", DeviceKind::client, 4), "", kNoon).has_value());
+  ASSERT_TRUE(store->register_device(key_of("first"), "", kNoon).has_value());
+  EXPECT_TRUE(store->commit());
+  add_devices(path_, portal::kDevicesMax - 4, "first");
+  const DeviceKey next = key_of("next", DeviceKind::client, 3);
+  ASSERT_FALSE(store->register_device(next, "", kNoon).has_value());
+  const auto few = [&](const Uuid& id) { return id != own->id && id != other->id; };
+  EXPECT_EQ(store->forget_devices(next, few), std::vector{other->id});
+  const auto one = [&](const Uuid& id) { return id != own->id; };
+  EXPECT_EQ(store->forget_devices(next, one), std::vector{own->id});
+}
+
 // The same random bytes each time: every address it draws is taken.
 class StuckRandom final : public crypto::Random {
  public:
