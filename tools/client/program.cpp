@@ -128,13 +128,20 @@ void Program::look_at_network() {
 }
 
 void Program::copy_link_routes() {
-  if (const auto report = links_->handle_timeout(io::read_clocks().boot)) {
+  const Instant now = io::read_clocks().boot;
+  const auto report = links_->handle_timeout(now);
+  if (report) {
     for (const auto& detail : report->details) spdlog::debug("{}", detail);
-    // The same changes may have been ones of our own interface.
-    if (const auto done = host().restore(); !done) return end(1, done.error());
+  }
+  // The same changes may have been ones of our own interface.
+  const auto due = host().poll_timeout();
+  if (report || (due && *due <= now)) {
+    if (const auto done = host().restore(now); !done) return end(1, done.error());
   }
   loop().cancel(std::exchange(links_timer_, io::EventLoop::Id::none));
-  if (const auto at = links_->poll_timeout()) links_timer_ = loop().at(*at, [this] { copy_link_routes(); });
+  if (const auto at = earlier(links_->poll_timeout(), host().poll_timeout())) {
+    links_timer_ = loop().at(*at, [this] { copy_link_routes(); });
+  }
 }
 
 void Program::on_ready() {

@@ -51,10 +51,11 @@ class FakeHost final : public HostNetwork {
     return {};
   }
 
-  Result<void, std::string> restore() override {
+  Result<void, std::string> restore(Instant) override {
     journal_.push_back("restore");
     return {};
   }
+  [[nodiscard]] std::optional<Instant> poll_timeout() const noexcept override { return std::nullopt; }
 
   std::string refuse_addresses;  // empty: it works
   std::string refuse_routes;

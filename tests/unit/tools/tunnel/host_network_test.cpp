@@ -6,6 +6,7 @@
 #include <chrono>
 
 #include "platform/linux/netlink_events.h"
+#include "tests/unit/io/few_descriptors.h"
 #include "tests/unit/platform/linux/host_commands.h"
 
 namespace fireline::tunnel {
@@ -24,8 +25,11 @@ struct Host {
   Result<std::unique_ptr<HostNetwork>, std::string> network = make_linux_host_network(kTun);
   Result<platform::NetlinkEvents, platform::HostError> events = platform::NetlinkEvents::open();
 
-  Host() {
-    EXPECT_TRUE((*network)->restore()) << "nothing is set yet";
+  Instant now{};
+
+  explicit Host(const char* before = "true") {
+    run(before);
+    EXPECT_TRUE((*network)->restore(now)) << "nothing is set yet";
     EXPECT_TRUE((*network)->set_addresses(IpAddress::parse("100.64.0.7").value(),
                                           IpAddress::parse("fd00:2021:1111::7").value()));
     EXPECT_TRUE((*network)->set_routes({Prefix::parse("0.0.0.0/0").value(), Prefix::parse("10.7.0.0/16").value(),
@@ -35,7 +39,7 @@ struct Host {
   // Whether it changed anything.
   bool restore() {
     static_cast<void>(events->drain());
-    const auto done = (*network)->restore();
+    const auto done = (*network)->restore(now);
     EXPECT_TRUE(done) << done.error();
     return events->drain().value();
   }
@@ -71,10 +75,14 @@ TEST(LinuxHostNetwork, WhatSomebodyTookIsSetAgain) {
   });
 }
 
-TEST(LinuxHostNetwork, WhatTheHostRefusesIsTriedOnce) {
+constexpr const char* kIpv6Off = "sysctl -qw net.ipv6.conf.fltest0.disable_ipv6=1";
+constexpr const char* kIpv6On = "sysctl -qw net.ipv6.conf.fltest0.disable_ipv6=0";
+
+TEST(LinuxHostNetwork, WhatTheHostRefusesIsTriedLessAndLess) {
   io::in_network_namespace([] {
     Host host;
-    run("sysctl -qw net.ipv6.conf.fltest0.disable_ipv6=1");
+    const std::string before = everything();
+    run(kIpv6Off);
     EXPECT_TRUE(host.restore());
     EXPECT_FALSE(host.restore()) << "there is no IPv6 here";
     run("ip route del 10.7.0.0/16 table 539098368");
@@ -82,6 +90,51 @@ TEST(LinuxHostNetwork, WhatTheHostRefusesIsTriedOnce) {
     EXPECT_THAT(everything(), HasSubstr("10.7.0.0/16"));
     EXPECT_THAT(everything(), Not(HasSubstr("fd00:2021:1111::")));
     EXPECT_FALSE(host.restore());
+    for (Duration delay = kRestoreDelayMin; delay <= kRestoreDelayMax; delay *= 2) {
+      EXPECT_EQ((*host.network)->poll_timeout(), host.now + delay);
+      host.now += delay - std::chrono::milliseconds(1);
+      EXPECT_FALSE(host.restore());
+      host.now += std::chrono::milliseconds(1);
+      EXPECT_TRUE(host.restore());
+    }
+    EXPECT_EQ((*host.network)->poll_timeout(), host.now + kRestoreDelayMax);
+    run(kIpv6On);
+    host.now += kRestoreDelayMax;
+    EXPECT_TRUE(host.restore());
+    EXPECT_EQ(everything(), before);
+    EXPECT_EQ((*host.network)->poll_timeout(), std::nullopt);
+  });
+}
+
+TEST(LinuxHostNetwork, WhatIsRefusedFromTheStartWasNotTaken) {
+  io::in_network_namespace([] {
+    Host host(kIpv6Off);
+    EXPECT_FALSE(host.restore());
+    EXPECT_EQ((*host.network)->poll_timeout(), host.now + kRestoreDelayMin);
+    run(kIpv6On);
+    host.now += kRestoreDelayMin;
+    EXPECT_TRUE(host.restore());
+    EXPECT_THAT(everything(), HasSubstr("fd00:2021:1111::/107"));
+    EXPECT_EQ((*host.network)->poll_timeout(), std::nullopt);
+  });
+}
+
+TEST(LinuxHostNetwork, WithoutDescriptorsItComesBackLater) {
+  io::in_network_namespace([] {
+    Host host;
+    const std::string before = everything();
+    run("ip address del 100.64.0.7/32 dev fltest0");
+    bool goes_on = false;
+    {
+      const io::FewDescriptors none(0);
+      goes_on = (*host.network)->restore(host.now).has_value();
+    }
+    EXPECT_TRUE(goes_on);
+    ASSERT_EQ((*host.network)->poll_timeout(), host.now + kRestoreDelayMin);
+    host.now += kRestoreDelayMin;
+    EXPECT_TRUE(host.restore());
+    EXPECT_EQ(everything(), before);
+    EXPECT_EQ((*host.network)->poll_timeout(), std::nullopt);
   });
 }
 
