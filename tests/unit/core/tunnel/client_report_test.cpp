@@ -148,13 +148,17 @@ TEST(ClientReport, WhatComesWhileALossWaits) {
     EXPECT_EQ(fixture.take<TunChanged>().size(), row.at_once ? 1u : 0u);
     const auto first = fixture.client->take_tun_configuration();
     ASSERT_EQ(first.has_value(), row.at_once);
-    if (first) EXPECT_EQ(Matches(has_lost)(first->routes), row.with_lost);
+    if (first) {
+      EXPECT_EQ(Matches(has_lost)(first->routes), row.with_lost);
+    }
     fixture.advance(kRouteLossPatience);
     fixture.handle_timeout();
     EXPECT_EQ(fixture.take<TunChanged>().size(), row.after_a_while ? 1u : 0u);
     const auto last = fixture.client->take_tun_configuration();
     ASSERT_EQ(last.has_value(), row.after_a_while);
-    if (last) EXPECT_THAT(last->routes, Not(has_lost));
+    if (last) {
+      EXPECT_THAT(last->routes, Not(has_lost));
+    }
   }
 }
 
